@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the grammar raises when no value can be formed.
+
+GrammarError(ValueError)
+  ├─ Truncated      the input ends before the value does
+  ├─ Malformed      the input can't be this value at all
+  └─ LimitExceeded  the input asks for more than a named limit allows
+"""
+
+
+class GrammarError(ValueError):
+    """No value can be formed from these bytes; `offset` (octets) says where that became certain."""
+
+    def __init__(self, message: str, *, offset: int = 0, clause: str = "") -> None:
+        super().__init__(message)
+        self.offset = offset
+        self.clause = clause
+
+
+class Truncated(GrammarError):
+    """The input ends too early."""
+
+    def __init__(self, what: str, *, needed: int, have: int, offset: int = 0, clause: str = "") -> None:
+        super().__init__(f"{what}: {needed} octets needed at offset {offset}, {have} left", offset=offset, clause=clause)
+        self.needed = needed
+        self.have = have
+
+
+class Malformed(GrammarError):
+    """The input is not this kind of value."""
+
+
+class LimitExceeded(GrammarError):
+    """A named limit on size, count or nesting was reached."""
