@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Calls: dialogs, offers and answers, media lines, and the streams bound to them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from analyzer.model.evidence import DatagramFlow, MediaStream, SignallingMessage
+from dissectors.grammar.sdp import MediaDescription, SessionDescription
+
+
+class CallState(StrEnum):
+    """How far a call got, as far as the capture shows."""
+
+    TRYING = "trying"  # no final response seen
+    ANSWERED = "answered"  # a 2xx seen, no end
+    ENDED = "ended"  # BYE after an answer
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    MID_CALL = "mid-call"  # its INVITE was not seen
+
+
+class Party(StrEnum):
+    """Who of a call spoke: the caller is the one whose From tag the first request carries."""
+
+    CALLER = "caller"
+    CALLEE = "callee"
+
+
+class Side(StrEnum):
+    """A role in one offer/answer exchange (RFC 3264 §3)."""
+
+    OFFERER = "offerer"
+    ANSWERER = "answerer"
+
+
+class Resolution(StrEnum):
+    """What became of an offer."""
+
+    ANSWERED = "answered"
+    REJECTED = "rejected"  # a final response of 300 or above, or a 2xx/ACK that refuses it
+    CANCELLED = "cancelled"
+    UNANSWERED = "unanswered"  # the capture shows no answer and no refusal
+    OFFER_UNSEEN = "offer-unseen"
+
+
+@dataclass(frozen=True, slots=True)
+class SdpBody:
+    """A session description and the message that carried it."""
+
+    message: SignallingMessage
+    session: SessionDescription
+    party: Party
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One offer/answer exchange of a call; times in nanoseconds since the epoch, `end_ns` where the next begins."""
+
+    number: int
+    offer: SdpBody | None
+    answer: SdpBody | None
+    resolution: Resolution
+    final: SignallingMessage | None  # the response or request that settled it
+    start_ns: int
+    answered_ns: int | None
+    end_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSide:
+    """One media line as one party described it; `address` and `rtcp_address` are where that party wants packets."""
+
+    body: SdpBody
+    media: MediaDescription
+    address: str | None
+    rtcp_address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRtcp:
+    """RTCP (or SRTCP) datagrams of one flow that belong to a bound stream: indices into the flow."""
+
+    flow: DatagramFlow
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundStream:
+    """The packets `start` (inclusive) to `stop` (exclusive) of a stream that belong to one media line and exchange.
+
+    `before_answer` counts those of them that were sent before the answer was seen. `sent_by` is None where the
+    addresses do not tell who sent.
+    """
+
+    stream: MediaStream
+    start: int
+    stop: int
+    sent_by: Side | None
+    before_answer: int
+    rtcp: tuple[BoundRtcp, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLine:
+    """One media line in one exchange; `answer` is None when the offer was refused or no answer was seen.
+
+    `dtls` and `zrtp` are in-band keying flows seen on its transport addresses within the exchange.
+    """
+
+    index: int
+    exchange: Exchange
+    type: str
+    offer: MediaSide | None
+    answer: MediaSide | None
+    streams: tuple[BoundStream, ...]
+    dtls: tuple[DatagramFlow, ...]
+    zrtp: tuple[DatagramFlow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Everything that one Call-ID (and its dialogs) showed; `caller` and `callee` are addresses-of-record (URIs)."""
+
+    call_id: str
+    protocol: str
+    caller: str
+    callee: str
+    state: CallState
+    start_ns: int
+    end_ns: int
+    messages: tuple[SignallingMessage, ...]
+    exchanges: tuple[Exchange, ...]
+    media: tuple[MediaLine, ...]

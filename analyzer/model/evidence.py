@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What was found in the packets: frames, signalling messages, media streams."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+from dissectors.grammar.sip import SipMessage
+
+
+class FrameRef(NamedTuple):
+    """A frame by Wireshark's number within one capture (`capture` is the index into the report's captures)."""
+
+    capture: int
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignallingMessage:
+    """One SIP message as it crossed the wire; endpoints are `address:port`, IPv6 as `[address]:port`."""
+
+    capture: int
+    frame: int
+    timestamp_ns: int
+    source: str
+    destination: str
+    transport: str  # "UDP" or "TCP"
+    sip: SipMessage
+    retransmission_of: int | None = None  # the frame of the same capture that it repeats
+
+    @property
+    def ref(self) -> FrameRef:
+        """Where it stands."""
+        return FrameRef(self.capture, self.frame)
+
+
+class MediaStream(Protocol):
+    """RTP (or SRTP) packets of one source, destination and SSRC; columns run parallel, one entry a packet.
+
+    `frame`, `timestamp_ns`, `sequence_number`, `rtp_timestamp`, `payload_type`, `payload_octets` (UDP payload as
+    captured) and `wire_octets` (as sent) are integer arrays.
+    """
+
+    @property
+    def capture(self) -> int:
+        """Index of the capture."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Endpoint that sent."""
+        ...
+
+    @property
+    def destination(self) -> str:
+        """Endpoint that was sent to."""
+        ...
+
+    @property
+    def ssrc(self) -> int:
+        """RFC 3550 §5.1."""
+        ...
+
+    @property
+    def frame(self) -> Any: ...  # noqa: D102
+    @property
+    def timestamp_ns(self) -> Any: ...  # noqa: D102
+    @property
+    def sequence_number(self) -> Any: ...  # noqa: D102
+    @property
+    def rtp_timestamp(self) -> Any: ...  # noqa: D102
+    @property
+    def payload_type(self) -> Any: ...  # noqa: D102
+    @property
+    def payload_octets(self) -> Any: ...  # noqa: D102
+    @property
+    def wire_octets(self) -> Any: ...  # noqa: D102
+
+    def __len__(self) -> int: ...
+
+    def payload(self, index: int) -> bytes:
+        """The UDP payload of packet `index`, as captured."""
+        ...
+
+
+class DatagramFlow(Protocol):
+    """Datagrams of one kind between two endpoints (RTCP, STUN, DTLS, ZRTP), in capture order."""
+
+    @property
+    def capture(self) -> int: ...  # noqa: D102
+    @property
+    def source(self) -> str: ...  # noqa: D102
+    @property
+    def destination(self) -> str: ...  # noqa: D102
+    @property
+    def frame(self) -> Sequence[int]: ...  # noqa: D102
+    @property
+    def timestamp_ns(self) -> Sequence[int]: ...  # noqa: D102
+
+    def __len__(self) -> int: ...
+
+    def payload(self, index: int) -> bytes:
+        """The UDP payload of datagram `index`, as captured."""
+        ...
+
+
+class TlsFlow(NamedTuple):
+    """A TLS connection: signalling may be inside, and nobody can tell without its keys."""
+
+    capture: int
+    first_frame: int
+    client: str
+    server: str
+    packets: int
+
+
+class Protection(StrEnum):
+    """What the payload of a stream is, by authentication or by the clear/encrypted test."""
+
+    SRTP = "srtp"
+    RTP = "rtp"
+    UNKNOWN = "unknown"
+
+
+class Wire(StrEnum):
+    """What the packets of a stream say about the choice."""
+
+    PROVED = "proved"
+    CONSISTENT = "consistent"
+    CONTRADICTING = "contradicting"
+    UNSEEN = "unseen"

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the keys prove: how a media line was keyed, and what each stream's packets show."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from analyzer.model.call import BoundStream, Side
+from analyzer.model.evidence import FrameRef, Protection, Wire
+from dissectors.grammar.defects import Defect
+from dissectors.grammar.mikey import MikeyMessage
+from dissectors.grammar.sdes import CryptoAttribute
+from dissectors.grammar.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class MasterKey:
+    """An SRTP master key with what it may open; `bound` says that it is bound to this exchange by more than hope."""
+
+    suite: str  # IANA spelling
+    key: Secret
+    salt: Secret
+    source: str  # "sdes", "mikey", "key-ring"
+    bound: bool
+    sender: Side | None = None
+    ssrc: int | None = None
+    destination: str | None = None
+    mki: bytes = b""
+    roc: int | None = None
+    kdr: int = 0
+    srtp_encrypted: bool = True
+    srtcp_encrypted: bool = True
+    authenticated: bool = True
+    label: str = ""  # a variant worth naming, such as the libmikey derivation
+
+
+class MacState(NamedTuple):
+    """The outcome of checking one MIKEY message: True, False or None, and how that is known."""
+
+    verified: bool | None
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class MikeyEvidence:
+    """One MIKEY message of an offer or answer, and what the key ring proved of it.
+
+    `octets` and `message` are None where the attribute's value is not base64 or not MIKEY. `mac` is None when no
+    check was possible at all (no key tried, mode without PSK).
+    """
+
+    ref: FrameRef
+    level: str  # "session" or "media"
+    line_number: int
+    side: Side
+    protocol: str
+    octets: bytes | None
+    message: MikeyMessage | None
+    mac: MacState
+    bound_key: bool
+    defects: tuple[Defect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Keying:
+    """How one media line of one exchange was keyed; `method` names the key agreement that was chosen or offered.
+
+    `verified` and `how` are as the page of verdicts defines them. `response_required` and `response_verified` speak
+    of MIKEY's verification message (None: not seen or no key).
+    """
+
+    method: str | None
+    verified: bool | None
+    how: str
+    keys: tuple[MasterKey, ...] = ()
+    defects: tuple[Defect, ...] = ()
+    offered_crypto: tuple[CryptoAttribute, ...] = ()
+    accepted_crypto: tuple[CryptoAttribute, ...] = ()
+    mikey: tuple[MikeyEvidence, ...] = ()
+    response_required: bool = False
+    response_seen: bool = False
+    response_verified: bool | None = None
+    authentic: bool | None = None  # False: a MAC, signature or V fails with a bound key
+
+
+@dataclass(frozen=True, slots=True)
+class RtcpCount:
+    """RTCP beside one stream: how many datagrams, and what became of them."""
+
+    packets: int = 0
+    authenticated: int = 0
+    failed: int = 0
+    clear: int = 0
+    tag_octets: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAudit:
+    """What the packets of one stream (within one exchange) show.
+
+    Counts are RTP packets. `clear` counts packets proved clear within the exchange after its answer, `clear_early`
+    those before the answer. `tag_octets` is the tag length that the sizes show, `expected_tag_octets` the suite's.
+    `not_tried` packets could be neither authenticated nor refuted; `reason` says why, or why the stream stays shut.
+    `bound_key` says that a key bound to this exchange was tried.
+    """
+
+    bound: BoundStream
+    protection: Protection
+    wire: Wire
+    suite: str | None
+    packets: int
+    lost: int
+    first_frame: int
+    last_frame: int
+    payload_types: tuple[int, ...]
+    authenticated: int = 0
+    failed: int = 0
+    decrypted: int = 0
+    not_tried: int = 0
+    clear: int = 0
+    clear_early: int = 0
+    tag_octets: int | None = None
+    expected_tag_octets: int | None = None
+    bound_key: bool = False
+    key: MasterKey | None = None
+    reason: str = ""
+    failed_frames: tuple[int, ...] = ()
+    clear_frames: tuple[int, ...] = ()
+    jitter_seconds: float | None = None
+    duration_seconds: float | None = None
+    defects: tuple[Defect, ...] = field(default=())

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A resolved policy: which rules, how severe, which thresholds, which selection rule."""
+
+from dataclasses import dataclass
+
+from analyzer.model.negotiation import SelectionRule
+from analyzer.model.outcome import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSetting:
+    """How a policy uses one rule."""
+
+    id: str
+    severity: Severity
+    parameters: tuple[tuple[str, int | float | str | bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy after its parents and overlays were merged; `sha256` is over its canonical JSON.
+
+    `suite_strength` and `key_agreement_strength` list names with a number (higher is stronger): the last tie-break.
+    `tolerated_failures` is the share of packets that may fail without changing a verdict.
+    """
+
+    id: str
+    version: int
+    title: str
+    sha256: str
+    selection_rule: SelectionRule
+    rules: tuple[RuleSetting, ...]
+    suite_strength: tuple[tuple[str, int], ...] = ()
+    key_agreement_strength: tuple[tuple[str, int], ...] = ()
+    tolerated_failures: float = 0.01
+
+    def setting(self, rule: str) -> RuleSetting | None:
+        """The setting of a selected rule, None when the policy does not select it."""
+        return next((setting for setting in self.rules if setting.id == rule), None)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The one document that all renderers read."""
+
+from dataclasses import dataclass
+
+from analyzer.model.call import Call, MediaLine
+from analyzer.model.evidence import SignallingMessage, TlsFlow
+from analyzer.model.keying import Keying, StreamAudit
+from analyzer.model.negotiation import Negotiation
+from analyzer.model.outcome import Finding, Outcome, Verdict
+from analyzer.model.policy import Policy
+from dissectors.grammar.defects import Defect
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFacts:
+    """One input file; `path` as the user gave it, times in nanoseconds, counts as Wireshark would show them."""
+
+    path: str
+    sha256: str
+    format: str
+    packets: int
+    bytes: int
+    first_time_ns: int | None
+    last_time_ns: int | None
+    defects: tuple[Defect, ...]
+    interface_drops: int | None = None
+    signalling_messages: int = 0
+    media_packets: int = 0
+    unread: tuple[tuple[str, int], ...] = ()  # what was skipped, and how many packets of it
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedMedia:
+    """One media line and exchange with everything that was found about it; `reasons` strongest first."""
+
+    line: MediaLine
+    negotiation: Negotiation
+    keying: Keying
+    streams: tuple[StreamAudit, ...]
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedCall:
+    """A call, its media lines in order of exchange and index, and what the rules say."""
+
+    call: Call
+    media: tuple[AuditedMedia, ...]
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedStream:
+    """A stream that belongs to no call."""
+
+    audit: StreamAudit
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedMessage:
+    """A SIP message outside calls (REGISTER, OPTIONS, …) with the outcomes of the signalling rules."""
+
+    message: SignallingMessage
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleText:
+    """What a report says of a rule."""
+
+    id: str
+    title: str
+    citation: str
+    level: str
+    remediation: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTree:
+    """The dissection tree of one cited frame, as text with secrets masked."""
+
+    capture: int
+    frame: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One audit: captures in, calls and findings out; `notes` are limits and counts of what could not be read."""
+
+    tool_name: str
+    tool_version: str
+    policy: Policy
+    captures: tuple[CaptureFacts, ...]
+    calls: tuple[AuditedCall, ...]
+    streams: tuple[AuditedStream, ...]
+    messages: tuple[AuditedMessage, ...]
+    findings: tuple[Finding, ...]
+    rules: tuple[RuleText, ...]
+    tls_flows: tuple[TlsFlow, ...] = ()
+    trees: tuple[FrameTree, ...] = ()
+    notes: tuple[str, ...] = ()
+    drops: int | None = None  # live capture: packets the kernel or interface dropped
