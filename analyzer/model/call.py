@@ -131,3 +131,15 @@ class Call:
     messages: tuple[SignallingMessage, ...]
     exchanges: tuple[Exchange, ...]
     media: tuple[MediaLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallSet:
+    """What the signalling and media of a capture set amount to: calls, the rest of the media, the rest of the messages.
+
+    An unbound stream carries its own RTCP and stands with `sent_by=None`, `before_answer=0` and its whole length.
+    """
+
+    calls: tuple[Call, ...]
+    unbound: tuple[BoundStream, ...]
+    outside: tuple[SignallingMessage, ...]

@@ -130,3 +130,14 @@ class Wire(StrEnum):
     CONSISTENT = "consistent"
     CONTRADICTING = "contradicting"
     UNSEEN = "unseen"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaEvidence:
+    """All media that the captures show, before anything is bound to a call."""
+
+    streams: tuple[MediaStream, ...] = ()
+    rtcp: tuple[DatagramFlow, ...] = ()
+    dtls: tuple[DatagramFlow, ...] = ()
+    zrtp: tuple[DatagramFlow, ...] = ()
+    stun: tuple[DatagramFlow, ...] = ()
