@@ -1,0 +1,40 @@
+# Everything runs in the project's own virtual environment: nothing is installed outside this folder.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+REQUIRE_ALL ?= 0
+
+.PHONY: demo test proof bench check format clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "srtp-audit needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(STAMP)
+
+demo: $(STAMP)
+	mkdir -p demo
+	$(BIN)/python -m pcaps.demo
+
+test: $(STAMP)
+	REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest -m 'not proof'
+
+proof: $(STAMP)
+	$(BIN)/python -m pytest -m proof
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
