@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""SIP messages (RFC 3261): start line, headers, body; everything kept as it was spelled."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dissectors.grammar.defects import Defect
+from dissectors.grammar.errors import Malformed
+from dissectors.grammar.sip_address import NameAddr, parse_name_addr, split_header_list
+from dissectors.grammar.sip_body import BodyPart, BodyParts, media_type, parse_body
+from dissectors.grammar.sip_headers import Header, decode_text, find_section_end, long_name, parse_headers
+
+__all__ = [
+    "BodyPart",
+    "Header",
+    "NameAddr",
+    "SdpBody",
+    "SipMessage",
+    "build_sip",
+    "looks_like_sip",
+    "make_sip",
+    "parse_name_addr",
+    "parse_sip",
+    "split_header_list",
+]
+
+MAX_CSEQ = 2**31 - 1
+_CHARS = r"[A-Za-z0-9\-.!%*_+`'~]+"
+_REQUEST_LINE = re.compile(rf"({_CHARS}) ([^\s<>]+) SIP/2\.0".encode())
+_STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r]*)")
+_VERSION = re.compile(rb"SIP/([0-9]{1,10}\.[0-9]{1,10})", re.IGNORECASE)
+_METHOD = re.compile(_CHARS.encode())
+_FIRST_OCTETS = frozenset(bytes((octet,)) for octet in range(256) if _METHOD.fullmatch(bytes((octet,)))) | {
+    b"\r",
+    b"\n",
+}
+# One header field on one line; folded, cut or broken ones make the counts differ and take the thorough way.
+_FIELD = re.compile(rf"^({_CHARS})[ \t]*:[ \t]*([^\r\n]*)\r?\n", re.MULTILINE)
+_ADDRESS = re.compile(rf'(?:"[^"\\<>]*"[ \t]*|[A-Za-z0-9\-.!%*_+`\'~ \t]*)<([^<>"\s]+)>(?:;tag=({_CHARS}))?')
+_CSEQ = re.compile(rf"([0-9]+)[ \t]+({_CHARS})")
+_BRANCH = re.compile(
+    rf"SIP/2\.0/[A-Za-z]+ [^;,\"\s]+(?:;(?!branch=)[^;,\"\s]*)*;branch=({_CHARS})(?:;[^,\"]*)?", re.IGNORECASE
+)
+_DIGITS = re.compile(r"[0-9]{1,18}")
+_SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
+_MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
+
+
+class SdpBody(NamedTuple):
+    """The session description a message carries and its offset within the message."""
+
+    content: bytes
+    offset: int
+
+
+class _StartLine(NamedTuple):
+    """What the first line says; `end` is the offset of its line end."""
+
+    method: str | None
+    request_uri: str | None
+    status: int | None
+    reason: str | None
+    end: int
+
+
+class _Section(NamedTuple):
+    """The header section: name and value of each field in order, and the first value by long name."""
+
+    data: bytes
+    start: int
+    end: int
+    fields: list[tuple[str, str]]
+    first: dict[str, str]
+
+    def offset(self, name: str) -> int:
+        """Where the last field of this name begins; only asked for when there is a defect to place."""
+        found = self.start
+        for header in parse_headers(self.data, self.start, self.end).headers:
+            if long_name(header.name) == name:
+                found = header.offset
+        return found
+
+
+class _Address(NamedTuple):
+    """URI and tag of From or To."""
+
+    uri: str | None
+    tag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SipMessage:
+    """One SIP message as received; equality is equality of `raw`.
+
+    `method` and `request_uri` belong to requests, `status` and `reason` to responses. `body` ends where
+    Content-Length says. Offsets, also those of `defects`, count octets of `raw`. Implements RFC 3261 §7.
+    """
+
+    raw: bytes
+    method: str | None = field(compare=False)
+    request_uri: str | None = field(compare=False)
+    status: int | None = field(compare=False)
+    reason: str | None = field(compare=False)
+    body_offset: int = field(compare=False)
+    body_end: int = field(compare=False)
+    defects: tuple[Defect, ...] = field(compare=False)
+    cseq_number: int | None = field(compare=False)
+    cseq_method: str | None = field(compare=False)
+    _section: _Section = field(compare=False, repr=False)
+    _from: _Address = field(compare=False, repr=False)
+    _to: _Address = field(compare=False, repr=False)
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """All header fields: order, spelling, repeats and folding kept; made anew at each call."""
+        return parse_headers(self.raw, self._section.start, self._section.end).headers
+
+    @property
+    def body(self) -> bytes:
+        """The octets of the body."""
+        return self.raw[self.body_offset : self.body_end]
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, by long or compact name in any case."""
+        value = self._section.first.get(long_name(name))
+        return None if value is None else value.rstrip(" \t")
+
+    def header_values(self, name: str) -> tuple[str, ...]:
+        """The values of all header fields of this name, in order; comma lists are not split."""
+        wanted = long_name(name)
+        if wanted not in self._section.first:
+            return ()
+        return tuple(value.rstrip(" \t") for key, value in self._section.fields if long_name(key) == wanted)
+
+    @property
+    def call_id(self) -> str | None:
+        """Call-ID (RFC 3261 §20.8)."""
+        return self.header("call-id")
+
+    @property
+    def from_uri(self) -> str | None:
+        """The URI in From."""
+        return self._from.uri
+
+    @property
+    def from_tag(self) -> str | None:
+        """The tag in From."""
+        return self._from.tag
+
+    @property
+    def to_uri(self) -> str | None:
+        """The URI in To."""
+        return self._to.uri
+
+    @property
+    def to_tag(self) -> str | None:
+        """The tag in To."""
+        return self._to.tag
+
+    @property
+    def branch(self) -> str | None:
+        """The branch of the topmost Via (RFC 3261 §8.1.1.7)."""
+        value = self.header("via")
+        if value is None:
+            return None
+        ordinary = _BRANCH.fullmatch(value)
+        if ordinary is not None:
+            return ordinary[1]
+        members = split_header_list(value)
+        return parse_name_addr(members[0]).param("branch") if members else None
+
+    @property
+    def contact_uri(self) -> str | None:
+        """The URI of the first Contact."""
+        members = split_header_list(self.header("contact") or "")
+        return parse_name_addr(members[0]).uri if members else None
+
+    @property
+    def user_agent(self) -> str | None:
+        """User-Agent, or Server in responses (RFC 3261 §20.35, §20.41)."""
+        return self.header("user-agent") or self.header("server")
+
+    @property
+    def content_type(self) -> str | None:
+        """The lower-cased media type of the body."""
+        value = self.header("content-type")
+        return None if value is None else media_type(value)
+
+    def unpack_body(self) -> BodyParts:
+        """The leaves of the body with the defects found on the way (RFC 2046 §5.1)."""
+        if self.body_end <= self.body_offset:
+            return BodyParts((), ())
+        return parse_body(self.raw, self.body_offset, self.body_end, self.header("content-type") or "")
+
+    def body_parts(self) -> tuple[BodyPart, ...]:
+        """The leaves of the body; a single body is one part, no body is none."""
+        return self.unpack_body().parts
+
+    def sdp(self) -> SdpBody | None:
+        """The first `application/sdp` part; a body without Content-Type counts when it starts with `v=`."""
+        if (self.header("content-encoding") or "identity").lower() != "identity":
+            return None
+        for part in self.body_parts():
+            if part.content_type == "application/sdp" or (not part.content_type and part.content[:2] == b"v="):
+                return SdpBody(part.content, part.offset)
+        return None
+
+
+def looks_like_sip(data: bytes) -> bool:
+    """Whether the first line is a SIP start line; by content alone, and quick on anything else."""
+    if data[:8] == b"SIP/2.0 ":
+        return True
+    if data[:1] not in _FIRST_OCTETS:
+        return False
+    data = data.lstrip(b"\r\n")
+    end = data.find(b"\n")
+    line = (data if end < 0 else data[:end]).rstrip()
+    if _REQUEST_LINE.fullmatch(line):
+        return True
+    words = line.split(None, 1)
+    if len(words) < 2:
+        return False
+    if _VERSION.fullmatch(words[0]):
+        return words[1][:3].isdigit()
+    last = words[1].rsplit(None, 1)
+    return len(last) == 2 and bool(_VERSION.fullmatch(last[1]) and _METHOD.fullmatch(words[0]))
+
+
+def _parse_start_line(data: bytes, start: int, defects: list[Defect]) -> _StartLine:
+    end = data.find(b"\n", start)
+    if end < 0:
+        end = len(data)
+    line = data[start : end - 1] if data[end - 1 : end] == b"\r" and end > start else data[start:end]
+    if (response := _STATUS_LINE.fullmatch(line)) is not None:
+        return _StartLine(None, None, int(response[1]), decode_text(response[2]), end)
+    if (request := _REQUEST_LINE.fullmatch(line)) is not None:
+        return _StartLine(request[1].decode("ascii"), decode_text(request[2]), None, None, end)
+    return _parse_odd_start_line(line, start, end, defects)
+
+
+def _parse_odd_start_line(line: bytes, start: int, end: int, defects: list[Defect]) -> _StartLine:
+    """A start line that strays from the grammar but leaves no doubt what it is (RFC 4475 has many)."""
+    head, _, rest = line.strip().partition(b" ")
+    rest = rest.strip()
+    before, _, last = rest.rpartition(b" ")
+    status, _, reason = rest.partition(b" ")
+    clause = "RFC 3261 §7.1"
+    if (version := _VERSION.fullmatch(head)) is not None and _DIGITS.fullmatch(decode_text(status)):
+        clause = "RFC 3261 §7.2"
+        parsed = _StartLine(None, None, int(status), decode_text(reason.strip()), end)
+        if not 100 <= int(status) <= 699:
+            defects.append(Defect("status-out-of-range", start, clause, status.decode("ascii")))
+    elif (version := _VERSION.fullmatch(last)) is not None and _METHOD.fullmatch(head) and before.strip():
+        parsed = _StartLine(head.decode("ascii"), decode_text(before.strip()), None, None, end)
+    else:
+        raise Malformed("the first line is not a SIP start line", offset=start, clause="RFC 3261 §7")
+    if version[1] != b"2.0":
+        defects.append(Defect("sip-version", start, clause, version[1].decode("ascii")))
+    defects.append(Defect("start-line-form", start, clause, decode_text(line[:64])))
+    return parsed
+
+
+def _parse_address(section: _Section, name: str, defects: list[Defect]) -> _Address:
+    value = section.first.get(name)
+    if value is None:
+        return _Address(None, None)
+    ordinary = _ADDRESS.fullmatch(value)
+    if ordinary is not None:
+        return _Address(ordinary[1], ordinary[2])
+    address = parse_name_addr(value)
+    if address.defects:
+        offset = section.offset(name)
+        defects.extend(defect._replace(offset=offset, detail=name) for defect in address.defects)
+    return _Address(address.uri, address.param("tag"))
+
+
+def _parse_cseq(section: _Section, method: str | None, defects: list[Defect]) -> tuple[int | None, str | None]:
+    value = section.first.get("cseq")
+    if value is None:
+        return None, None
+    found = _CSEQ.fullmatch(value.rstrip(" \t"))
+    if found is None:
+        defects.append(Defect("cseq-form", section.offset("cseq"), "RFC 3261 §20.16", value[:64]))
+        return None, None
+    number = int(found[1]) if _DIGITS.fullmatch(found[1]) else None
+    if number is None or number > MAX_CSEQ:
+        defects.append(Defect("cseq-too-large", section.offset("cseq"), "RFC 3261 §8.1.1.5", found[1][:64]))
+    if method is not None and found[2] != method:
+        defects.append(Defect("cseq-method-differs", section.offset("cseq"), "RFC 3261 §8.1.1.5", found[2]))
+    return number, found[2]
+
+
+def _check_headers(section: _Section, is_request: bool, defects: list[Defect]) -> None:
+    """Mandatory headers that are absent (RFC 3261 §8.1.1) and single ones that stand twice (§7.3.1)."""
+    present = section.first.keys()
+    if not present >= _MANDATORY or (is_request and "max-forwards" not in present):
+        wanted = _MANDATORY | {"max-forwards"} if is_request else _MANDATORY
+        missing = sorted(wanted - present)
+        defects.extend(Defect("missing-header", section.start, "RFC 3261 §8.1.1", name) for name in missing)
+    if len(present) != len(section.fields):
+        names = [long_name(name) for name, _ in section.fields]
+        repeated = [name for name in _SINGLE if names.count(name) > 1]
+        defects.extend(Defect("repeated-header", section.offset(name), "RFC 3261 §7.3.1", name) for name in repeated)
+
+
+def _body_end(length: str | None, body_offset: int, end: int, defects: list[Defect]) -> int:
+    """Where the body ends (RFC 3261 §18.3); a length that can't be right is a defect."""
+    if length is None:
+        return end
+    length = length.rstrip(" \t")
+    if not _DIGITS.fullmatch(length):
+        defects.append(Defect("content-length-form", body_offset, "RFC 3261 §20.14", length[:64]))
+        return end
+    wanted = body_offset + int(length)
+    if wanted > end:
+        defects.append(Defect("body-shorter-than-content-length", end, "RFC 3261 §18.3", f"{wanted - end} missing"))
+        return end
+    if wanted < end:
+        defects.append(Defect("octets-after-body", wanted, "RFC 3261 §18.3", str(end - wanted)))
+    return wanted
+
+
+def _parse_section(data: bytes, start: int, end: int, defects: list[Defect]) -> _Section:
+    text = decode_text(data[start:end])
+    fields: list[tuple[str, str]] = _FIELD.findall(text)
+    if len(fields) != text.count("\n") or (start < end and data[end - 1] != 0x0A):
+        scan = parse_headers(data, start, end)
+        defects.extend(scan.defects)
+        fields = [(header.name, header.value) for header in scan.headers if header.name]
+    return _Section(data, start, end, fields, {long_name(name): value for name, value in reversed(fields)})
+
+
+def parse_sip(data: bytes) -> SipMessage:
+    """One SIP message from one datagram or one framed piece of a stream (RFC 3261 §7).
+
+    Empty lines before the start line are skipped (§7.5). Raises `Malformed` when the first line is no SIP start
+    line; everything else that is wrong is a defect of the message.
+    """
+    start = 0 if data[:1] not in (b"\r", b"\n") else len(data) - len(data.lstrip(b"\r\n"))
+    defects: list[Defect] = []
+    line = _parse_start_line(data, start, defects)
+    headers_start = min(line.end + 1, len(data))
+    headers_end, body_offset = find_section_end(data, line.end)
+    if headers_end < 0:
+        defects.append(Defect("header-section-without-end", len(data), "RFC 3261 §7"))
+        headers_end = body_offset = len(data)
+    section = _parse_section(data, headers_start, headers_end, defects)
+    _check_headers(section, line.method is not None, defects)
+    cseq_number, cseq_method = _parse_cseq(section, line.method, defects)
+    body_end = _body_end(section.first.get("content-length"), body_offset, len(data), defects)
+    if body_end > body_offset and "content-type" not in section.first:
+        defects.append(Defect("body-without-content-type", body_offset, "RFC 3261 §20.15"))
+    return SipMessage(
+        raw=data,
+        method=line.method,
+        request_uri=line.request_uri,
+        status=line.status,
+        reason=line.reason,
+        body_offset=body_offset,
+        body_end=body_end,
+        cseq_number=cseq_number,
+        cseq_method=cseq_method,
+        _section=section,
+        _from=_parse_address(section, "from", defects),
+        _to=_parse_address(section, "to", defects),
+        defects=tuple(defects),
+    )
+
+
+def build_sip(message: SipMessage) -> bytes:
+    """The message's octets again: start line, its headers in order, the empty line, body and what follows it."""
+    headers = message.headers
+    start = headers[0].offset if headers else message.body_offset
+    end = headers[-1].offset + len(headers[-1].raw) if headers else start
+    return message.raw[:start] + b"".join(header.raw for header in headers) + message.raw[end:]
+
+
+def make_sip(start_line: str, headers: Iterable[tuple[str, str]], body: bytes = b"") -> SipMessage:
+    """A message from parts; Content-Length is added unless it is given. Raises `Malformed` for a wrong start line."""
+    fields = list(headers)
+    if not any(long_name(name) == "content-length" for name, _ in fields):
+        fields.append(("Content-Length", str(len(body))))
+    lines = [start_line, *(f"{name}: {value}" for name, value in fields)]
+    return parse_sip("\r\n".join(lines).encode() + b"\r\n\r\n" + body)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Header fields of SIP and MIME: one per logical line, octets kept (RFC 3261 §7.3)."""
+
+import re
+from typing import NamedTuple
+
+from dissectors.grammar.defects import Defect
+
+_COMPACT = {
+    "a": "accept-contact",
+    "b": "referred-by",
+    "c": "content-type",
+    "d": "request-disposition",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "j": "reject-contact",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "n": "identity-info",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+    "y": "identity",
+}
+_NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_FOLD = re.compile(r"[ \t]*\r?\n[ \t]*")
+
+
+class Header(NamedTuple):
+    """One header field: `name` as spelled on the wire, `value` unfolded and stripped, `raw` with its line end.
+
+    `offset` counts octets of the message. A line that is no header field has the name "".
+    """
+
+    name: str
+    value: str
+    raw: bytes
+    offset: int
+
+
+class HeaderScan(NamedTuple):
+    """The header fields of a section, in order and without gaps, and what is odd about them."""
+
+    headers: tuple[Header, ...]
+    defects: tuple[Defect, ...]
+
+
+_LONG = {spelling: long for short, long in _COMPACT.items() for spelling in (short, short.upper())}
+
+
+def long_name(name: str) -> str:
+    """The lower-cased long form of a header name (`i`, `CALL-ID` → `call-id`); RFC 3261 §7.3.3 and IANA's table."""
+    return _LONG.get(name) or name.lower()
+
+
+def decode_text(octets: bytes) -> str:
+    """UTF-8 text; an octet that is not UTF-8 shows as `\\xNN`, so that every output can carry the text."""
+    return octets.decode("utf-8", "backslashreplace")
+
+
+def _logical_line_end(data: bytes, start: int, end: int) -> int:
+    """Where the line at `start`, with its continuation lines, ends."""
+    position = start
+    while True:
+        found = data.find(b"\n", position, end)
+        if found < 0:
+            return end
+        position = found + 1
+        if position >= end or data[position] not in b" \t":
+            return position
+
+
+def _parse_header(raw: bytes, offset: int, defects: list[Defect]) -> Header:
+    text = decode_text(raw)
+    name, colon, value = text.partition(":")
+    if not colon or text[0] in " \t":
+        defects.append(Defect("line-is-no-header", offset, "RFC 3261 §7.3.1"))
+        return Header("", _FOLD.sub(" ", text).strip(), raw, offset)
+    name = name.rstrip(" \t")
+    if not _NAME.fullmatch(name):
+        defects.append(Defect("header-name-not-token", offset, "RFC 3261 §7.3.1", name[:64]))
+    value = value.strip(" \t\r\n")
+    if "\n" in value:
+        value = _FOLD.sub(" ", value)
+    if "\r" in value:
+        defects.append(Defect("bare-cr", offset, "RFC 3261 §7.3.1"))
+    return Header(name, value, raw, offset)
+
+
+def parse_headers(data: bytes, start: int, end: int) -> HeaderScan:
+    """Header fields of `data[start:end]`; their `raw` octets joined are exactly that region; never raises."""
+    headers: list[Header] = []
+    defects: list[Defect] = []
+    while start < end:
+        line_end = _logical_line_end(data, start, end)
+        headers.append(_parse_header(data[start:line_end], start, defects))
+        start = line_end
+    return HeaderScan(tuple(headers), tuple(defects))
+
+
+def find_section_end(data: bytes, start: int) -> tuple[int, int]:
+    """Where the header section ends and where the body starts; (-1, -1) when there is no empty line.
+
+    `start` is the line end (`\\n`) before the first header. CRLF and bare LF are both understood.
+    """
+    crlf = data.find(b"\n\r\n", start)
+    bare = data.find(b"\n\n", start, crlf + 2 if crlf >= 0 else len(data))
+    if bare >= 0:
+        return bare + 1, bare + 2
+    return (crlf + 1, crlf + 3) if crlf >= 0 else (-1, -1)
