@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""."""
+"""The commands: the only code that prints, exits, or sees the reports."""
+
+from analyzer.cli.main import main
+
+__all__ = ["main"]

@@ -2,7 +2,7 @@
 """What a rule says of a call, and what a verdict is."""
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from analyzer.model.evidence import FrameRef
 
@@ -50,18 +50,6 @@ class Confidence(StrEnum):
     C2 = "C2"
     C3 = "C3"
     C4 = "C4"
-
-
-class ExitCode(IntEnum):
-    """What the process says when it ends."""
-
-    OK = 0
-    USAGE = 2
-    UNREADABLE = 3
-    INCOMPLETE = 4
-    FINDINGS = 5
-    INTERNAL = 70
-    INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
