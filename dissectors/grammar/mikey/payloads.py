@@ -7,6 +7,7 @@ and `length`, its span in octets of the message. `read` takes a cursor at the pa
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from dissectors.grammar.cursor import Cursor
@@ -40,6 +41,7 @@ TIMESTAMP_OCTETS: dict[int, int] = {
 }
 HASH_OCTETS: dict[int, int] = {HashFunction.SHA_1: 20, HashFunction.MD5: 16, HashFunction.SHA_256: 32}
 RAND_OCTETS_RECOMMENDED = 16
+POLICIES_REMEMBERED = 64
 
 ENCRYPTION_ALGORITHMS = known(EncryptionAlgorithm)
 CACHE_TYPES = known(CacheType)
@@ -415,11 +417,13 @@ class SecurityPolicy:
         )
 
 
+@lru_cache(maxsize=POLICIES_REMEMBERED)
 def _split_parameters(octets: bytes) -> tuple[tuple[PolicyParameter, ...], bytes]:
     """The whole parameters in `octets` and what is left over."""
     parameters = []
     position, end = 0, len(octets)
-    # A dozen one-octet values in each message: a cursor's three calls for each would cost more than all the rest.
+    # A dozen one-octet values in each message, mostly the same ones: a cursor's three calls for each of them, and again
+    # for every call, would cost more than all the rest of the message.
     while end - position >= 2:
         value_end = position + 2 + octets[position + 1]
         if value_end > end:
