@@ -8,3 +8,15 @@ class AuditorError(Exception):
 
 class CaptureError(AuditorError):
     """A capture can't be opened or read at all."""
+
+
+class UsageError(AuditorError):
+    """A command was asked for something that can't be done as asked."""
+
+
+class PolicyError(AuditorError):
+    """A policy can't be read or makes no sense; the message names the file and, where possible, the line."""
+
+
+class KeyMaterialError(AuditorError):
+    """A key ring, key or certificate can't be used; the message never shows the key."""
