@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""."""
+"""Captures: from octets to packets in columns."""

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""File and section headers: what a scan must know before it can walk packets (pcap and pcapng drafts, IETF opsawg)."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from analyzer.capture import scan
+from analyzer.capture.columns import Column, Octets
+from analyzer.errors import CaptureError
+from dissectors.grammar.defects import Defect
+
+MIN_RECORD_LIMIT = 262_144  # what every writer may use, whatever its header says
+MAX_RECORD_OCTETS = 128 << 20
+MAX_INTERFACES = 65_536
+SECTION, INTERFACE, STATISTICS = 0x0A0D0D0A, 1, 5
+SECTION_MAGIC = 0x1A2B3C4D
+OPT_IF_TSRESOL, OPT_IF_TSOFFSET = 9, 14
+OPT_ISB_IFDROP, OPT_ISB_OSDROP = 5, 7
+_NANOSECONDS = 1_000_000_000
+_MODIFIED_PCAP_HEADER = 24
+_PCAP_MAGIC = {  # magic number: octets of a record header, nanoseconds per fraction
+    0xA1B2C3D4: (16, 1000),
+    0xA1B23C4D: (16, 1),
+    0xA1B2CD34: (_MODIFIED_PCAP_HEADER, 1000),
+}
+
+
+@dataclass(slots=True)
+class Layout:
+    """Where a scan stands: its state cells, the interfaces of the current section, and what blocks have told."""
+
+    format: str
+    state: Column
+    interfaces: Column = field(default_factory=lambda: np.zeros((4, scan.INTERFACE_CELLS), dtype=np.int64))
+    drops: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    section: int = 0
+    defects: list[Defect] = field(default_factory=list)
+
+    @property
+    def interface_drops(self) -> int | None:
+        """Packets that interfaces and operating system say they dropped, or None where nobody said."""
+        return sum(interface + system for interface, system in self.drops.values()) if self.drops else None
+
+
+def read_file_header(head: bytes, name: str) -> Layout:
+    """The layout of a capture from its first octets; raises CaptureError for anything that is none."""
+    if not head:
+        message = f"{name}: the file is empty (offset 0)"
+        raise CaptureError(message)
+    state = np.zeros(scan.STATE_CELLS, dtype=np.int64)
+    state[scan.S_LIMIT] = MAX_RECORD_OCTETS
+    if head[:4] == b"\n\r\r\n":
+        if len(head) < 12 or SECTION_MAGIC not in (int.from_bytes(head[8:12], "big"), int.from_bytes(head[8:12], "little")):
+            message = f"{name}: a pcapng section header without its byte-order magic (offset 8)"
+            raise CaptureError(message)
+        return Layout("pcapng", state)
+    for order in ("big", "little"):
+        known = _PCAP_MAGIC.get(int.from_bytes(head[:4], order))  # type: ignore[arg-type]
+        if known is not None and len(head) >= 4:
+            return _pcap_layout(head, order == "big", known, state, name)
+    raise CaptureError(_why_unknown(head, name))
+
+
+def _pcap_layout(head: bytes, big: bool, known: tuple[int, int], state: Column, name: str) -> Layout:
+    if len(head) < 24:
+        message = f"{name}: cut inside the pcap file header (offset {len(head)} of 24)"
+        raise CaptureError(message)
+    snaplen = scan.file32(head, 16, big)
+    state[scan.S_OFFSET] = 24
+    state[scan.S_BIG] = big
+    state[scan.S_LINK] = scan.file32(head, 20, big) & 0xFFFF  # the upper bits tell of a frame check sequence
+    state[scan.S_HEADER], state[scan.S_SCALE] = known
+    state[scan.S_LIMIT] = max(MIN_RECORD_LIMIT, min(snaplen, MAX_RECORD_OCTETS))
+    return Layout("pcap", state)
+
+
+def _why_unknown(head: bytes, name: str) -> str:
+    if all(octet in b"\t\n\r\f" or 32 <= octet < 127 or octet >= 128 for octet in head[:64]) and _is_text(head[:64]):
+        return f"{name}: a text file, not a pcap or pcapng capture (offset 0)"
+    return f"{name}: unknown magic number 0x{head[:4].hex()}, not a pcap or pcapng capture (offset 0)"
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return error.reason == "unexpected end of data"
+    return True
+
+
+def read_block(buffer: Octets, layout: Layout) -> int:
+    """Read the block at the scan's offset and step over it; returns a scan status (END for "go on")."""
+    state = layout.state
+    at, end = int(state[scan.S_OFFSET]), int(state[scan.S_END])
+    if bytes(buffer[at : at + 4]) == b"\n\r\r\n":
+        return _read_section(buffer, at, end, layout)
+    big = int(state[scan.S_BIG])
+    kind = scan.file32(buffer, at, big)
+    total = scan.file32(buffer, at + 4, big)
+    if kind == INTERFACE:
+        if total < 20:
+            return scan.DAMAGED
+        _read_interface(bytes(buffer[at : at + total]), big, at, layout)
+    elif kind == STATISTICS:
+        if total < 24:
+            return scan.DAMAGED
+        _read_statistics(bytes(buffer[at : at + total]), big, layout)
+    state[scan.S_OFFSET] = at + total
+    return scan.END
+
+
+def _read_section(buffer: Octets, at: int, end: int, layout: Layout) -> int:
+    if end - at < 28:
+        return scan.SHORT
+    if scan.file32(buffer, at + 8, 1) == SECTION_MAGIC:
+        big = 1
+    elif scan.file32(buffer, at + 8, 0) == SECTION_MAGIC:
+        big = 0
+    else:
+        return scan.DAMAGED
+    total = scan.file32(buffer, at + 4, big)
+    if total < 28 or total & 3 or total > MAX_RECORD_OCTETS:
+        return scan.DAMAGED
+    if total > end - at:
+        return scan.SHORT
+    layout.state[scan.S_BIG] = big
+    layout.state[scan.S_INTERFACES] = 0
+    layout.state[scan.S_OFFSET] = at + total
+    layout.section += 1
+    return scan.END
+
+
+def iter_options(block: bytes, start: int, big: int) -> list[tuple[int, bytes]]:
+    """The options of a block that ends with its total length; broken ones end the list."""
+    options: list[tuple[int, bytes]] = []
+    at, end = start, len(block) - 4
+    while end - at >= 4:
+        code, octets = scan.file16(block, at, big), scan.file16(block, at + 2, big)
+        if code == 0 or octets > end - at - 4:
+            break
+        options.append((code, block[at + 4 : at + 4 + octets]))
+        at += 4 + (octets + 3 & ~3)
+    return options
+
+
+def _read_interface(block: bytes, big: int, at: int, layout: Layout) -> None:
+    index = int(layout.state[scan.S_INTERFACES])
+    if index >= MAX_INTERFACES:
+        layout.defects.append(Defect("too-many-interfaces", at, "pcapng §4.2", f"more than {MAX_INTERFACES}"))
+        return
+    if index == len(layout.interfaces):
+        layout.interfaces = np.concatenate((layout.interfaces, np.zeros_like(layout.interfaces)))
+    row = layout.interfaces[index]
+    row[:] = 0
+    row[scan.I_LINK] = scan.file16(block, 8, big)
+    row[scan.I_SNAPLEN] = scan.file32(block, 12, big)
+    row[scan.I_MULTIPLIER], row[scan.I_DIVISOR] = 1000, 1
+    order = "big" if big else "little"
+    for code, value in iter_options(block, 16, big):
+        if code == OPT_IF_TSRESOL and len(value) == 1:
+            _set_resolution(row, value[0], at, layout)
+        elif code == OPT_IF_TSOFFSET and len(value) == 8:
+            seconds = int.from_bytes(value, order, signed=True)  # type: ignore[arg-type]
+            if abs(seconds) * _NANOSECONDS > scan.MAX_TIME_NS:
+                layout.defects.append(Defect("time-offset-out-of-range", at, "pcapng §4.2", f"{seconds} s"))
+                continue
+            row[scan.I_OFFSET] = seconds * _NANOSECONDS
+    layout.state[scan.S_INTERFACES] = index + 1
+
+
+def _set_resolution(row: Column, value: int, at: int, layout: Layout) -> None:
+    exponent = value & 0x7F
+    if value & 0x80 and 0 < exponent < 63:
+        row[scan.I_SHIFT] = exponent
+    elif value & 0x80 and exponent == 0:
+        row[scan.I_MULTIPLIER] = _NANOSECONDS
+    elif not value & 0x80 and exponent <= 9:
+        row[scan.I_MULTIPLIER] = 10 ** (9 - exponent)
+    elif not value & 0x80 and exponent <= 27:
+        row[scan.I_MULTIPLIER], row[scan.I_DIVISOR] = 1, 10 ** (exponent - 9)
+    else:
+        layout.defects.append(Defect("time-resolution-out-of-range", at, "pcapng §4.2", f"if_tsresol {value:#04x}"))
+
+
+def _read_statistics(block: bytes, big: int, layout: Layout) -> None:
+    order = "big" if big else "little"
+    key = (layout.section, scan.file32(block, 8, big))
+    for code, value in iter_options(block, 20, big):
+        if code in (OPT_ISB_IFDROP, OPT_ISB_OSDROP) and len(value) == 8 and len(layout.drops) < MAX_INTERFACES:
+            count = int.from_bytes(value, order)  # type: ignore[arg-type]
+            interface, system = layout.drops.get(key, (0, 0))  # counters grow: the last block of an interface counts
+            layout.drops[key] = (count, system) if code == OPT_ISB_IFDROP else (interface, count)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the capture stage hands on: packets as columns, in bounded batches."""
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Octets = Any  # bytes, mmap, memoryview, or a uint8 array inside the compiled pass: indexing gives an integer
+Column = npt.NDArray[Any]
+
+BATCH_PACKETS = 262_144
+
+
+class Transport(enum.IntEnum):
+    """What a frame carries; UDP and TCP have their IANA protocol numbers."""
+
+    UNREAD_LINK = 0  # `detail` is the link type
+    NOT_IP = 1  # `detail` is the EtherType
+    DAMAGED = 2  # a header is cut or contradicts itself
+    FRAGMENT = 3  # an IP fragment that completes nothing; `detail` is the IP version
+    OTHER = 4  # `detail` is the IP protocol number
+    TCP = 6
+    UDP = 17
+
+
+class PayloadKind(enum.IntEnum):
+    """What a UDP payload looks like by its first octets (RFC 7983 §7, RFC 5761 §4); a prefilter, not a verdict."""
+
+    UNKNOWN = 0
+    EMPTY = 1
+    RTP_LIKE = 2
+    RTCP_LIKE = 3
+    STUN = 4
+    DTLS = 5
+    ZRTP = 6
+    SIP_LIKE = 7
+    TURN_CHANNEL = 8
+
+
+class Flag(enum.IntFlag):
+    """Bits of the `flags` column."""
+
+    SNAPPED = 1  # fewer octets captured than were on the wire
+    NO_TIME = 2  # the record carries no usable time stamp
+    REASSEMBLED = 4  # from IP fragments: the octets are in the batch's `side`
+
+
+class Columns(NamedTuple):
+    """One row per frame; the RTP columns are 0 unless `kind` is RTP_LIKE (`ssrc` also for RTCP_LIKE)."""
+
+    frame: Column
+    timestamp_ns: Column
+    src_hi: Column
+    src_lo: Column
+    dst_hi: Column
+    dst_lo: Column
+    src_port: Column
+    dst_port: Column
+    transport: Column
+    kind: Column
+    flags: Column
+    tos: Column
+    detail: Column
+    header_offset: Column
+    payload_offset: Column
+    payload_octets: Column
+    wire_octets: Column
+    ssrc: Column
+    seq: Column
+    rtp_timestamp: Column
+    payload_type: Column
+    marker: Column
+    header_octets: Column
+
+
+COLUMN_TYPES = Columns(
+    frame=np.int64,
+    timestamp_ns=np.int64,
+    src_hi=np.uint64,
+    src_lo=np.uint64,
+    dst_hi=np.uint64,
+    dst_lo=np.uint64,
+    src_port=np.uint16,
+    dst_port=np.uint16,
+    transport=np.uint8,
+    kind=np.uint8,
+    flags=np.uint8,
+    tos=np.uint8,
+    detail=np.uint16,
+    header_offset=np.int64,
+    payload_offset=np.int64,
+    payload_octets=np.int64,
+    wire_octets=np.int64,
+    ssrc=np.uint32,
+    seq=np.uint16,
+    rtp_timestamp=np.uint32,
+    payload_type=np.uint8,
+    marker=np.uint8,
+    header_octets=np.uint32,
+)  # type: ignore[arg-type]
+
+
+def empty_columns(capacity: int) -> Columns:
+    """Columns of `capacity` zeroed rows."""
+    return Columns(*(np.zeros(capacity, dtype=dtype) for dtype in COLUMN_TYPES))
+
+
+def slice_columns(columns: Columns, rows: int) -> Columns:
+    """The first `rows` rows, without copying."""
+    return Columns(*(column[:rows] for column in columns))
+
+
+@dataclass(frozen=True, slots=True)
+class PacketBatch:
+    """A run of frames in capture order.
+
+    Offsets count octets of `buffer`; a negative offset `-1 - p` points at octet `p` of `side`, where the
+    datagrams lie that were put together from IP fragments. Such a datagram stands in the row of the frame that
+    completed it; its other fragments stay rows of transport FRAGMENT.
+    Every column of `Columns` is also an attribute of the batch.
+    """
+
+    columns: Columns
+    buffer: Octets
+    side: bytes = b""
+
+    def __len__(self) -> int:
+        return len(self.columns.frame)
+
+    def __getattr__(self, name: str) -> Column:
+        if name in Columns._fields:
+            column: Column = getattr(self.columns, name)
+            return column
+        raise AttributeError(name)
+
+    def octets(self, offset: int, count: int) -> bytes:
+        """`count` octets at a column's `offset`, wherever they lie."""
+        if offset < 0:
+            return self.side[-1 - offset : -1 - offset + count]
+        return bytes(self.buffer[offset : offset + count])
+
+    def payload(self, row: int) -> bytes:
+        """The captured transport payload of one row."""
+        return self.octets(int(self.columns.payload_offset[row]), int(self.columns.payload_octets[row]))
+
+    def rows_of(self, transport: Transport) -> Iterator[int]:
+        """The rows with this transport, in order."""
+        return iter(np.flatnonzero(self.columns.transport == transport).tolist())

@@ -1,0 +1,508 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The one pass over a capture: walks records, peels headers, fills columns.
+
+Runs as plain Python over `bytes` and memoryviews, and compiled by Numba over arrays (`speed.py`): so only integers,
+indexing and loops here, no exceptions, and no intermediate value of 2⁶³ or more that isn't stored at once.
+Peeling follows RFC 791, RFC 8200, RFC 768, RFC 9293, RFC 3550 §5.1 and the pcapng and pcap drafts of the IETF opsawg.
+"""
+
+from analyzer.capture.columns import Columns, Octets
+
+State = Octets  # int64 cells, indexed by the names below
+S_OFFSET, S_END, S_FRAME, S_ROWS, S_CAPACITY, S_STATUS = 0, 1, 2, 3, 4, 5
+S_BIG, S_LINK, S_SCALE, S_HEADER, S_LIMIT, S_INTERFACES, S_SNAPLEN = 6, 7, 8, 9, 10, 11, 12
+STATE_CELLS = 13
+
+END, FULL, SHORT, DAMAGED, BLOCK = 0, 1, 2, 3, 4  # why a scan stopped
+
+I_LINK, I_MULTIPLIER, I_DIVISOR, I_SHIFT, I_OFFSET, I_SNAPLEN = 0, 1, 2, 3, 4, 5
+INTERFACE_CELLS = 6
+
+UNREAD_LINK, NOT_IP, BROKEN, FRAGMENT, OTHER, TCP, UDP = 0, 1, 2, 3, 4, 6, 17  # columns.Transport
+UNKNOWN, EMPTY, RTP_LIKE, RTCP_LIKE, STUN, DTLS, ZRTP, SIP_LIKE, TURN_CHANNEL = 0, 1, 2, 3, 4, 5, 6, 7, 8
+SNAPPED, NO_TIME = 1, 2  # columns.Flag
+
+ETHERTYPE_IPV4, ETHERTYPE_IPV6 = 0x0800, 0x86DD
+MAX_VLAN_TAGS = 8
+MAX_EXTENSION_HEADERS = 16
+MAX_TIME_NS = 1 << 62
+START_LINE_OCTETS = 4096  # how far the end of a SIP start line is looked for
+METHOD_OCTETS = 64
+
+
+def read16(buf: Octets, at: int) -> int:
+    """Two octets, network order."""
+    return (buf[at] << 8) | buf[at + 1]  # type: ignore[no-any-return]
+
+
+def read32(buf: Octets, at: int) -> int:
+    """Four octets, network order."""
+    return (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]  # type: ignore[no-any-return]
+
+
+def file32(buf: Octets, at: int, big: int) -> int:
+    """Four octets in the file's order."""
+    if big:
+        return (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]  # type: ignore[no-any-return]
+    return (buf[at + 3] << 24) | (buf[at + 2] << 16) | (buf[at + 1] << 8) | buf[at]  # type: ignore[no-any-return]
+
+
+def file16(buf: Octets, at: int, big: int) -> int:
+    """Two octets in the file's order."""
+    if big:
+        return (buf[at] << 8) | buf[at + 1]  # type: ignore[no-any-return]
+    return (buf[at + 1] << 8) | buf[at]  # type: ignore[no-any-return]
+
+
+def is_token(octet: int) -> bool:
+    """Whether an octet may stand in a SIP method (RFC 3261 §25.1 token)."""
+    if 48 <= octet <= 57 or 65 <= octet <= 90 or 97 <= octet <= 122:
+        return True
+    # - . ! % * _ + ` ' ~
+    return octet in (45, 46, 33, 37, 42, 95, 43, 96, 39, 126)
+
+
+def is_sip_version(buf: Octets, at: int, end: int) -> bool:
+    """Whether `SIP/` stands here in any case."""
+    return (
+        end - at >= 4
+        and (buf[at] | 32) == 115
+        and (buf[at + 1] | 32) == 105
+        and (buf[at + 2] | 32) == 112
+        and buf[at + 3] == 47
+    )
+
+
+def is_sip_scheme(buf: Octets, at: int, end: int) -> bool:
+    """Whether `sip:`, `sips:` or `tel:` stands here in any case."""
+    if end - at < 4:
+        return False
+    first = buf[at] | 32
+    second = buf[at + 1] | 32
+    third = buf[at + 2] | 32
+    if first == 116:
+        return second == 101 and third == 108 and buf[at + 3] == 58  # type: ignore[no-any-return]
+    if first != 115 or second != 105 or third != 112:
+        return False
+    return buf[at + 3] == 58 or (end - at >= 5 and (buf[at + 3] | 32) == 115 and buf[at + 4] == 58)  # type: ignore[no-any-return]
+
+
+def looks_like_sip(buf: Octets, at: int, end: int) -> bool:
+    """A start line of RFC 3261 §7.1/§7.2, after any blank lines: a prefilter that would rather say yes."""
+    while at < end and (buf[at] == 13 or buf[at] == 10):
+        at += 1
+    if is_sip_version(buf, at, end):
+        return True
+    limit = min(end, at + METHOD_OCTETS)
+    space = at
+    while space < limit and is_token(buf[space]):
+        space += 1
+    if space == at or space >= limit or buf[space] != 32:
+        return False
+    while space < limit and buf[space] == 32:
+        space += 1
+    if is_sip_scheme(buf, space, end):
+        return True
+    limit = min(end, at + START_LINE_OCTETS)
+    while space < limit and buf[space] != 13 and buf[space] != 10:
+        if buf[space] == 32 and is_sip_version(buf, space + 1, end):
+            return True
+        space += 1
+    return False
+
+
+def classify_binary(buf: Octets, at: int, end: int) -> int:
+    """The kind of a payload that isn't text, by its first octets (RFC 7983 §7, RFC 5761 §4, RFC 6189 §5)."""
+    octets = end - at
+    first = buf[at]
+    if first >= 128:
+        if first > 191 or octets < 8:
+            return UNKNOWN
+        if 192 <= buf[at + 1] <= 223:
+            return RTCP_LIKE
+        return RTP_LIKE if octets >= 12 else UNKNOWN
+    if first < 4:
+        return STUN if octets >= 20 and read32(buf, at + 4) == 0x2112A442 else UNKNOWN
+    if first == 16:
+        return ZRTP if octets >= 12 and read32(buf, at + 4) == 0x5A525450 else UNKNOWN
+    if 20 <= first <= 25:
+        return DTLS if octets >= 13 and buf[at + 1] == 254 else UNKNOWN
+    if 64 <= first <= 79:
+        return TURN_CHANNEL if octets >= 4 and read16(buf, at + 2) <= octets - 4 else UNKNOWN
+    return UNKNOWN
+
+
+def rtp_header_octets(buf: Octets, at: int, end: int) -> int:
+    """Fixed header, CSRC list and extension together (RFC 3550 §5.1, §5.3.1); 0 where they run past the end."""
+    header = 12 + 4 * (buf[at] & 15)
+    if buf[at] & 16:
+        if end - at < header + 4:
+            return 0
+        header += 4 + 4 * read16(buf, at + header + 2)
+    return header if header <= end - at else 0
+
+
+def peel_payload(buf: Octets, at: int, end: int, cols: Columns, n: int) -> None:
+    """Classify a UDP payload and, for RTP and RTCP, note its header."""
+    if at >= end:
+        cols.kind[n] = EMPTY
+        return
+    kind = UNKNOWN
+    if buf[at] < 128:
+        kind = SIP_LIKE if looks_like_sip(buf, at, end) else classify_binary(buf, at, end)
+    else:
+        kind = classify_binary(buf, at, end)
+    cols.kind[n] = kind
+    if kind == RTP_LIKE:
+        cols.payload_type[n] = buf[at + 1] & 127
+        cols.marker[n] = buf[at + 1] >> 7
+        cols.seq[n] = read16(buf, at + 2)
+        cols.rtp_timestamp[n] = read32(buf, at + 4)
+        cols.ssrc[n] = read32(buf, at + 8)
+        cols.header_octets[n] = rtp_header_octets(buf, at, end)
+    elif kind == RTCP_LIKE:
+        cols.payload_type[n] = buf[at + 1]
+        cols.ssrc[n] = read32(buf, at + 4)
+
+
+def peel_transport(buf: Octets, at: int, end: int, wire_end: int, protocol: int, cols: Columns, n: int) -> None:
+    """UDP and TCP headers; `wire_end` is where the IP payload ended on the wire."""
+    cols.header_offset[n] = at
+    cols.payload_offset[n] = at
+    if protocol != UDP and protocol != TCP:
+        cols.transport[n] = OTHER
+        cols.detail[n] = protocol
+        cols.payload_octets[n] = end - at
+        cols.wire_octets[n] = wire_end - at
+        return
+    cols.transport[n] = BROKEN
+    cols.detail[n] = protocol
+    if end - at >= 4:
+        cols.src_port[n] = read16(buf, at)
+        cols.dst_port[n] = read16(buf, at + 2)
+    header = 8
+    if protocol == UDP:
+        if end - at < 8:
+            return
+        length = read16(buf, at + 4)
+        if 0 < length < 8:
+            return
+        if length:
+            wire_end = min(wire_end, at + length)
+    else:
+        if end - at < 20:
+            return
+        header = 4 * (buf[at + 12] >> 4)
+        if header < 20 or header > end - at:
+            return
+    cols.transport[n] = protocol
+    cols.detail[n] = 0
+    end = min(end, wire_end)
+    cols.payload_offset[n] = at + header
+    cols.payload_octets[n] = end - at - header
+    cols.wire_octets[n] = wire_end - at - header
+    if protocol == UDP:
+        peel_payload(buf, at + 8, end, cols, n)
+
+
+def mark_fragment(at: int, start: int, end: int, wire_end: int, version: int, cols: Columns, n: int) -> None:
+    """A row for an IP fragment whose header is at `at` and whose data begins at `start`."""
+    cols.transport[n] = FRAGMENT
+    cols.detail[n] = version
+    cols.header_offset[n] = at
+    cols.payload_offset[n] = start
+    cols.payload_octets[n] = end - start
+    cols.wire_octets[n] = wire_end - start
+
+
+def peel_ipv4(buf: Octets, at: int, end: int, wire_end: int, cols: Columns, n: int) -> None:
+    """An IPv4 header (RFC 791 §3.1)."""
+    cols.transport[n] = BROKEN
+    if end - at < 20:
+        return
+    header = 4 * (buf[at] & 15)
+    total = read16(buf, at + 2)
+    cols.tos[n] = buf[at + 1]
+    cols.src_lo[n] = 0xFFFF00000000 | read32(buf, at + 12)
+    cols.dst_lo[n] = 0xFFFF00000000 | read32(buf, at + 16)
+    if header < 20 or header > end - at or (total != 0 and total < header):
+        return
+    if total:  # 0: segmentation offload, the frame's own length counts
+        wire_end = min(wire_end, at + total)
+    end = min(end, wire_end)
+    if read16(buf, at + 6) & 0x3FFF:
+        mark_fragment(at, at + header, end, wire_end, 4, cols, n)
+        return
+    peel_transport(buf, at + header, end, wire_end, buf[at + 9], cols, n)
+
+
+def peel_ipv6(buf: Octets, at: int, end: int, wire_end: int, cols: Columns, n: int) -> None:
+    """An IPv6 header and its extension headers (RFC 8200 §3, §4)."""
+    cols.transport[n] = BROKEN
+    if end - at < 40:
+        return
+    cols.tos[n] = (read16(buf, at) >> 4) & 255
+    cols.src_hi[n] = (read32(buf, at + 8) << 32) | read32(buf, at + 12)
+    cols.src_lo[n] = (read32(buf, at + 16) << 32) | read32(buf, at + 20)
+    cols.dst_hi[n] = (read32(buf, at + 24) << 32) | read32(buf, at + 28)
+    cols.dst_lo[n] = (read32(buf, at + 32) << 32) | read32(buf, at + 36)
+    length = read16(buf, at + 4)
+    protocol = buf[at + 6]
+    if length:
+        wire_end = min(wire_end, at + 40 + length)
+    end = min(end, wire_end)
+    at += 40
+    for _ in range(MAX_EXTENSION_HEADERS):
+        if protocol == 44:
+            if end - at < 8:
+                return
+            if read16(buf, at + 2) & 0xFFF9:
+                mark_fragment(at, at + 8, end, wire_end, 6, cols, n)
+                return
+            protocol = buf[at]
+            at += 8
+        elif protocol in (0, 43, 60, 51, 135, 139, 140):
+            if end - at < 8:
+                return
+            step = 4 * (buf[at + 1] + 2) if protocol == 51 else 8 * (buf[at + 1] + 1)
+            protocol = buf[at]
+            at += step
+            if at > end:
+                return
+        else:
+            peel_transport(buf, at, end, wire_end, protocol, cols, n)
+            return
+
+
+def peel_network(buf: Octets, at: int, end: int, wire_end: int, ethertype: int, cols: Columns, n: int) -> None:
+    """What an EtherType announces, after any VLAN tags (IEEE 802.1Q, 802.1ad)."""
+    for _ in range(MAX_VLAN_TAGS):
+        if ethertype not in (0x8100, 0x88A8, 0x9100):
+            break
+        if end - at < 4:
+            cols.transport[n] = BROKEN
+            return
+        ethertype = read16(buf, at + 2)
+        at += 4
+    if ethertype == ETHERTYPE_IPV4:
+        peel_ipv4(buf, at, end, wire_end, cols, n)
+    elif ethertype == ETHERTYPE_IPV6:
+        peel_ipv6(buf, at, end, wire_end, cols, n)
+    else:
+        cols.transport[n] = NOT_IP
+        cols.detail[n] = ethertype
+
+
+def peel_raw(buf: Octets, at: int, end: int, wire_end: int, cols: Columns, n: int) -> None:
+    """An IP packet whose version field says which."""
+    version = buf[at] >> 4 if end > at else 0
+    if version == 4:
+        peel_ipv4(buf, at, end, wire_end, cols, n)
+    elif version == 6:
+        peel_ipv6(buf, at, end, wire_end, cols, n)
+    else:
+        cols.transport[n] = BROKEN
+
+
+def peel_link(buf: Octets, at: int, end: int, wire_end: int, link: int, cols: Columns, n: int) -> None:
+    """The link layer named by its LINKTYPE_ number."""
+    header = 0
+    if link == 1:
+        header = 14
+    elif link == 113:
+        header = 16
+    elif link == 276:
+        header = 20
+    elif link in (0, 108):
+        header = 4
+    elif link not in (12, 14, 101, 228, 229):
+        cols.transport[n] = UNREAD_LINK
+        cols.detail[n] = min(link, 0xFFFF)
+        return
+    if end - at < header:
+        cols.transport[n] = BROKEN
+    elif link == 1:
+        peel_network(buf, at + 14, end, wire_end, read16(buf, at + 12), cols, n)
+    elif link == 113:
+        peel_network(buf, at + 16, end, wire_end, read16(buf, at + 14), cols, n)
+    elif link == 276:
+        peel_network(buf, at + 20, end, wire_end, read16(buf, at), cols, n)
+    elif header == 4:
+        family = buf[at] | buf[at + 1] | buf[at + 2] | buf[at + 3]  # one octet is set, in the order of the writer's host
+        if family in (2, 10, 24, 28, 30):
+            peel_raw(buf, at + 4, end, wire_end, cols, n)
+        else:
+            cols.transport[n] = NOT_IP
+            cols.detail[n] = family
+    else:
+        peel_raw(buf, at, end, wire_end, cols, n)
+
+
+def peel_record(buf: Octets, at: int, captured: int, wire: int, link: int, state: State, cols: Columns) -> None:
+    """One captured packet into the next row; counts the frame."""
+    n = state[S_ROWS]
+    state[S_FRAME] += 1
+    cols.frame[n] = state[S_FRAME]
+    if captured < wire:
+        cols.flags[n] |= SNAPPED
+    peel_link(buf, at, at + captured, at + max(wire, captured), link, cols, n)
+    state[S_ROWS] = n + 1
+
+
+def scan_pcap(buf: Octets, state: State, interfaces: Octets, cols: Columns) -> None:  # noqa: ARG001
+    """Classic pcap records from `state[S_OFFSET]` until the batch is full, the octets end, or a record makes no sense."""
+    big, link, scale, header = state[S_BIG], state[S_LINK], state[S_SCALE], state[S_HEADER]
+    end, capacity = state[S_END], state[S_CAPACITY]
+    at = state[S_OFFSET]
+    status = FULL
+    while state[S_ROWS] < capacity:
+        if end - at < header:
+            status = END if at == end else SHORT
+            break
+        captured = file32(buf, at + 8, big)
+        if captured > state[S_LIMIT]:
+            status = DAMAGED
+            break
+        if captured > end - at - header:
+            status = SHORT
+            break
+        n = state[S_ROWS]
+        cols.timestamp_ns[n] = file32(buf, at, big) * 1_000_000_000 + file32(buf, at + 4, big) * scale
+        peel_record(buf, at + header, captured, file32(buf, at + 12, big), link, state, cols)
+        at += header + captured
+    state[S_OFFSET] = at
+    state[S_STATUS] = status
+
+
+def set_time(high: int, low: int, interfaces: Octets, index: int, cols: Columns, n: int) -> None:
+    """A pcapng time stamp in its interface's unit (if_tsresol, if_tsoffset) as nanoseconds since 1970."""
+    nanoseconds = -1
+    if high < 1 << 31:
+        ticks = (high << 32) | low
+        shift = interfaces[index, I_SHIFT]
+        multiplier = interfaces[index, I_MULTIPLIER]
+        if shift:
+            seconds = ticks >> shift
+            fraction = ticks - (seconds << shift)
+            if shift > 30:
+                fraction >>= shift - 30
+                shift = 30
+            if seconds < 4_000_000_000:
+                nanoseconds = seconds * 1_000_000_000 + ((fraction * 1_000_000_000) >> shift)
+        elif ticks <= MAX_TIME_NS // multiplier:
+            nanoseconds = ticks * multiplier // interfaces[index, I_DIVISOR]
+    if 0 <= nanoseconds <= MAX_TIME_NS:
+        cols.timestamp_ns[n] = nanoseconds + interfaces[index, I_OFFSET]
+    else:
+        cols.flags[n] |= NO_TIME
+
+
+def scan_packet_block(buf: Octets, at: int, total: int, kind: int, state: State, interfaces: Octets, cols: Columns) -> int:
+    """An Enhanced, Simple or (obsolete) Packet Block; DAMAGED if its lengths contradict each other."""
+    big = state[S_BIG]
+    n = state[S_ROWS]
+    index, start = 0, at + 28
+    if kind == 3:
+        if total < 16:
+            return DAMAGED
+        start = at + 12
+        wire = file32(buf, at + 8, big)
+        captured = min(wire, total - 16)
+        if state[S_INTERFACES] > 0 and interfaces[0, I_SNAPLEN] > 0:
+            captured = min(captured, interfaces[0, I_SNAPLEN])
+    else:
+        if total < 32:
+            return DAMAGED
+        captured = file32(buf, at + 20, big)
+        wire = file32(buf, at + 24, big)
+        if captured > total - 32:
+            return DAMAGED
+        index = file32(buf, at + 8, big) if kind == 6 else file16(buf, at + 8, big)
+    link = 0xFFFF
+    if index < state[S_INTERFACES]:
+        link = interfaces[index, I_LINK]
+        if kind != 3:
+            set_time(file32(buf, at + 12, big), file32(buf, at + 16, big), interfaces, index, cols, n)
+    if kind == 3 or link == 0xFFFF:
+        cols.flags[n] |= NO_TIME
+    peel_record(buf, start, captured, wire, link, state, cols)
+    return FULL
+
+
+def scan_pcapng(buf: Octets, state: State, interfaces: Octets, cols: Columns) -> None:
+    """pcapng packet blocks from `state[S_OFFSET]`; any other block stops the scan with BLOCK, for the caller to read."""
+    big, end, capacity = state[S_BIG], state[S_END], state[S_CAPACITY]
+    at = state[S_OFFSET]
+    status = FULL
+    while state[S_ROWS] < capacity:
+        if end - at < 12:
+            status = END if at == end else SHORT
+            break
+        kind = file32(buf, at, big)
+        if kind == 0x0A0D0D0A:
+            status = BLOCK
+            break
+        total = file32(buf, at + 4, big)
+        if total < 12 or total & 3 or total > state[S_LIMIT]:
+            status = DAMAGED
+            break
+        if total > end - at:
+            status = SHORT
+            break
+        if file32(buf, at + total - 4, big) != total:
+            status = DAMAGED
+            break
+        if kind not in (2, 3, 6):
+            status = BLOCK
+            break
+        if scan_packet_block(buf, at, total, kind, state, interfaces, cols) == DAMAGED:
+            status = DAMAGED
+            break
+        at += total
+    state[S_OFFSET] = at
+    state[S_STATUS] = status
+
+
+def seems_pcap_record(buf: Octets, at: int, seconds: int, state: State) -> bool:
+    """Whether three records in a row, or all up to the end, could begin here, within a day of `seconds`."""
+    big, end, header = state[S_BIG], state[S_END], state[S_HEADER]
+    for link in range(3):
+        if at == end and link > 0:
+            return True
+        if end - at < header:
+            return False
+        captured = file32(buf, at + 8, big)
+        wire = file32(buf, at + 12, big)
+        apart = file32(buf, at, big) - seconds
+        if captured == 0 or captured > end - at - header or captured > wire or wire > state[S_LIMIT]:
+            return False
+        if file32(buf, at + 4, big) * state[S_SCALE] >= 1_000_000_000 or apart < -86400 or apart > 86400:
+            return False
+        at += header + captured
+    return True
+
+
+def seems_block(buf: Octets, at: int, big: int, end: int) -> bool:
+    """Whether a pcapng packet or section block with equal lengths at both ends could begin here."""
+    kind = file32(buf, at, big)
+    total = file32(buf, at + 4, big)
+    if kind == 0x0A0D0D0A:
+        return file32(buf, at + 8, big) == 0x1A2B3C4D
+    if kind not in (1, 2, 3, 5, 6) or total < 16 or total & 3 or total > end - at:
+        return False
+    return file32(buf, at + total - 4, big) == total
+
+
+def find_record(buf: Octets, state: State, limit: int, seconds: int, is_pcapng: int) -> int:
+    """The next offset after a damaged record where records seem to go on, before `limit`; -1 if none."""
+    at = state[S_OFFSET] + (4 if is_pcapng else 1)
+    while at < limit and state[S_END] - at >= 16:
+        if is_pcapng:
+            if seems_block(buf, at, state[S_BIG], state[S_END]):
+                return at  # type: ignore[no-any-return]
+            at += 4
+        else:
+            if seems_pcap_record(buf, at, seconds, state):
+                return at  # type: ignore[no-any-return]
+            at += 1
+    return -1

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Captures from files, growing files and standard input, as batches of packet columns."""
+
+import gzip
+import hashlib
+import mmap
+import os
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from analyzer.capture import scan
+from analyzer.capture.blocks import Layout, read_block, read_file_header
+from analyzer.capture.columns import (
+    BATCH_PACKETS,
+    Columns,
+    Flag,
+    Octets,
+    PacketBatch,
+    Transport,
+    empty_columns,
+    slice_columns,
+)
+from analyzer.capture.reassembly import Defragmenter
+from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, view_columns, view_plain
+from analyzer.errors import CaptureError
+from dissectors.grammar.defects import Defect
+
+STDIN = "-"
+MAX_DECOMPRESSED_OCTETS = 8 << 30
+RESYNC_OCTETS = 1 << 20  # how far past a damaged record the next good one is looked for
+MAX_LISTED_DEFECTS = 100
+_CHUNK = 1 << 20
+_SCAN = "analyzer.capture.scan"
+
+
+def open_capture(path: Path | str, *, follow: bool = False) -> "Capture":
+    """Open a pcap or pcapng capture; raises CaptureError naming file and offset where there is nothing to read.
+
+    `-` reads standard input to its end; gzip is decompressed in memory. With `follow` the file may still grow:
+    `Capture.poll` gives what has arrived since the last call.
+    """
+    name = "standard input" if str(path) == STDIN else str(path)
+    try:
+        return Capture(path, name, follow=follow)
+    except OSError as error:
+        message = f"{name}: {error.strerror or error}"
+        raise CaptureError(message) from error
+
+
+class Capture:
+    """One capture; `packets`, the times, `defects` and `interface_drops` tell of what has been read so far."""
+
+    def __init__(self, path: Path | str, name: str, *, follow: bool = False) -> None:
+        self.path = path
+        self.name = name
+        self.follow = follow
+        self.packets = 0
+        self.first_time_ns: int | None = None
+        self.last_time_ns: int | None = None
+        self._opening_defects: list[Defect] = []
+        self._sha256: str | None = None
+        self.buffer: Octets = self._load()
+        self._finished = False
+        self._start()
+
+    def _start(self) -> None:
+        self.packets, self.first_time_ns, self.last_time_ns = 0, None, None
+        self._defects = list(self._opening_defects)
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._defragmenter = Defragmenter()
+        self._layout: Layout = read_file_header(bytes(self.buffer[:64]), self.name)
+        self._finished = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; batches handed out stay readable."""
+        self.buffer = b""
+
+    def _load(self) -> Octets:
+        if str(self.path) == STDIN:
+            stored = sys.stdin.buffer.read()
+            self._sha256 = hashlib.sha256(stored).hexdigest()
+        else:
+            stored = map_file(Path(self.path))
+        self.bytes = len(stored)
+        if bytes(stored[:2]) == b"\x1f\x8b":
+            return self._decompress(stored)
+        return stored
+
+    def _decompress(self, stored: Octets) -> bytes:
+        """The inside of a gzip file, as far as it can be read."""
+        whole = bytearray()
+        try:
+            with gzip.GzipFile(fileobj=_Reader(stored)) as stream:
+                while chunk := stream.read(_CHUNK):
+                    whole += chunk
+                    if len(whole) > MAX_DECOMPRESSED_OCTETS:
+                        message = f"{self.name}: more than {MAX_DECOMPRESSED_OCTETS} octets once decompressed"
+                        raise CaptureError(message)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            self._opening_defects.append(Defect("damaged-compression", len(whole), "RFC 1952", str(error)))
+        if self._sha256 is None:
+            self._sha256 = hashlib.sha256(stored).hexdigest()
+        return bytes(whole)
+
+    @property
+    def format(self) -> str:
+        """`pcap` or `pcapng`."""
+        return self._layout.format
+
+    @property
+    def sha256(self) -> str | None:
+        """Hex digest of the file as stored; None while it may still grow."""
+        if self.follow:
+            return None
+        if self._sha256 is None:
+            self._sha256 = hashlib.sha256(self.buffer).hexdigest()
+        return self._sha256
+
+    @property
+    def interface_drops(self) -> int | None:
+        """Packets dropped before they reached the file, as its statistics blocks say; None where none does."""
+        return self._layout.interface_drops
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """What was damaged, cut or not read; counted kinds come once each with their number."""
+        counted = [Defect(code, 0, "", f"{number} {what}") for (code, what), number in sorted(self._counts.items())]
+        pieces = [
+            Defect(code, 0, "RFC 791 §3.2, RFC 8200 §4.5", f"{number} times")
+            for code, number in sorted(self._defragmenter.defects.items())
+        ]
+        return (*self._defects, *self._layout.defects, *counted, *pieces)
+
+    def batches(self, packets: int = BATCH_PACKETS) -> Iterator[PacketBatch]:
+        """All packets from the beginning, at most `packets` per batch; may be asked for again."""
+        self._start()
+        while not self._finished:
+            batch = self._next_batch(packets)
+            if len(batch):
+                yield batch
+
+    def poll(self) -> list[PacketBatch]:
+        """The packets of whole records that arrived since the last call (`follow`)."""
+        if self.follow and str(self.path) != STDIN:
+            self.buffer = map_file(Path(self.path))
+            self.bytes = len(self.buffer)
+        batches = []
+        while True:
+            batch = self._next_batch(BATCH_PACKETS)
+            if not len(batch):
+                return batches
+            batches.append(batch)
+
+    def finish(self) -> None:
+        """No more will come: what is incomplete now is a defect."""
+        self.follow = False
+        self.poll()
+
+    def _next_batch(self, packets: int) -> PacketBatch:
+        state = self._layout.state
+        state[scan.S_END] = len(self.buffer)
+        left = int(state[scan.S_END] - state[scan.S_OFFSET])
+        state[scan.S_ROWS] = 0
+        state[scan.S_CAPACITY] = capacity = max(1, min(packets, left // 16 + 1))
+        columns = empty_columns(capacity)
+        self._scan(columns, fast=left > COMPILE_OCTETS)
+        columns = slice_columns(columns, int(state[scan.S_ROWS]))
+        side = self._defragmenter.feed_batch(columns, self.buffer)
+        self._account(columns)
+        return PacketBatch(columns, self.buffer, side)
+
+    def _scan(self, columns: Columns, *, fast: bool) -> None:
+        module: Any = compiled(_SCAN) if fast else plain(_SCAN)
+        walk = module.scan_pcap if self.format == "pcap" else module.scan_pcapng
+        buffer = view_array(self.buffer) if fast else self.buffer
+        rows = columns if fast else view_columns(columns)
+        status = scan.END
+        while status not in (scan.FULL, scan.SHORT) and not self._at_end():
+            interfaces = self._layout.interfaces
+            if fast:
+                walk(buffer, self._layout.state, interfaces, rows)
+            else:
+                walk(buffer, view_plain(self._layout.state), view_plain(interfaces), rows)
+            status = int(self._layout.state[scan.S_STATUS])
+            if status == scan.BLOCK:
+                status = read_block(self.buffer, self._layout)
+            if status == scan.DAMAGED or (status == scan.SHORT and not self.follow):
+                self._resume(module, buffer, status)
+                status = scan.END
+        if self._at_end() and not self.follow:
+            self._finish()
+
+    def _at_end(self) -> bool:
+        return int(self._layout.state[scan.S_OFFSET]) >= int(self._layout.state[scan.S_END])
+
+    def _resume(self, module: Any, buffer: Octets, status: int) -> None:
+        """Step over what makes no sense to the next record that does, or to the end."""
+        state = self._layout.state
+        at, end = int(state[scan.S_OFFSET]), int(state[scan.S_END])
+        limit = min(end, at + RESYNC_OCTETS)
+        seconds = 0 if self.last_time_ns is None else self.last_time_ns // 1_000_000_000
+        cells = state if buffer is not self.buffer else view_plain(state)
+        found = int(module.find_record(buffer, cells, limit, seconds, self.format == "pcapng"))
+        if found < 0 and status == scan.SHORT:
+            self._note(Defect("truncated-record", at, "", f"the last record is cut: {end - at} octets left at {at}"))
+        else:
+            stop = end if found < 0 else found
+            self._note(Defect("damaged-record", at, "", f"octets {at} to {stop} are no records and were not read"))
+        state[scan.S_OFFSET] = end if found < 0 else found
+
+    def _note(self, defect: Defect) -> None:
+        if len(self._defects) < MAX_LISTED_DEFECTS:
+            self._defects.append(defect)
+        else:
+            self._counts[("more-defects", "further damaged places are not listed")] += 1
+
+    def _finish(self) -> None:
+        if not self._finished:
+            self._finished = True
+            self._defragmenter.finish()
+
+    def _account(self, columns: Columns) -> None:
+        self.packets += len(columns.frame)
+        timed = columns.timestamp_ns[(columns.flags & Flag.NO_TIME) == 0]
+        if len(timed):
+            first, last = int(timed.min()), int(timed.max())
+            self.first_time_ns = first if self.first_time_ns is None else min(first, self.first_time_ns)
+            self.last_time_ns = last if self.last_time_ns is None else max(last, self.last_time_ns)
+        self._count("packet-cut-by-snaplen", columns, (columns.flags & Flag.SNAPPED) != 0, "packets")
+        self._count("damaged-packet", columns, columns.transport == Transport.DAMAGED, "packets")
+        for transport, code, what in (
+            (Transport.UNREAD_LINK, "unread-link-type", "packets of link type"),
+            (Transport.NOT_IP, "not-ip", "packets of EtherType"),
+            (Transport.OTHER, "unread-protocol", "packets of IP protocol"),
+        ):
+            rows = columns.transport == transport
+            if rows.any():
+                for detail, number in zip(*np.unique(columns.detail[rows], return_counts=True), strict=True):
+                    shown = f"{detail:#06x}" if transport == Transport.NOT_IP else str(detail)
+                    self._counts[(code, f"{what} {shown}")] += int(number)
+
+    def _count(self, code: str, columns: Columns, rows: Any, what: str) -> None:
+        number = int(np.count_nonzero(rows))
+        if number:
+            self._counts[(code, what)] += number
+
+
+def map_file(path: Path) -> Octets:
+    """A file's octets, mapped; pipes and empty files are read."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size == 0:
+            return file.read()
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+class _Reader:
+    """The least of a binary file that gzip asks for, over octets that are already there."""
+
+    def __init__(self, octets: Octets) -> None:
+        self._octets = octets
+        self._at = 0
+
+    def read(self, size: int = -1) -> bytes:
+        end = len(self._octets) if size < 0 else self._at + size
+        chunk = bytes(self._octets[self._at : end])
+        self._at += len(chunk)
+        return chunk
