@@ -123,6 +123,7 @@ class StreamAudit:
     bound_key: bool = False
     key: MasterKey | None = None
     reason: str = ""
+    rtcp: RtcpCount = RtcpCount()
     failed_frames: tuple[int, ...] = ()
     clear_frames: tuple[int, ...] = ()
     jitter_seconds: float | None = None
