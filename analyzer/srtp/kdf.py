@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Session keys from a master key (RFC 3711 §4.3; RFC 6188 §3 for longer keys; RFC 7714 §11 for 96-bit salts)."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
+from cryptography.hazmat.primitives.ciphers import algorithms, modes
+
+from analyzer.srtp.suites import SrtpError, Suite, UnavailableSuiteError
+from dissectors.grammar.secret import Secret
+
+PRF_SALT_OCTETS = 14
+MAX_KDR = 1 << 24
+
+
+class Usage(Enum):
+    """Which packets the session keys are for; the value is the label of its first key (RFC 3711 §4.3)."""
+
+    SRTP = 0
+    SRTCP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKeys:
+    """The three session keys of one usage; `authentication` is empty for AEAD suites."""
+
+    encryption: Secret
+    authentication: Secret
+    salt: Secret
+
+
+def derive_key(master_key: bytes, master_salt: bytes, label: int, octets: int, *, epoch: int = 0) -> bytes:
+    """`octets` octets of the AES-CM PRF with the cipher of the master key's length (RFC 3711 §4.3.3, RFC 6188 §3).
+
+    A shorter salt is left-justified, as RFC 9335 A.2 settles; the label stands 48 bits up for SRTCP as well, as every
+    implementation has it. `epoch` is index DIV key derivation rate.
+    """
+    salt = int.from_bytes(master_salt.ljust(PRF_SALT_OCTETS, b"\0"), "big")
+    start = ((salt ^ (label << 48 | epoch)) << 16).to_bytes(16, "big")
+    encryptor = BlockCipher(algorithms.AES(master_key), modes.CTR(start)).encryptor()
+    return encryptor.update(bytes(octets))
+
+
+def derive_session_keys(
+    master_key: Secret, master_salt: Secret, suite: Suite, usage: Usage = Usage.SRTP, *, kdr: int = 0, index: int = 0
+) -> SessionKeys:
+    """The session keys for the packet of that index; raises `UnavailableSuiteError`, and `SrtpError` for wrong lengths.
+
+    `kdr` is the key derivation rate in packets, 0 for one derivation only (RFC 3711 §4.3.1).
+    """
+    if not suite.available:
+        msg = f"{suite.name}: {suite.unavailable_reason}"
+        raise UnavailableSuiteError(msg)
+    if len(master_key) != suite.key_octets or len(master_salt) != suite.salt_octets:
+        wanted = f"{suite.key_octets} and {suite.salt_octets}"
+        msg = f"{suite.name} takes key and salt of {wanted} octets, not {len(master_key)}, {len(master_salt)}"
+        raise SrtpError(msg)
+    key, salt = master_key.reveal(), master_salt.reveal()
+    epoch = index // kdr if kdr else 0
+    sizes = (suite.key_octets, suite.auth_key_octets, suite.salt_octets)
+    return SessionKeys(
+        *(Secret(derive_key(key, salt, usage.value + n, size, epoch=epoch)) for n, size in enumerate(sizes))
+    )

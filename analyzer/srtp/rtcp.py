@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The SRTCP packets beside a stream (RFC 3711 §3.4), and the clear ones that real phones put among them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from analyzer.srtp.context import KeySchedule, SrtpContext
+from analyzer.srtp.kdf import Usage
+from analyzer.srtp.transform import OpenedRtcp, open_srtcp
+from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.rtcp import is_clear_rtcp
+
+# RFC 4568 §6.2.2 and RFC 5764 §4.1.2 keep 80 bits for SRTCP; baresip, linphone and ffmpeg send 32 with the _32 suites.
+SHORT_SRTCP_TAG_OCTETS = 4
+
+
+class RtcpOutcome(Enum):
+    """What became of one RTCP or SRTCP packet."""
+
+    AUTHENTICATED = "authenticated"
+    CLEAR = "clear"
+    BAD_TAG = "bad-tag"
+    NOT_SRTCP = "not-srtcp"
+    TRUNCATED = "truncated"
+
+
+@dataclass(frozen=True, slots=True)
+class RtcpOpening:
+    """What a context shows of RTCP packets: `outcomes` and `opened` run parallel to them.
+
+    `tag_octets` is the tag length that verified, None if none did. `clear_compounds` are those in the clear.
+    """
+
+    outcomes: tuple[RtcpOutcome, ...]
+    opened: tuple[OpenedRtcp | None, ...]
+    tag_octets: int | None
+
+    def count(self, outcome: RtcpOutcome) -> int:
+        """How many packets ended so."""
+        return self.outcomes.count(outcome)
+
+
+def open_rtcp(packets: Sequence[bytes], context: SrtpContext, wire_lengths: Sequence[int] | None = None) -> RtcpOpening:
+    """Tries every packet as SRTCP with the suite's tag length, and 4 octets for the _32 suites; then as clear RTCP.
+
+    An MKI chooses the key, else each is tried. Raises `SrtpError` only for a context that can't be used.
+    """
+    schedule = KeySchedule(context, Usage.SRTCP)
+    tags = [context.srtcp_tag_octets]
+    if context.srtp_tag_octets == SHORT_SRTCP_TAG_OCTETS and context.srtcp_tag is None:
+        tags.append(SHORT_SRTCP_TAG_OCTETS)
+    outcomes: list[RtcpOutcome] = []
+    opened: list[OpenedRtcp | None] = []
+    for number, packet in enumerate(packets):
+        whole = wire_lengths is None or wire_lengths[number] <= len(packet)
+        found = _try_keys(packet, schedule, tags) if whole else None
+        if found is not None:
+            tags.sort(key=lambda octets, fits=found.tag_octets: octets != fits)  # type: ignore[misc]
+        opened.append(found)
+        outcomes.append(_outcome(packet, found, whole))
+    fitted = next((found.tag_octets for found in opened if found is not None), None)
+    return RtcpOpening(tuple(outcomes), tuple(opened), fitted)
+
+
+def _outcome(packet: bytes, found: OpenedRtcp | None, whole: bool) -> RtcpOutcome:
+    if found is not None:
+        return RtcpOutcome.AUTHENTICATED
+    if not whole:
+        return RtcpOutcome.TRUNCATED
+    if is_clear_rtcp(packet):
+        return RtcpOutcome.CLEAR
+    looks = len(packet) >= 8 and packet[0] >> 6 == 2 and 192 <= packet[1] <= 223
+    return RtcpOutcome.BAD_TAG if looks else RtcpOutcome.NOT_SRTCP
+
+
+def _try_keys(packet: bytes, schedule: KeySchedule, tags: list[int]) -> OpenedRtcp | None:
+    for tag_octets in tags:
+        for key_number in _keys(packet, schedule, tag_octets):
+            try:
+                found = open_srtcp(packet, schedule, key_number, tag_octets)
+            except GrammarError:
+                return None
+            if found is not None:
+                return found
+    return None
+
+
+def _keys(packet: bytes, schedule: KeySchedule, tag_octets: int) -> range | tuple[int, ...]:
+    mki_octets = schedule.context.mki_octets
+    if not mki_octets:
+        return range(len(schedule.context.keys))
+    end = len(packet) - (0 if schedule.context.suite.aead else tag_octets)
+    named = schedule.key_number(packet[max(end - mki_octets, 0) : max(end, 0)])
+    return () if named is None else (named,)

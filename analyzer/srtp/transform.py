@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One packet at a time: protect and unprotect SRTP and SRTCP (RFC 3711 §3.3, §3.4; RFC 7714 §8, §9)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analyzer.srtp.context import KeySchedule, Session, SrtpContext
+from analyzer.srtp.index import MAX_ROC
+from analyzer.srtp.kdf import Usage
+from analyzer.srtp.keystream import Octets, counter_mode_start, keystream
+from analyzer.srtp.suites import Cipher, SrtpError
+from dissectors.grammar.rtcp import SRTCP_CLEAR_OCTETS, parse_srtcp
+from dissectors.grammar.rtp import parse_rtp_header
+
+MAX_SRTCP_INDEX = (1 << 31) - 1
+
+
+class AuthenticationError(SrtpError):
+    """The tag of a packet does not verify."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRtcp:
+    """A clear compound out of an SRTCP packet: its index, whether it was encrypted, which key and tag fitted."""
+
+    packet: bytes
+    index: int
+    encrypted: bool
+    key_number: int
+    tag_octets: int
+
+
+def rtp_start(session: Session, header: bytes, ssrc: int, index: int) -> Octets:
+    """The counter block or IV of one SRTP packet (RFC 3711 §4.1.1, §4.1.2.2)."""
+    if session.suite.cipher is Cipher.AES_F8:
+        return np.frombuffer(b"\0" + header[1:12] + (index >> 16).to_bytes(4, "big"), dtype=np.uint8)[None, :]
+    return counter_mode_start(session, np.array([ssrc], np.uint64), np.array([index], np.uint64))
+
+
+def _rtcp_start(session: Session, packet: bytes, ssrc: int, word: int) -> Octets:
+    if session.suite.cipher is Cipher.AES_F8:
+        return np.frombuffer(bytes(4) + word.to_bytes(4, "big") + packet[:SRTCP_CLEAR_OCTETS], np.uint8)[None, :]
+    return counter_mode_start(session, np.array([ssrc], np.uint64), np.array([word & MAX_SRTCP_INDEX], np.uint64))
+
+
+def _xor(data: bytes, session: Session, start: Octets) -> bytes:
+    if not data:
+        return b""
+    clear: Octets = np.frombuffer(data, dtype=np.uint8) ^ keystream(session, start, len(data))[0]
+    return clear.tobytes()
+
+
+def _packet_index(roc: int, sequence_number: int) -> int:
+    if not 0 <= roc <= MAX_ROC:
+        msg = f"rollover counter {roc}"
+        raise SrtpError(msg)
+    return roc << 16 | sequence_number
+
+
+def protect_rtp(packet: bytes, context: SrtpContext, roc: int = 0, key_number: int = 0) -> bytes:
+    """The SRTP packet for a clear RTP packet; raises `GrammarError` for a bad header (RFC 3711 §3.3)."""
+    header = parse_rtp_header(packet)
+    index = _packet_index(roc, header.sequence_number)
+    schedule = KeySchedule(context, Usage.SRTP)
+    session, mki = schedule.session(key_number, index), context.keys[key_number].mki
+    clear, payload = packet[: header.header_octets], packet[header.header_octets :]
+    if context.suite.aead:
+        return clear + session.aead.encrypt(session.aead_nonce(header.ssrc, index), payload, clear) + mki
+    if schedule.encrypts:
+        payload = _xor(payload, session, rtp_start(session, packet, header.ssrc, index))
+    tag = session.tag(clear, payload, roc.to_bytes(4, "big"))
+    return clear + payload + mki + tag[: context.srtp_tag_octets]
+
+
+def unprotect_rtp(packet: bytes, context: SrtpContext, roc: int = 0, key_number: int = 0) -> bytes:
+    """The clear RTP packet; raises `AuthenticationError`, or `GrammarError` where header and trailer don't fit."""
+    header = parse_rtp_header(packet)
+    index = _packet_index(roc, header.sequence_number)
+    schedule = KeySchedule(context, Usage.SRTP)
+    session = schedule.session(key_number, index)
+    tag_octets = context.srtp_tag_octets
+    end = len(packet) - context.mki_octets
+    clear = packet[: header.header_octets]
+    if context.suite.aead:
+        nonce = session.aead_nonce(header.ssrc, index)
+        opened = session.open_aead(nonce, packet[len(clear) : end], clear) if end - len(clear) >= tag_octets else None
+        if opened is None:
+            raise AuthenticationError("the tag does not verify")
+        return clear + opened
+    end -= tag_octets
+    tag = session.tag(packet[: max(end, 0)], roc.to_bytes(4, "big"))[:tag_octets]
+    if end < len(clear) or tag != packet[len(packet) - tag_octets :]:
+        raise AuthenticationError("the tag does not verify")
+    payload = packet[len(clear) : end]
+    if schedule.encrypts:
+        payload = _xor(payload, session, rtp_start(session, packet, header.ssrc, index))
+    return clear + payload
+
+
+def protect_rtcp(packet: bytes, context: SrtpContext, index: int, key_number: int = 0) -> bytes:
+    """The SRTCP packet for a clear compound of at least eight octets (RFC 3711 §3.4, RFC 7714 §9)."""
+    if not 0 <= index <= MAX_SRTCP_INDEX or len(packet) < SRTCP_CLEAR_OCTETS:
+        msg = f"SRTCP index {index}, {len(packet)} octets"
+        raise SrtpError(msg)
+    schedule = KeySchedule(context, Usage.SRTCP)
+    session, mki = schedule.session(key_number, index), context.keys[key_number].mki
+    ssrc = int.from_bytes(packet[4:8], "big")
+    clear, body = packet[:SRTCP_CLEAR_OCTETS], packet[SRTCP_CLEAR_OCTETS:]
+    word = (index | schedule.encrypts << 31).to_bytes(4, "big")
+    if context.suite.aead:
+        nonce = session.aead_nonce(ssrc, index)
+        if schedule.encrypts:
+            return clear + session.aead.encrypt(nonce, body, clear + word) + word + mki
+        return packet + session.aead.encrypt(nonce, b"", packet + word) + word + mki
+    if schedule.encrypts:
+        body = _xor(body, session, _rtcp_start(session, packet, ssrc, int.from_bytes(word, "big")))
+    return clear + body + word + mki + session.tag(clear, body, word)[: context.srtcp_tag_octets]
+
+
+def unprotect_rtcp(packet: bytes, context: SrtpContext, key_number: int = 0) -> OpenedRtcp:
+    """The clear compound; raises `AuthenticationError`, or `GrammarError` where the packet can't be SRTCP."""
+    opened = open_srtcp(packet, KeySchedule(context, Usage.SRTCP), key_number, context.srtcp_tag_octets)
+    if opened is None:
+        raise AuthenticationError("the tag does not verify")
+    return opened
+
+
+def open_srtcp(packet: bytes, schedule: KeySchedule, key_number: int, tag_octets: int) -> OpenedRtcp | None:
+    """The clear compound, or None if the tag of that length does not verify; raises `GrammarError` (RFC 3711 §3.4).
+
+    The E bit in the packet says whether it is encrypted.
+    """
+    context = schedule.context
+    parts = parse_srtcp(packet, tag_octets, context.mki_octets, aead=context.suite.aead)
+    session = schedule.session(key_number, parts.index)
+    clear, word = packet[:SRTCP_CLEAR_OCTETS], parts.encrypted << 31 | parts.index
+    word_octets = word.to_bytes(4, "big")
+    if context.suite.aead:
+        data = parts.body + parts.tag if parts.encrypted else parts.tag
+        associated = clear + word_octets if parts.encrypted else clear + parts.body + word_octets
+        body = session.open_aead(session.aead_nonce(parts.ssrc, parts.index), data, associated)
+        if body is None:
+            return None
+        body = body if parts.encrypted else parts.body
+    else:
+        if session.tag(clear, parts.body, word_octets)[:tag_octets] != parts.tag:
+            return None
+        body = parts.body
+        if parts.encrypted and context.suite.cipher is not Cipher.NULL:
+            body = _xor(body, session, _rtcp_start(session, packet, parts.ssrc, word))
+    return OpenedRtcp(clear + body, parts.index, parts.encrypted, key_number, tag_octets)
