@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From the keys a KEMAC carried to SRTP master key and salt of each crypto session (RFC 3830 §4.1.3, §6.13)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from analyzer.keying.mikey_prf import (
+    KeyConstant,
+    PrfVariant,
+    crypto_session_label,
+    derive_mikey_key,
+    differs_in_libmikey,
+)
+from dissectors.grammar.defects import Defect
+from dissectors.grammar.mikey import GenericIdEntry, KeyData, MikeyMessage, SecurityPolicy, SrtpIdEntry
+from dissectors.grammar.mikey.policy import SrtpPolicy, srtp_policy
+from dissectors.grammar.mikey.registries import KeyDataType, KeyValidity, ProtocolType, name_of
+from dissectors.grammar.secret import Secret
+
+MAX_SESSION_KEYS = 512
+MAX_TGK_OCTETS = 1024
+DEFAULT_KEY_OCTETS = 16
+DEFAULT_SALT_OCTETS = 14
+CLAUSE = "RFC 3830 §6.13"
+# A TEK that holds key and salt in one, where no policy says how to cut it: octets in all -> octets of key.
+JOINED_KEY_OCTETS = {30: 16, 38: 24, 46: 32, 28: 16, 44: 32}
+TGK_TYPES = frozenset({KeyDataType.TGK, KeyDataType.TGK_SALT})
+TEK_TYPES = frozenset({KeyDataType.TEK, KeyDataType.TEK_SALT})
+
+
+@dataclass(frozen=True, slots=True)
+class CryptoSessionKeys:
+    """SRTP keys of one crypto session; `ssrc` 0 is not yet chosen, `index_range` the packet indices of an interval."""
+
+    cs_id: int
+    ssrc: int
+    master_key: Secret
+    master_salt: Secret
+    policy: SrtpPolicy | None
+    mki: bytes
+    roc: int
+    key_type: int
+    prf_variant: PrfVariant | None = None
+    index_range: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKeySet:
+    """Keys as the RFC derives them; `alternates` as libmikey does, where its result differs."""
+
+    keys: tuple[CryptoSessionKeys, ...] = ()
+    alternates: tuple[CryptoSessionKeys, ...] = ()
+    defects: tuple[Defect, ...] = ()
+
+
+def derive_session_keys(message: MikeyMessage, key_data: Iterable[KeyData], rand: bytes) -> SessionKeySet:
+    """Every crypto session of the message's map with every key meant for it (RFC 3830 §4.1.3).
+
+    The map, CSB ID, PRF and policies are those of `message`; `rand` is the exchange's RAND.
+    """
+    derivation = _Derivation(message, rand)
+    for key in key_data:
+        for session in message.header.crypto_sessions:
+            if not derivation.full and _meant_for(key, session):
+                derivation.add(session, key)
+    return SessionKeySet(tuple(derivation.keys), tuple(derivation.alternates), tuple(dict.fromkeys(derivation.defects)))
+
+
+def fill_responder_ssrcs(keys: Iterable[CryptoSessionKeys], response: MikeyMessage) -> tuple[CryptoSessionKeys, ...]:
+    """The keys with SSRCs that the initiator left at 0 taken from the responder's map (RFC 3830 §6.1.1)."""
+    chosen = {session.cs_id: session.ssrc for session in response.header.crypto_sessions}
+    return tuple(replace(key, ssrc=key.ssrc or chosen.get(key.cs_id, 0)) for key in keys)
+
+
+def _meant_for(key: KeyData, session: SrtpIdEntry | GenericIdEntry) -> bool:
+    """A GENERIC-ID entry may name the key it wants by SPI (RFC 6043 §6.1.1)."""
+    if isinstance(session, SrtpIdEntry) or not session.spi or key.validity.kind != KeyValidity.SPI:
+        return True
+    return session.spi == key.validity.spi
+
+
+class _Derivation:
+    """Collects the keys of one message."""
+
+    def __init__(self, message: MikeyMessage, rand: bytes) -> None:
+        self.csb_id = message.header.csb_id
+        self.prf_function = message.header.prf_function
+        self.rand = rand
+        self.defects: list[Defect] = []
+        self.keys: list[CryptoSessionKeys] = []
+        self.alternates: list[CryptoSessionKeys] = []
+        self.policies = self._read_policies(message)
+
+    def _read_policies(self, message: MikeyMessage) -> dict[int, SrtpPolicy]:
+        policies: dict[int, SrtpPolicy] = {}
+        for payload in message.find_all(SecurityPolicy):
+            if payload.protocol_type == ProtocolType.SRTP:
+                policies.setdefault(payload.policy_number, srtp_policy(payload))
+        return policies
+
+    @property
+    def full(self) -> bool:
+        """Whether the limit on keys of one message is reached; says so once it is."""
+        if len(self.keys) < MAX_SESSION_KEYS:
+            return False
+        self._note("session-key-limit", 0, f"more than {MAX_SESSION_KEYS} keys in one message")
+        return True
+
+    def _note(self, code: str, offset: int, detail: str) -> None:
+        self.defects.append(Defect(code, offset, CLAUSE, detail))
+
+    def add(self, session: SrtpIdEntry | GenericIdEntry, key: KeyData) -> None:
+        """The keys that `key` gives to `session`."""
+        policy = next((self.policies[number] for number in session.policies if number in self.policies), None)
+        if key.key_type in TGK_TYPES:
+            self._add_derived(session, key, policy)
+        elif key.key_type in TEK_TYPES:
+            self._add_direct(session, key, policy)
+        else:
+            name = name_of(KeyDataType, key.key_type)
+            self._note("key-type-not-used", key.offset, f"{name} gives no SRTP key in this mode")
+
+    def _add_derived(self, session: SrtpIdEntry | GenericIdEntry, key: KeyData, policy: SrtpPolicy | None) -> None:
+        if not 0 < len(key.key) <= MAX_TGK_OCTETS:
+            self._note("tgk-length", key.offset, f"TGK of {len(key.key)} octets")
+            return
+        self.keys.append(self._derived(session, key, policy, PrfVariant.RFC_3830))
+        if differs_in_libmikey(key.key):
+            self.alternates.append(self._derived(session, key, policy, PrfVariant.LIBMIKEY))
+
+    def _derived(
+        self, session: SrtpIdEntry | GenericIdEntry, key: KeyData, policy: SrtpPolicy | None, variant: PrfVariant
+    ) -> CryptoSessionKeys:
+        key_octets, salt_octets = _lengths(policy)
+        master_key = self._derive(KeyConstant.TEK, session.cs_id, key.key, key_octets, variant)
+        salt = key.salt or self._derive(KeyConstant.TGK_SALT, session.cs_id, key.key, salt_octets, variant)
+        return _session_keys(session, key, master_key, salt, policy, variant)
+
+    def _derive(self, constant: KeyConstant, cs_id: int, tgk: Secret, octets: int, variant: PrfVariant) -> Secret:
+        label = crypto_session_label(constant, cs_id, self.csb_id, self.rand)
+        return derive_mikey_key(tgk, label, octets, self.prf_function, variant)
+
+    def _add_direct(self, session: SrtpIdEntry | GenericIdEntry, key: KeyData, policy: SrtpPolicy | None) -> None:
+        if key.salt is not None:
+            self.keys.append(_session_keys(session, key, key.key, key.salt, policy, None))
+            return
+        split = self._split_tek(key, policy)
+        if split is not None:
+            self.keys.append(_session_keys(session, key, *split, policy, None))
+
+    def _split_tek(self, key: KeyData, policy: SrtpPolicy | None) -> tuple[Secret, Secret] | None:
+        """Master key and salt in a TEK without a salt field, which RTSP peers fill with both in one."""
+        octets = len(key.key)
+        key_octets, salt_octets = _lengths(policy)
+        if policy is None:
+            key_octets = JOINED_KEY_OCTETS.get(octets, octets)
+            salt_octets = octets - key_octets or DEFAULT_SALT_OCTETS
+        if octets == key_octets + salt_octets:
+            revealed = key.key.reveal()
+            return Secret(revealed[:key_octets]), Secret(revealed[key_octets:])
+        if octets == key_octets:
+            self._note("tek-without-salt", key.offset, "no salt for a TEK: taken as zeros")
+            return key.key, Secret(bytes(salt_octets))
+        wanted = (
+            f"{key_octets} octets of key"
+            if not salt_octets
+            else f"{key_octets} octets of key and {salt_octets} of salt"
+        )
+        self._note("tek-length", key.offset, f"the policy wants {wanted}, the TEK has {octets}")
+        return None
+
+
+def _lengths(policy: SrtpPolicy | None) -> tuple[int, int]:
+    """Octets of master key and salt; the encryption key length is also the master key's (RFC 3830 §6.10.1)."""
+    if policy is None:
+        return DEFAULT_KEY_OCTETS, DEFAULT_SALT_OCTETS
+    return min(policy.key_octets, MAX_TGK_OCTETS), min(policy.salt_octets, MAX_TGK_OCTETS)
+
+
+def _session_keys(
+    session: SrtpIdEntry | GenericIdEntry,
+    key: KeyData,
+    master_key: Secret,
+    master_salt: Secret,
+    policy: SrtpPolicy | None,
+    variant: PrfVariant | None,
+) -> CryptoSessionKeys:
+    validity = key.validity
+    index_range = None
+    if validity.kind == KeyValidity.INTERVAL:
+        index_range = (int.from_bytes(validity.valid_from, "big"), int.from_bytes(validity.valid_to, "big"))
+    mki = validity.spi or (session.spi if isinstance(session, GenericIdEntry) else b"")
+    return CryptoSessionKeys(
+        cs_id=session.cs_id,
+        ssrc=session.ssrc,
+        master_key=master_key,
+        master_salt=master_salt,
+        policy=policy,
+        mki=mki,
+        roc=session.roc,
+        key_type=key.key_type,
+        prf_variant=variant,
+        index_range=index_range,
+    )
