@@ -29,16 +29,16 @@ class ValueField(Field[Any, Any]):
     def __init__(self, name: str, default: Any) -> None:
         super().__init__(name, default, "s")
 
-    def any2i(self, pkt: Packet | None, x: Any) -> Any:  # noqa: ARG002, D102
+    def any2i(self, pkt: Packet | None, x: Any) -> Any:  # noqa: ARG002
         return x
 
-    def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002, D102
+    def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
         return repr(x)
 
-    def addfield(self, pkt: Packet, s: bytes, val: Any) -> bytes:  # noqa: ARG002, D102
+    def addfield(self, pkt: Packet, s: bytes, val: Any) -> bytes:  # noqa: ARG002
         return s
 
-    def getfield(self, pkt: Packet, s: bytes) -> tuple[bytes, Any]:  # noqa: ARG002, D102
+    def getfield(self, pkt: Packet, s: bytes) -> tuple[bytes, Any]:  # noqa: ARG002
         return s, self.default
 
 
@@ -51,10 +51,10 @@ class OctetsField(ValueField):
         super().__init__(name, default)
         self.text = text
 
-    def any2i(self, pkt: Packet | None, x: Any) -> bytes:  # noqa: ARG002, D102
+    def any2i(self, pkt: Packet | None, x: Any) -> bytes:  # noqa: ARG002
         return x.encode() if isinstance(x, str) else bytes(x)
 
-    def i2repr(self, pkt: Packet | None, x: bytes) -> str:  # noqa: ARG002, D102
+    def i2repr(self, pkt: Packet | None, x: bytes) -> str:  # noqa: ARG002
         if self.text and x.isascii() and x.decode("ascii").isprintable():
             return repr(x.decode("ascii"))
         return x.hex() or "(empty)"
@@ -63,14 +63,14 @@ class OctetsField(ValueField):
 class SecretField(ValueField):
     """Key material: shown by its length only."""
 
-    def any2i(self, pkt: Packet | None, x: Any) -> Secret | None:  # noqa: ARG002, D102
+    def any2i(self, pkt: Packet | None, x: Any) -> Secret | None:  # noqa: ARG002
         return x if x is None or isinstance(x, Secret) else Secret(bytes(x))
 
 
 class DefectsField(ValueField):
     """What the grammar found odd; empty lists are not shown."""
 
-    def i2repr(self, pkt: Packet | None, x: tuple[Defect, ...]) -> str:  # noqa: ARG002, D102
+    def i2repr(self, pkt: Packet | None, x: tuple[Defect, ...]) -> str:  # noqa: ARG002
         return "; ".join(f"{d.code} at {d.offset} ({d.clause}) {d.detail}".rstrip() for d in x)
 
 
@@ -98,5 +98,5 @@ class OpaqueOctets(Packet):
 class TextField(StrField):
     """Text of a protocol, kept as octets and shown with visible escapes."""
 
-    def i2repr(self, pkt: Packet | None, x: bytes) -> str:  # noqa: ARG002, D102
+    def i2repr(self, pkt: Packet | None, x: bytes) -> str:  # noqa: ARG002
         return x.decode("utf-8", "backslashreplace").encode("unicode_escape").decode("ascii")
