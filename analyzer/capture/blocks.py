@@ -51,14 +51,14 @@ def read_file_header(head: bytes, name: str) -> Layout:
     state = np.zeros(scan.STATE_CELLS, dtype=np.int64)
     state[scan.S_LIMIT] = MAX_RECORD_OCTETS
     if head[:4] == b"\n\r\r\n":
-        if len(head) < 12 or SECTION_MAGIC not in (int.from_bytes(head[8:12], "big"), int.from_bytes(head[8:12], "little")):
+        if head[8:12] not in (b"\x1a\x2b\x3c\x4d", b"\x4d\x3c\x2b\x1a"):
             message = f"{name}: a pcapng section header without its byte-order magic (offset 8)"
             raise CaptureError(message)
         return Layout("pcapng", state)
-    for order in ("big", "little"):
-        known = _PCAP_MAGIC.get(int.from_bytes(head[:4], order))  # type: ignore[arg-type]
+    for big, magic in ((True, head[:4]), (False, head[3::-1])):
+        known = _PCAP_MAGIC.get(int.from_bytes(magic, "big"))
         if known is not None and len(head) >= 4:
-            return _pcap_layout(head, order == "big", known, state, name)
+            return _pcap_layout(head, big, known, state, name)
     raise CaptureError(_why_unknown(head, name))
 
 
@@ -156,12 +156,11 @@ def _read_interface(block: bytes, big: int, at: int, layout: Layout) -> None:
     row[scan.I_LINK] = scan.file16(block, 8, big)
     row[scan.I_SNAPLEN] = scan.file32(block, 12, big)
     row[scan.I_MULTIPLIER], row[scan.I_DIVISOR] = 1000, 1
-    order = "big" if big else "little"
     for code, value in iter_options(block, 16, big):
         if code == OPT_IF_TSRESOL and len(value) == 1:
             _set_resolution(row, value[0], at, layout)
         elif code == OPT_IF_TSOFFSET and len(value) == 8:
-            seconds = int.from_bytes(value, order, signed=True)  # type: ignore[arg-type]
+            seconds = int.from_bytes(value if big else value[::-1], "big", signed=True)
             if abs(seconds) * _NANOSECONDS > scan.MAX_TIME_NS:
                 layout.defects.append(Defect("time-offset-out-of-range", at, "pcapng §4.2", f"{seconds} s"))
                 continue
@@ -184,10 +183,9 @@ def _set_resolution(row: Column, value: int, at: int, layout: Layout) -> None:
 
 
 def _read_statistics(block: bytes, big: int, layout: Layout) -> None:
-    order = "big" if big else "little"
     key = (layout.section, scan.file32(block, 8, big))
     for code, value in iter_options(block, 20, big):
         if code in (OPT_ISB_IFDROP, OPT_ISB_OSDROP) and len(value) == 8 and len(layout.drops) < MAX_INTERFACES:
-            count = int.from_bytes(value, order)  # type: ignore[arg-type]
+            count = int.from_bytes(value if big else value[::-1], "big")
             interface, system = layout.drops.get(key, (0, 0))  # counters grow: the last block of an interface counts
             layout.drops[key] = (count, system) if code == OPT_ISB_IFDROP else (interface, count)

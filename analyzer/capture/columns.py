@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 Octets = Any  # bytes, mmap, memoryview, or a uint8 array inside the compiled pass: indexing gives an integer
 Column = npt.NDArray[Any]
+Table = Any  # int64 cells [column, packet]: an array, or a memoryview for the plain pass
 
 BATCH_PACKETS = 262_144
 
@@ -77,41 +78,20 @@ class Columns(NamedTuple):
     header_octets: Column
 
 
-COLUMN_TYPES = Columns(
-    frame=np.int64,
-    timestamp_ns=np.int64,
-    src_hi=np.uint64,
-    src_lo=np.uint64,
-    dst_hi=np.uint64,
-    dst_lo=np.uint64,
-    src_port=np.uint16,
-    dst_port=np.uint16,
-    transport=np.uint8,
-    kind=np.uint8,
-    flags=np.uint8,
-    tos=np.uint8,
-    detail=np.uint16,
-    header_offset=np.int64,
-    payload_offset=np.int64,
-    payload_octets=np.int64,
-    wire_octets=np.int64,
-    ssrc=np.uint32,
-    seq=np.uint16,
-    rtp_timestamp=np.uint32,
-    payload_type=np.uint8,
-    marker=np.uint8,
-    header_octets=np.uint32,
-)  # type: ignore[arg-type]
+COLUMNS = len(Columns._fields)
+_ADDRESSES = ("src_hi", "src_lo", "dst_hi", "dst_lo")
+_STAGGER = 24  # cells that keep equal rows of different columns out of one cache set
 
 
-def empty_columns(capacity: int) -> Columns:
-    """Columns of `capacity` zeroed rows."""
-    return Columns(*(np.zeros(capacity, dtype=dtype) for dtype in COLUMN_TYPES))
+def empty_table(capacity: int) -> Table:
+    """A zeroed table that holds `capacity` packets, one row of cells per column."""
+    return np.zeros((COLUMNS, capacity + _STAGGER), dtype=np.int64)
 
 
-def slice_columns(columns: Columns, rows: int) -> Columns:
-    """The first `rows` rows, without copying."""
-    return Columns(*(column[:rows] for column in columns))
+def table_columns(table: Table, packets: int) -> Columns:
+    """The columns of the first `packets` packets, without copying: addresses unsigned, all else int64."""
+    columns = Columns(*table[:, :packets])
+    return columns._replace(**{name: getattr(columns, name).view(np.uint64) for name in _ADDRESSES})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@
 import numpy as np
 
 from analyzer.capture import scan
-from analyzer.capture.columns import Columns, Flag, Octets, Transport, empty_columns
+from analyzer.capture.columns import Columns, Flag, Octets, Transport, empty_table, table_columns
 from analyzer.capture.fragments import Datagram, FragmentKey, FragmentTable
-from analyzer.capture.speed import view_columns
+from analyzer.capture.speed import view_plain
 
 _COPIED = (
     "src_port", "dst_port", "transport", "kind", "detail", "payload_octets", "wire_octets",
@@ -38,9 +38,15 @@ class Defragmenter(FragmentTable):
             word = scan.read16(buffer, at + 2)
             offset, more = word & 0xFFF8, bool(word & 1)
             protocol, identification, version = buffer[at], scan.read32(buffer, at + 4), 6
-        ends = (columns.src_hi, columns.src_lo, columns.dst_hi, columns.dst_lo)
-        key_protocol = protocol if version == 4 else 0  # RFC 8200 §4.5: addresses and identification only
-        key = FragmentKey(version, *(int(column[row]) for column in ends), key_protocol, identification)
+        key = FragmentKey(
+            version,
+            int(columns.src_hi[row]),
+            int(columns.src_lo[row]),
+            int(columns.dst_hi[row]),
+            int(columns.dst_lo[row]),
+            protocol if version == 4 else 0,  # RFC 8200 §4.5: addresses and identification only
+            identification,
+        )
         if octets < int(columns.wire_octets[row]):
             self.spoil(key, time_ns)
             return None
@@ -49,9 +55,10 @@ class Defragmenter(FragmentTable):
 
 def rewrite(columns: Columns, row: int, datagram: Datagram, place: int) -> None:
     """Make `row` stand for the datagram, whose octets begin at `place` of the batch's side."""
-    one = empty_columns(1)
+    table = empty_table(1)
     end = len(datagram.data)
-    scan.peel_transport(datagram.data, 0, end, end, datagram.protocol, view_columns(one), 0)
+    scan.peel_transport(datagram.data, 0, end, end, datagram.protocol, view_plain(table), 0)
+    one = table_columns(table, 1)
     for name in _COPIED:
         getattr(columns, name)[row] = getattr(one, name)[0]
     columns.header_offset[row] = -1 - place

@@ -6,7 +6,7 @@ indexing and loops here, no exceptions, and no intermediate value of 2⁶³ or m
 Peeling follows RFC 791, RFC 8200, RFC 768, RFC 9293, RFC 3550 §5.1 and the pcapng and pcap drafts of the IETF opsawg.
 """
 
-from analyzer.capture.columns import Columns, Octets
+from analyzer.capture.columns import Octets, Table
 
 State = Octets  # int64 cells, indexed by the names below
 S_OFFSET, S_END, S_FRAME, S_ROWS, S_CAPACITY, S_STATUS = 0, 1, 2, 3, 4, 5
@@ -17,6 +17,12 @@ END, FULL, SHORT, DAMAGED, BLOCK = 0, 1, 2, 3, 4  # why a scan stopped
 
 I_LINK, I_MULTIPLIER, I_DIVISOR, I_SHIFT, I_OFFSET, I_SNAPLEN = 0, 1, 2, 3, 4, 5
 INTERFACE_CELLS = 6
+
+# the fields of columns.Columns, in order
+C_FRAME, C_TIMESTAMP_NS, C_SRC_HI, C_SRC_LO, C_DST_HI, C_DST_LO = 0, 1, 2, 3, 4, 5
+C_SRC_PORT, C_DST_PORT, C_TRANSPORT, C_KIND, C_FLAGS, C_TOS = 6, 7, 8, 9, 10, 11
+C_DETAIL, C_HEADER_OFFSET, C_PAYLOAD_OFFSET, C_PAYLOAD_OCTETS, C_WIRE_OCTETS, C_SSRC = 12, 13, 14, 15, 16, 17
+C_SEQ, C_RTP_TIMESTAMP, C_PAYLOAD_TYPE, C_MARKER, C_HEADER_OCTETS = 18, 19, 20, 21, 22
 
 UNREAD_LINK, NOT_IP, BROKEN, FRAGMENT, OTHER, TCP, UDP = 0, 1, 2, 3, 4, 6, 17  # columns.Transport
 UNKNOWN, EMPTY, RTP_LIKE, RTCP_LIKE, STUN, DTLS, ZRTP, SIP_LIKE, TURN_CHANNEL = 0, 1, 2, 3, 4, 5, 6, 7, 8
@@ -38,6 +44,11 @@ def read16(buf: Octets, at: int) -> int:
 def read32(buf: Octets, at: int) -> int:
     """Four octets, network order."""
     return (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]  # type: ignore[no-any-return]
+
+
+def signed64(high: int, low: int) -> int:
+    """Two 32-bit halves as the 64-bit cell that holds them, without passing 2⁶³."""
+    return ((high - ((high & 0x80000000) << 1)) << 32) | low
 
 
 def file32(buf: Octets, at: int, big: int) -> int:
@@ -84,7 +95,7 @@ def is_sip_scheme(buf: Octets, at: int, end: int) -> bool:
         return second == 101 and third == 108 and buf[at + 3] == 58  # type: ignore[no-any-return]
     if first != 115 or second != 105 or third != 112:
         return False
-    return buf[at + 3] == 58 or (end - at >= 5 and (buf[at + 3] | 32) == 115 and buf[at + 4] == 58)  # type: ignore[no-any-return]
+    return buf[at + 3] == 58 or (end - at >= 5 and (buf[at + 3] | 32) == 115 and buf[at + 4] == 58)
 
 
 def looks_like_sip(buf: Octets, at: int, end: int) -> bool:
@@ -95,7 +106,7 @@ def looks_like_sip(buf: Octets, at: int, end: int) -> bool:
         return True
     limit = min(end, at + METHOD_OCTETS)
     space = at
-    while space < limit and is_token(buf[space]):
+    while space < limit and is_token(buf[space] | 0):
         space += 1
     if space == at or space >= limit or buf[space] != 32:
         return False
@@ -142,44 +153,44 @@ def rtp_header_octets(buf: Octets, at: int, end: int) -> int:
     return header if header <= end - at else 0
 
 
-def peel_payload(buf: Octets, at: int, end: int, cols: Columns, n: int) -> None:
+def peel_payload(buf: Octets, at: int, end: int, cols: Table, n: int) -> None:
     """Classify a UDP payload and, for RTP and RTCP, note its header."""
     if at >= end:
-        cols.kind[n] = EMPTY
+        cols[C_KIND, n] = EMPTY
         return
     kind = UNKNOWN
     if buf[at] < 128:
         kind = SIP_LIKE if looks_like_sip(buf, at, end) else classify_binary(buf, at, end)
     else:
         kind = classify_binary(buf, at, end)
-    cols.kind[n] = kind
+    cols[C_KIND, n] = kind
     if kind == RTP_LIKE:
-        cols.payload_type[n] = buf[at + 1] & 127
-        cols.marker[n] = buf[at + 1] >> 7
-        cols.seq[n] = read16(buf, at + 2)
-        cols.rtp_timestamp[n] = read32(buf, at + 4)
-        cols.ssrc[n] = read32(buf, at + 8)
-        cols.header_octets[n] = rtp_header_octets(buf, at, end)
+        cols[C_PAYLOAD_TYPE, n] = buf[at + 1] & 127
+        cols[C_MARKER, n] = buf[at + 1] >> 7
+        cols[C_SEQ, n] = read16(buf, at + 2)
+        cols[C_RTP_TIMESTAMP, n] = read32(buf, at + 4)
+        cols[C_SSRC, n] = read32(buf, at + 8)
+        cols[C_HEADER_OCTETS, n] = rtp_header_octets(buf, at, end)
     elif kind == RTCP_LIKE:
-        cols.payload_type[n] = buf[at + 1]
-        cols.ssrc[n] = read32(buf, at + 4)
+        cols[C_PAYLOAD_TYPE, n] = buf[at + 1]
+        cols[C_SSRC, n] = read32(buf, at + 4)
 
 
-def peel_transport(buf: Octets, at: int, end: int, wire_end: int, protocol: int, cols: Columns, n: int) -> None:
+def peel_transport(buf: Octets, at: int, end: int, wire_end: int, protocol: int, cols: Table, n: int) -> None:
     """UDP and TCP headers; `wire_end` is where the IP payload ended on the wire."""
-    cols.header_offset[n] = at
-    cols.payload_offset[n] = at
+    cols[C_HEADER_OFFSET, n] = at
+    cols[C_PAYLOAD_OFFSET, n] = at
     if protocol != UDP and protocol != TCP:
-        cols.transport[n] = OTHER
-        cols.detail[n] = protocol
-        cols.payload_octets[n] = end - at
-        cols.wire_octets[n] = wire_end - at
+        cols[C_TRANSPORT, n] = OTHER
+        cols[C_DETAIL, n] = protocol
+        cols[C_PAYLOAD_OCTETS, n] = end - at
+        cols[C_WIRE_OCTETS, n] = wire_end - at
         return
-    cols.transport[n] = BROKEN
-    cols.detail[n] = protocol
+    cols[C_TRANSPORT, n] = BROKEN
+    cols[C_DETAIL, n] = protocol
     if end - at >= 4:
-        cols.src_port[n] = read16(buf, at)
-        cols.dst_port[n] = read16(buf, at + 2)
+        cols[C_SRC_PORT, n] = read16(buf, at)
+        cols[C_DST_PORT, n] = read16(buf, at + 2)
     header = 8
     if protocol == UDP:
         if end - at < 8:
@@ -195,36 +206,36 @@ def peel_transport(buf: Octets, at: int, end: int, wire_end: int, protocol: int,
         header = 4 * (buf[at + 12] >> 4)
         if header < 20 or header > end - at:
             return
-    cols.transport[n] = protocol
-    cols.detail[n] = 0
+    cols[C_TRANSPORT, n] = protocol
+    cols[C_DETAIL, n] = 0
     end = min(end, wire_end)
-    cols.payload_offset[n] = at + header
-    cols.payload_octets[n] = end - at - header
-    cols.wire_octets[n] = wire_end - at - header
+    cols[C_PAYLOAD_OFFSET, n] = at + header
+    cols[C_PAYLOAD_OCTETS, n] = end - at - header
+    cols[C_WIRE_OCTETS, n] = wire_end - at - header
     if protocol == UDP:
         peel_payload(buf, at + 8, end, cols, n)
 
 
-def mark_fragment(at: int, start: int, end: int, wire_end: int, version: int, cols: Columns, n: int) -> None:
+def mark_fragment(at: int, start: int, end: int, wire_end: int, version: int, cols: Table, n: int) -> None:
     """A row for an IP fragment whose header is at `at` and whose data begins at `start`."""
-    cols.transport[n] = FRAGMENT
-    cols.detail[n] = version
-    cols.header_offset[n] = at
-    cols.payload_offset[n] = start
-    cols.payload_octets[n] = end - start
-    cols.wire_octets[n] = wire_end - start
+    cols[C_TRANSPORT, n] = FRAGMENT
+    cols[C_DETAIL, n] = version
+    cols[C_HEADER_OFFSET, n] = at
+    cols[C_PAYLOAD_OFFSET, n] = start
+    cols[C_PAYLOAD_OCTETS, n] = end - start
+    cols[C_WIRE_OCTETS, n] = wire_end - start
 
 
-def peel_ipv4(buf: Octets, at: int, end: int, wire_end: int, cols: Columns, n: int) -> None:
+def peel_ipv4(buf: Octets, at: int, end: int, wire_end: int, cols: Table, n: int) -> None:
     """An IPv4 header (RFC 791 §3.1)."""
-    cols.transport[n] = BROKEN
+    cols[C_TRANSPORT, n] = BROKEN
     if end - at < 20:
         return
     header = 4 * (buf[at] & 15)
     total = read16(buf, at + 2)
-    cols.tos[n] = buf[at + 1]
-    cols.src_lo[n] = 0xFFFF00000000 | read32(buf, at + 12)
-    cols.dst_lo[n] = 0xFFFF00000000 | read32(buf, at + 16)
+    cols[C_TOS, n] = buf[at + 1]
+    cols[C_SRC_LO, n] = 0xFFFF00000000 | read32(buf, at + 12)
+    cols[C_DST_LO, n] = 0xFFFF00000000 | read32(buf, at + 16)
     if header < 20 or header > end - at or (total != 0 and total < header):
         return
     if total:  # 0: segmentation offload, the frame's own length counts
@@ -233,21 +244,21 @@ def peel_ipv4(buf: Octets, at: int, end: int, wire_end: int, cols: Columns, n: i
     if read16(buf, at + 6) & 0x3FFF:
         mark_fragment(at, at + header, end, wire_end, 4, cols, n)
         return
-    peel_transport(buf, at + header, end, wire_end, buf[at + 9], cols, n)
+    peel_transport(buf, at + header, end, wire_end, buf[at + 9] | 0, cols, n)
 
 
-def peel_ipv6(buf: Octets, at: int, end: int, wire_end: int, cols: Columns, n: int) -> None:
+def peel_ipv6(buf: Octets, at: int, end: int, wire_end: int, cols: Table, n: int) -> None:
     """An IPv6 header and its extension headers (RFC 8200 §3, §4)."""
-    cols.transport[n] = BROKEN
+    cols[C_TRANSPORT, n] = BROKEN
     if end - at < 40:
         return
-    cols.tos[n] = (read16(buf, at) >> 4) & 255
-    cols.src_hi[n] = (read32(buf, at + 8) << 32) | read32(buf, at + 12)
-    cols.src_lo[n] = (read32(buf, at + 16) << 32) | read32(buf, at + 20)
-    cols.dst_hi[n] = (read32(buf, at + 24) << 32) | read32(buf, at + 28)
-    cols.dst_lo[n] = (read32(buf, at + 32) << 32) | read32(buf, at + 36)
+    cols[C_TOS, n] = (read16(buf, at) >> 4) & 255
+    cols[C_SRC_HI, n] = signed64(read32(buf, at + 8), read32(buf, at + 12))
+    cols[C_SRC_LO, n] = signed64(read32(buf, at + 16), read32(buf, at + 20))
+    cols[C_DST_HI, n] = signed64(read32(buf, at + 24), read32(buf, at + 28))
+    cols[C_DST_LO, n] = signed64(read32(buf, at + 32), read32(buf, at + 36))
     length = read16(buf, at + 4)
-    protocol = buf[at + 6]
+    protocol = buf[at + 6] | 0
     if length:
         wire_end = min(wire_end, at + 40 + length)
     end = min(end, wire_end)
@@ -274,13 +285,13 @@ def peel_ipv6(buf: Octets, at: int, end: int, wire_end: int, cols: Columns, n: i
             return
 
 
-def peel_network(buf: Octets, at: int, end: int, wire_end: int, ethertype: int, cols: Columns, n: int) -> None:
+def peel_network(buf: Octets, at: int, end: int, wire_end: int, ethertype: int, cols: Table, n: int) -> None:
     """What an EtherType announces, after any VLAN tags (IEEE 802.1Q, 802.1ad)."""
     for _ in range(MAX_VLAN_TAGS):
         if ethertype not in (0x8100, 0x88A8, 0x9100):
             break
         if end - at < 4:
-            cols.transport[n] = BROKEN
+            cols[C_TRANSPORT, n] = BROKEN
             return
         ethertype = read16(buf, at + 2)
         at += 4
@@ -289,68 +300,58 @@ def peel_network(buf: Octets, at: int, end: int, wire_end: int, ethertype: int, 
     elif ethertype == ETHERTYPE_IPV6:
         peel_ipv6(buf, at, end, wire_end, cols, n)
     else:
-        cols.transport[n] = NOT_IP
-        cols.detail[n] = ethertype
+        cols[C_TRANSPORT, n] = NOT_IP
+        cols[C_DETAIL, n] = ethertype
 
 
-def peel_raw(buf: Octets, at: int, end: int, wire_end: int, cols: Columns, n: int) -> None:
-    """An IP packet whose version field says which."""
-    version = buf[at] >> 4 if end > at else 0
-    if version == 4:
-        peel_ipv4(buf, at, end, wire_end, cols, n)
-    elif version == 6:
-        peel_ipv6(buf, at, end, wire_end, cols, n)
-    else:
-        cols.transport[n] = BROKEN
-
-
-def peel_link(buf: Octets, at: int, end: int, wire_end: int, link: int, cols: Columns, n: int) -> None:
-    """The link layer named by its LINKTYPE_ number."""
-    header = 0
+def link_header_octets(link: int) -> int:
+    """Octets before the network layer for a LINKTYPE_ number; -1 for one that isn't read."""
     if link == 1:
-        header = 14
-    elif link == 113:
-        header = 16
-    elif link == 276:
-        header = 20
-    elif link in (0, 108):
-        header = 4
-    elif link not in (12, 14, 101, 228, 229):
-        cols.transport[n] = UNREAD_LINK
-        cols.detail[n] = min(link, 0xFFFF)
+        return 14
+    if link == 113:
+        return 16
+    if link == 276:
+        return 20
+    if link in (0, 108):
+        return 4
+    return 0 if link in (12, 14, 101, 228, 229) else -1
+
+
+def peel_link(buf: Octets, at: int, end: int, wire_end: int, link: int, cols: Table, n: int) -> None:
+    """The link layer named by its LINKTYPE_ number: Ethernet, Linux cooked v1 and v2, BSD loopback, raw IP."""
+    header = link_header_octets(link)
+    if header < 0:
+        cols[C_TRANSPORT, n] = UNREAD_LINK
+        cols[C_DETAIL, n] = min(link, 0xFFFF)
         return
-    if end - at < header:
-        cols.transport[n] = BROKEN
-    elif link == 1:
-        peel_network(buf, at + 14, end, wire_end, read16(buf, at + 12), cols, n)
-    elif link == 113:
-        peel_network(buf, at + 16, end, wire_end, read16(buf, at + 14), cols, n)
-    elif link == 276:
-        peel_network(buf, at + 20, end, wire_end, read16(buf, at), cols, n)
+    if end - at <= header:
+        cols[C_TRANSPORT, n] = BROKEN
+        return
+    ethertype = ETHERTYPE_IPV6 if buf[at + header] >> 4 == 6 else ETHERTYPE_IPV4
+    if header == 20:
+        ethertype = read16(buf, at)
+    elif header > 4:
+        ethertype = read16(buf, at + header - 2)
     elif header == 4:
-        family = buf[at] | buf[at + 1] | buf[at + 2] | buf[at + 3]  # one octet is set, in the order of the writer's host
-        if family in (2, 10, 24, 28, 30):
-            peel_raw(buf, at + 4, end, wire_end, cols, n)
-        else:
-            cols.transport[n] = NOT_IP
-            cols.detail[n] = family
-    else:
-        peel_raw(buf, at, end, wire_end, cols, n)
+        family = buf[at] | buf[at + 1] | buf[at + 2] | buf[at + 3]  # one octet is set, in the writer's host order
+        if family not in (2, 10, 24, 28, 30):
+            ethertype = 0xFF00 | family
+    peel_network(buf, at + header, end, wire_end, ethertype, cols, n)
 
 
-def peel_record(buf: Octets, at: int, captured: int, wire: int, link: int, state: State, cols: Columns) -> None:
+def peel_record(buf: Octets, at: int, captured: int, wire: int, link: int, state: State, cols: Table) -> None:
     """One captured packet into the next row; counts the frame."""
     n = state[S_ROWS]
     state[S_FRAME] += 1
-    cols.frame[n] = state[S_FRAME]
+    cols[C_FRAME, n] = state[S_FRAME]
     if captured < wire:
-        cols.flags[n] |= SNAPPED
+        cols[C_FLAGS, n] |= SNAPPED
     peel_link(buf, at, at + captured, at + max(wire, captured), link, cols, n)
     state[S_ROWS] = n + 1
 
 
-def scan_pcap(buf: Octets, state: State, interfaces: Octets, cols: Columns) -> None:  # noqa: ARG001
-    """Classic pcap records from `state[S_OFFSET]` until the batch is full, the octets end, or a record makes no sense."""
+def scan_pcap(buf: Octets, state: State, interfaces: Octets, cols: Table) -> None:  # noqa: ARG001
+    """Classic pcap records from `state[S_OFFSET]` until the batch is full, the octets end or a record is senseless."""
     big, link, scale, header = state[S_BIG], state[S_LINK], state[S_SCALE], state[S_HEADER]
     end, capacity = state[S_END], state[S_CAPACITY]
     at = state[S_OFFSET]
@@ -367,14 +368,14 @@ def scan_pcap(buf: Octets, state: State, interfaces: Octets, cols: Columns) -> N
             status = SHORT
             break
         n = state[S_ROWS]
-        cols.timestamp_ns[n] = file32(buf, at, big) * 1_000_000_000 + file32(buf, at + 4, big) * scale
+        cols[C_TIMESTAMP_NS, n] = file32(buf, at, big) * 1_000_000_000 + file32(buf, at + 4, big) * scale
         peel_record(buf, at + header, captured, file32(buf, at + 12, big), link, state, cols)
         at += header + captured
     state[S_OFFSET] = at
     state[S_STATUS] = status
 
 
-def set_time(high: int, low: int, interfaces: Octets, index: int, cols: Columns, n: int) -> None:
+def set_time(high: int, low: int, interfaces: Octets, index: int, cols: Table, n: int) -> None:
     """A pcapng time stamp in its interface's unit (if_tsresol, if_tsoffset) as nanoseconds since 1970."""
     nanoseconds = -1
     if high < 1 << 31:
@@ -392,12 +393,14 @@ def set_time(high: int, low: int, interfaces: Octets, index: int, cols: Columns,
         elif ticks <= MAX_TIME_NS // multiplier:
             nanoseconds = ticks * multiplier // interfaces[index, I_DIVISOR]
     if 0 <= nanoseconds <= MAX_TIME_NS:
-        cols.timestamp_ns[n] = nanoseconds + interfaces[index, I_OFFSET]
+        cols[C_TIMESTAMP_NS, n] = nanoseconds + interfaces[index, I_OFFSET]
     else:
-        cols.flags[n] |= NO_TIME
+        cols[C_FLAGS, n] |= NO_TIME
 
 
-def scan_packet_block(buf: Octets, at: int, total: int, kind: int, state: State, interfaces: Octets, cols: Columns) -> int:
+def scan_packet_block(
+    buf: Octets, at: int, total: int, kind: int, state: State, interfaces: Octets, cols: Table
+) -> int:
     """An Enhanced, Simple or (obsolete) Packet Block; DAMAGED if its lengths contradict each other."""
     big = state[S_BIG]
     n = state[S_ROWS]
@@ -424,13 +427,13 @@ def scan_packet_block(buf: Octets, at: int, total: int, kind: int, state: State,
         if kind != 3:
             set_time(file32(buf, at + 12, big), file32(buf, at + 16, big), interfaces, index, cols, n)
     if kind == 3 or link == 0xFFFF:
-        cols.flags[n] |= NO_TIME
+        cols[C_FLAGS, n] |= NO_TIME
     peel_record(buf, start, captured, wire, link, state, cols)
     return FULL
 
 
-def scan_pcapng(buf: Octets, state: State, interfaces: Octets, cols: Columns) -> None:
-    """pcapng packet blocks from `state[S_OFFSET]`; any other block stops the scan with BLOCK, for the caller to read."""
+def scan_pcapng(buf: Octets, state: State, interfaces: Octets, cols: Table) -> None:
+    """pcapng packet blocks from `state[S_OFFSET]`; any other block stops the scan with BLOCK for the caller to read."""
     big, end, capacity = state[S_BIG], state[S_END], state[S_CAPACITY]
     at = state[S_OFFSET]
     status = FULL

@@ -3,6 +3,7 @@
 
 import gzip
 import hashlib
+import io
 import mmap
 import os
 import sys
@@ -19,16 +20,18 @@ from analyzer.capture import scan
 from analyzer.capture.blocks import Layout, read_block, read_file_header
 from analyzer.capture.columns import (
     BATCH_PACKETS,
+    Column,
     Columns,
     Flag,
     Octets,
     PacketBatch,
+    Table,
     Transport,
-    empty_columns,
-    slice_columns,
+    empty_table,
+    table_columns,
 )
 from analyzer.capture.reassembly import Defragmenter
-from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, view_columns, view_plain
+from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, view_plain
 from analyzer.errors import CaptureError
 from dissectors.grammar.defects import Defect
 
@@ -105,7 +108,7 @@ class Capture:
         """The inside of a gzip file, as far as it can be read."""
         whole = bytearray()
         try:
-            with gzip.GzipFile(fileobj=_Reader(stored)) as stream:
+            with gzip.GzipFile(fileobj=io.BytesIO(stored)) as stream:
                 while chunk := stream.read(_CHUNK):
                     whole += chunk
                     if len(whole) > MAX_DECOMPRESSED_OCTETS:
@@ -159,7 +162,7 @@ class Capture:
         if self.follow and str(self.path) != STDIN:
             self.buffer = map_file(Path(self.path))
             self.bytes = len(self.buffer)
-        batches = []
+        batches: list[PacketBatch] = []
         while True:
             batch = self._next_batch(BATCH_PACKETS)
             if not len(batch):
@@ -177,25 +180,25 @@ class Capture:
         left = int(state[scan.S_END] - state[scan.S_OFFSET])
         state[scan.S_ROWS] = 0
         state[scan.S_CAPACITY] = capacity = max(1, min(packets, left // 16 + 1))
-        columns = empty_columns(capacity)
-        self._scan(columns, fast=left > COMPILE_OCTETS)
-        columns = slice_columns(columns, int(state[scan.S_ROWS]))
+        table = empty_table(capacity)
+        self._scan(table, fast=left > COMPILE_OCTETS)
+        columns = table_columns(table, int(state[scan.S_ROWS]))
         side = self._defragmenter.feed_batch(columns, self.buffer)
         self._account(columns)
         return PacketBatch(columns, self.buffer, side)
 
-    def _scan(self, columns: Columns, *, fast: bool) -> None:
+    def _scan(self, table: Table, *, fast: bool) -> None:
         module: Any = compiled(_SCAN) if fast else plain(_SCAN)
         walk = module.scan_pcap if self.format == "pcap" else module.scan_pcapng
         buffer = view_array(self.buffer) if fast else self.buffer
-        rows = columns if fast else view_columns(columns)
+        cells = table if fast else view_plain(table)
         status = scan.END
         while status not in (scan.FULL, scan.SHORT) and not self._at_end():
             interfaces = self._layout.interfaces
             if fast:
-                walk(buffer, self._layout.state, interfaces, rows)
+                walk(buffer, self._layout.state, interfaces, cells)
             else:
-                walk(buffer, view_plain(self._layout.state), view_plain(interfaces), rows)
+                walk(buffer, view_plain(self._layout.state), view_plain(interfaces), cells)
             status = int(self._layout.state[scan.S_STATUS])
             if status == scan.BLOCK:
                 status = read_block(self.buffer, self._layout)
@@ -241,8 +244,8 @@ class Capture:
             first, last = int(timed.min()), int(timed.max())
             self.first_time_ns = first if self.first_time_ns is None else min(first, self.first_time_ns)
             self.last_time_ns = last if self.last_time_ns is None else max(last, self.last_time_ns)
-        self._count("packet-cut-by-snaplen", columns, (columns.flags & Flag.SNAPPED) != 0, "packets")
-        self._count("damaged-packet", columns, columns.transport == Transport.DAMAGED, "packets")
+        self._count("packet-cut-by-snaplen", (columns.flags & Flag.SNAPPED) != 0, "packets")
+        self._count("damaged-packet", columns.transport == Transport.DAMAGED, "packets")
         for transport, code, what in (
             (Transport.UNREAD_LINK, "unread-link-type", "packets of link type"),
             (Transport.NOT_IP, "not-ip", "packets of EtherType"),
@@ -254,7 +257,7 @@ class Capture:
                     shown = f"{detail:#06x}" if transport == Transport.NOT_IP else str(detail)
                     self._counts[(code, f"{what} {shown}")] += int(number)
 
-    def _count(self, code: str, columns: Columns, rows: Any, what: str) -> None:
+    def _count(self, code: str, rows: Column, what: str) -> None:
         number = int(np.count_nonzero(rows))
         if number:
             self._counts[(code, what)] += number
@@ -267,17 +270,3 @@ def map_file(path: Path) -> Octets:
         if size == 0:
             return file.read()
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-
-class _Reader:
-    """The least of a binary file that gzip asks for, over octets that are already there."""
-
-    def __init__(self, octets: Octets) -> None:
-        self._octets = octets
-        self._at = 0
-
-    def read(self, size: int = -1) -> bytes:
-        end = len(self._octets) if size < 0 else self._at + size
-        chunk = bytes(self._octets[self._at : end])
-        self._at += len(chunk)
-        return chunk

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.capture.columns import Columns, Octets
+from analyzer.capture.columns import Octets
 
-COMPILE_OCTETS = 6 << 20  # importing Numba and loading its cache takes as long as the plain pass over this many octets
+COMPILE_OCTETS = 16 << 20  # below, the plain pass is done before Numba is imported and its cache loaded, or soon after
 
 
 @functools.cache
@@ -46,11 +46,6 @@ def _compile(numba: Any, function: types.FunctionType) -> Any:
 def view_plain(array: Any) -> memoryview:
     """An array as plain Python reads and writes it fastest."""
     return memoryview(array)
-
-
-def view_columns(columns: Columns) -> Columns:
-    """Columns as plain Python writes them fastest."""
-    return Columns(*(memoryview(column) for column in columns))  # type: ignore[arg-type]
 
 
 def view_array(buffer: Octets) -> Any:
