@@ -104,7 +104,7 @@ def parse_headers(data: bytes, start: int, end: int) -> HeaderScan:
     return HeaderScan(tuple(headers), tuple(defects))
 
 
-def find_section_end(data: bytes, start: int) -> tuple[int, int]:
+def find_section_end(data: bytes | bytearray, start: int) -> tuple[int, int]:
     """Where the header section ends and where the body starts; (-1, -1) when there is no empty line.
 
     `start` is the line end (`\\n`) before the first header. CRLF and bare LF are both understood.
