@@ -24,6 +24,8 @@ CONFIRM_WITHIN = 16
 SAFE_TAG_OCTETS = 8
 UNSIGNALLED_MKI_OCTETS = (*range(1, 9), 16)
 MKI_TRIAL_PACKETS = 8
+MKI_TRIAL_KEYS = 4
+MKI_TRIAL_ROC_LIMIT = 64
 
 
 class PacketOutcome(IntEnum):
@@ -111,22 +113,20 @@ def open_stream(packets: Sequence[bytes] | PacketColumns, context: SrtpContext) 
 
 
 def _unsignalled_mki(columns: PacketColumns, headers: RtpColumns, context: SrtpContext) -> SrtpContext | None:
-    candidates = np.flatnonzero(headers.rtp)[:MKI_TRIAL_PACKETS]
-    if not len(candidates):
+    """The context with the MKI of the first packets, if octets between payload and tag make their tags verify."""
+    few = columns.select(np.flatnonzero(headers.rtp)[:MKI_TRIAL_PACKETS])
+    if not len(few):
         return None
-    few = columns.select(candidates)
-    few_headers = read_rtp_headers(few)
+    few_headers, first = read_rtp_headers(few), few.packet(0)
+    end = len(first) - (0 if context.suite.aead else context.srtp_tag_octets)
     for octets in UNSIGNALLED_MKI_OCTETS:
-        ends = few.offsets + few.lengths - (0 if context.suite.aead else context.srtp_tag_octets)
-        starts = ends - octets
-        for start in {bytes(few.buffer[max(int(a), 0) : int(b)]) for a, b in zip(starts, ends, strict=True)}:
-            if len(start) != octets:
-                continue
-            keys = tuple(StreamKey(key.key, key.salt, start) for key in context.keys[:1])
-            trial = replace(context, keys=keys)
-            authenticated = _open(few, few_headers, trial).authenticated
-            if authenticated.sum() >= min(2, len(few)):
-                return trial
+        if end < octets:
+            break
+        for key in context.keys[:MKI_TRIAL_KEYS]:
+            keys = (StreamKey(key.key, key.salt, first[end - octets : end]),)
+            trial = _open(few, few_headers, replace(context, keys=keys, roc_search_limit=MKI_TRIAL_ROC_LIMIT))
+            if trial.authenticated.sum() >= min(2, len(few)):
+                return replace(context, keys=keys)
     return None
 
 

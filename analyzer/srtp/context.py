@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from analyzer.srtp.index import MAX_ROC
-from analyzer.srtp.kdf import SessionKeys, Usage, derive_session_keys
+from analyzer.srtp.kdf import KeyDerivation, SessionKeys, Usage, derive_session_keys
 from analyzer.srtp.suites import Cipher, SrtpError, Suite
 from dissectors.grammar.secret import Secret
 
@@ -48,6 +48,7 @@ class SrtpContext:
     srtp_tag: int | None = None
     srtcp_tag: int | None = None
     roc_search_limit: int = ROC_SEARCH_LIMIT
+    derivation: KeyDerivation = KeyDerivation.RFC
 
     def __post_init__(self) -> None:
         if not 0 < len(self.keys) <= MAX_STREAM_KEYS:
@@ -150,7 +151,13 @@ class KeySchedule:
                 self._sessions.clear()
             stream_key, context = self.context.keys[key_number], self.context
             keys = derive_session_keys(
-                stream_key.key, stream_key.salt, context.suite, self.usage, kdr=context.kdr, index=index
+                stream_key.key,
+                stream_key.salt,
+                context.suite,
+                self.usage,
+                kdr=context.kdr,
+                index=index,
+                derivation=context.derivation,
             )
             found = self._sessions[place] = Session(context.suite, keys)
         return found

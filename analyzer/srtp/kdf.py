@@ -21,6 +21,13 @@ class Usage(Enum):
     SRTCP = 3
 
 
+class KeyDerivation(Enum):
+    """Which derivation: the RFCs', or that of a widely deployed stack which differs from them."""
+
+    RFC = "rfc"
+    LIBSRTP_AES_192 = "libsrtp-aes-192"  # libsrtp 2.5 with NSS: AES-256 over key ‖ salt ‖ zeros for 192-bit keys
+
+
 @dataclass(frozen=True, slots=True)
 class SessionKeys:
     """The three session keys of one usage; `authentication` is empty for AEAD suites."""
@@ -43,7 +50,14 @@ def derive_key(master_key: bytes, master_salt: bytes, label: int, octets: int, *
 
 
 def derive_session_keys(
-    master_key: Secret, master_salt: Secret, suite: Suite, usage: Usage = Usage.SRTP, *, kdr: int = 0, index: int = 0
+    master_key: Secret,
+    master_salt: Secret,
+    suite: Suite,
+    usage: Usage = Usage.SRTP,
+    *,
+    kdr: int = 0,
+    index: int = 0,
+    derivation: KeyDerivation = KeyDerivation.RFC,
 ) -> SessionKeys:
     """The session keys for the packet of that index; raises `UnavailableSuiteError`, and `SrtpError` for wrong lengths.
 
@@ -57,6 +71,9 @@ def derive_session_keys(
         msg = f"{suite.name} takes key and salt of {wanted} octets, not {len(master_key)}, {len(master_salt)}"
         raise SrtpError(msg)
     key, salt = master_key.reveal(), master_salt.reveal()
+    if derivation is KeyDerivation.LIBSRTP_AES_192 and suite.key_octets == 24:
+        padded = (key + salt).ljust(46, b"\0")
+        key, salt = padded[:32], padded[32:]
     epoch = index // kdr if kdr else 0
     sizes = (suite.key_octets, suite.auth_key_octets, suite.salt_octets)
     return SessionKeys(

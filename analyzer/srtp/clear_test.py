@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Is this payload encrypted? Statistics that prove clear media and never call cipher text clear (SRT-001).
+
+Cipher text is uniform whatever it hides, so far-from-uniform octets prove that a payload is not encrypted. Three things
+in protected packets are not uniform: an MKI or other trailer (so only the leading half of a payload, or less where its
+frame size is known, is looked at), a packet captured twice (so each packet counts once), and a NULL cipher (whose
+payload is clear indeed). The chance of a false "clear" is below 1e-9 for a stream.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.srtp.columns import Numbers
+from analyzer.srtp.framing import classify_tag_length, encoding_of, timestamp_deltas
+
+TRAILER_OCTETS = 16
+MIN_OCTETS = 2560
+MAX_OCTETS = 1 << 18
+CLEAR_CHI_SQUARE = 600.0
+UNIFORM_CHI_SQUARE = 400.0
+POSITIONS = 8
+POSITION_BITS = 60.0
+MIN_POSITION_PACKETS = 10
+NOT_CLEAR_PACKETS = 100
+TELLING_SHARE = 0.6
+# What these encodings put on the wire is far from uniform, whatever was said or not said.
+TELLING_ENCODINGS = frozenset(("PCMU", "PCMA", "L8", "L16", "GSM"))
+# The first octet of each packet takes few values (RFC 6716 §3.1, RFC 4867 §4.3.1, RFC 6184 §5.3, RFC 7741 §4.2).
+TELLING_FIRST_OCTET = frozenset(("OPUS", "AMR", "AMR-WB", "H264", "VP8"))
+
+
+class Clearness(Enum):
+    """What the octets of payloads prove."""
+
+    CLEAR = "clear"
+    NOT_CLEAR = "not-clear"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ClearTest:
+    """The verdict and what it rests on.
+
+    `chi_square` (255 degrees of freedom) is over `octets` sampled octets of `packets` distinct packets, None where
+    they are too few; `position_bits` is the surprise, in bits, of the most constant octet near the start, if the
+    payloads were cipher text. `trailer_octets` is what follows the codec's frames (tag and MKI), None if unclear.
+    """
+
+    clearness: Clearness
+    packets: int
+    octets: int
+    chi_square: float | None
+    position_bits: float
+    trailer_octets: int | None = None
+
+
+def classify_payloads(
+    payloads: Sequence[bytes],
+    payload_type: int,
+    encoding: str | None = None,
+    *,
+    sequence_numbers: Sequence[int] | Numbers | None = None,
+    rtp_timestamps: Sequence[int] | Numbers | None = None,
+    channels: int = 1,
+) -> ClearTest:
+    """Whether payloads of one SSRC and payload type (octets behind the RTP header, trailer included) are encrypted.
+
+    Sequence numbers tell a payload that was sent again from a packet captured twice; with the timestamps they show
+    the frame size. Too few octets give UNKNOWN, as does an encoding whose clear form can look like noise.
+    """
+    numbers = range(len(payloads)) if sequence_numbers is None else [int(number) for number in sequence_numbers]
+    trailer = None
+    if sequence_numbers is not None and rtp_timestamps is not None:
+        ticks = timestamp_deltas(np.asarray(numbers, np.int64), np.asarray(rtp_timestamps, np.int64))
+        lengths = [len(payload) for payload in payloads]
+        trailer = classify_tag_length(lengths, encoding, ticks, payload_type=payload_type, channels=channels)
+    distinct = _distinct(payloads, None if sequence_numbers is None else numbers)
+    samples = _samples(distinct, trailer)
+    octets = b"".join(samples)
+    chi_square = _chi_square(octets)
+    bits = _position_bits(samples)
+    clearness = Clearness.UNKNOWN
+    if (chi_square is not None and chi_square > CLEAR_CHI_SQUARE) or bits > POSITION_BITS:
+        clearness = Clearness.CLEAR
+    elif chi_square is not None and chi_square < UNIFORM_CHI_SQUARE:
+        clearness = _not_clear(samples, encoding_of(payload_type, encoding))
+    return ClearTest(clearness, len(samples), len(octets), chi_square, bits, trailer)
+
+
+def _distinct(payloads: Sequence[bytes], numbers: Sequence[int] | None) -> Iterator[bytes]:
+    """Each packet once; without sequence numbers two equal payloads are taken to be one packet captured twice."""
+    seen: set[tuple[int, bytes]] = set()
+    for place, payload in enumerate(payloads):
+        key = (0 if numbers is None else numbers[place], payload)
+        if key not in seen:
+            seen.add(key)
+            yield payload
+
+
+def _samples(payloads: Iterable[bytes], trailer: int | None) -> list[bytes]:
+    """The leading part of each payload, up to `MAX_OCTETS` in all; all of the frame where the trailer is known."""
+    samples: list[bytes] = []
+    total = 0
+    for payload in payloads:
+        size = (len(payload) - TRAILER_OCTETS) // 2 if trailer is None else len(payload) - trailer
+        if size > 0:
+            samples.append(payload[:size])
+            total += size
+        if total >= MAX_OCTETS:
+            break
+    return samples
+
+
+def _chi_square(octets: bytes) -> float | None:
+    if len(octets) < MIN_OCTETS:
+        return None
+    counts = np.bincount(np.frombuffer(octets, dtype=np.uint8), minlength=256)
+    expected = len(octets) / 256
+    return float(((counts - expected) ** 2).sum() / expected)
+
+
+def _position_bits(samples: Sequence[bytes]) -> float:
+    """The least likely constancy among the first octets and their high nibbles, in bits, all looks accounted for."""
+    best = 0.0
+    for position in range(POSITIONS):
+        column = np.frombuffer(bytes(s[position] for s in samples if len(s) > position), dtype=np.uint8)
+        if len(column) >= MIN_POSITION_PACKETS:
+            best = max(best, _constancy_bits(column, 8), _constancy_bits(column >> np.uint8(4), 4))
+    return max(best - math.log2(2 * POSITIONS), 0.0)
+
+
+def _constancy_bits(column: NDArray[np.uint8], width: int) -> float:
+    """−log2 of an upper bound on the chance that some value is as frequent as the most frequent one (Chernoff)."""
+    share = int(np.bincount(column).max()) / len(column)
+    uniform = 2.0**-width
+    if share <= uniform:
+        return 0.0
+    rest = 0.0 if share == 1 else (1 - share) * math.log2((1 - share) / (1 - uniform))
+    return max(len(column) * (share * math.log2(share / uniform) + rest) - width, 0.0)
+
+
+def _not_clear(samples: Sequence[bytes], encoding: str | None) -> Clearness:
+    if encoding in TELLING_ENCODINGS:
+        return Clearness.NOT_CLEAR
+    if encoding in TELLING_FIRST_OCTET and len(samples) >= NOT_CLEAR_PACKETS:
+        distinct = len({sample[0] for sample in samples})
+        if distinct >= TELLING_SHARE * 256 * (1 - (255 / 256) ** len(samples)):
+            return Clearness.NOT_CLEAR
+    return Clearness.UNKNOWN
