@@ -3,14 +3,20 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import Malformed
 from dissectors.grammar.sip_address import NameAddr, parse_name_addr, split_header_list
 from dissectors.grammar.sip_body import BodyPart, BodyParts, media_type, parse_body
-from dissectors.grammar.sip_headers import Header, decode_text, find_section_end, long_name, parse_headers
+from dissectors.grammar.sip_headers import (
+    Header,
+    decode_text,
+    find_section_end,
+    index_ordinary_headers,
+    long_name,
+    parse_headers,
+)
 
 __all__ = [
     "BodyPart",
@@ -36,13 +42,9 @@ _FIRST_OCTETS = frozenset(bytes((octet,)) for octet in range(256) if _METHOD.ful
     b"\r",
     b"\n",
 }
-# One header field on one line; folded, cut or broken ones make the counts differ and take the thorough way.
-_FIELD = re.compile(rf"^({_CHARS})[ \t]*:[ \t]*([^\r\n]*)\r?\n", re.MULTILINE)
 _ADDRESS = re.compile(rf'(?:"[^"\\<>]*"[ \t]*|[A-Za-z0-9\-.!%*_+`\'~ \t]*)<([^<>"\s]+)>(?:;tag=({_CHARS}))?')
 _CSEQ = re.compile(rf"([0-9]+)[ \t]+({_CHARS})")
-_BRANCH = re.compile(
-    rf"SIP/2\.0/[A-Za-z]+ [^;,\"\s]+(?:;(?!branch=)[^;,\"\s]*)*;branch=({_CHARS})(?:;[^,\"]*)?", re.IGNORECASE
-)
+_BRANCH = ";branch="
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
 _MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
@@ -66,13 +68,13 @@ class _StartLine(NamedTuple):
 
 
 class _Section(NamedTuple):
-    """The header section: name and value of each field in order, and the first value by long name."""
+    """The header section `data[start:end]`: the first value of each name, not stripped, and the number of fields."""
 
     data: bytes
     start: int
     end: int
-    fields: list[tuple[str, str]]
     first: dict[str, str]
+    fields: int
 
     def offset(self, name: str) -> int:
         """Where the last field of this name begins; only asked for when there is a defect to place."""
@@ -90,8 +92,7 @@ class _Address(NamedTuple):
     tag: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SipMessage:
+class SipMessage(NamedTuple):
     """One SIP message as received; equality is equality of `raw`.
 
     `method` and `request_uri` belong to requests, `status` and `reason` to responses. `body` ends where
@@ -99,23 +100,38 @@ class SipMessage:
     """
 
     raw: bytes
-    method: str | None = field(compare=False)
-    request_uri: str | None = field(compare=False)
-    status: int | None = field(compare=False)
-    reason: str | None = field(compare=False)
-    body_offset: int = field(compare=False)
-    body_end: int = field(compare=False)
-    defects: tuple[Defect, ...] = field(compare=False)
-    cseq_number: int | None = field(compare=False)
-    cseq_method: str | None = field(compare=False)
-    _section: _Section = field(compare=False, repr=False)
-    _from: _Address = field(compare=False, repr=False)
-    _to: _Address = field(compare=False, repr=False)
+    method: str | None
+    request_uri: str | None
+    status: int | None
+    reason: str | None
+    body_offset: int
+    body_end: int
+    cseq_number: int | None
+    cseq_method: str | None
+    from_uri: str | None
+    from_tag: str | None
+    to_uri: str | None
+    to_tag: str | None
+    section: _Section
+    defects: tuple[Defect, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SipMessage) and self.raw == other.raw
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
+
+    def __repr__(self) -> str:
+        what = f"{self.method} {self.request_uri}" if self.method else f"{self.status} {self.reason}"
+        return f"SipMessage({what!r}, call_id={self.call_id!r}, {len(self.raw)} octets)"
 
     @property
     def headers(self) -> tuple[Header, ...]:
         """All header fields: order, spelling, repeats and folding kept; made anew at each call."""
-        return parse_headers(self.raw, self._section.start, self._section.end).headers
+        return parse_headers(self.raw, self.section.start, self.section.end).headers
 
     @property
     def body(self) -> bytes:
@@ -124,15 +140,18 @@ class SipMessage:
 
     def header(self, name: str) -> str | None:
         """The first value of a header, by long or compact name in any case."""
-        value = self._section.first.get(long_name(name))
-        return None if value is None else value.rstrip(" \t")
+        value = self.section.first.get(long_name(name))
+        return None if value is None else value.strip(" \t")
 
     def header_values(self, name: str) -> tuple[str, ...]:
         """The values of all header fields of this name, in order; comma lists are not split."""
         wanted = long_name(name)
-        if wanted not in self._section.first:
+        first = self.section.first.get(wanted)
+        if first is None:
             return ()
-        return tuple(value.rstrip(" \t") for key, value in self._section.fields if long_name(key) == wanted)
+        if self.section.fields == len(self.section.first):
+            return (first.strip(" \t"),)
+        return tuple(header.value for header in self.headers if long_name(header.name) == wanted)
 
     @property
     def call_id(self) -> str | None:
@@ -140,34 +159,14 @@ class SipMessage:
         return self.header("call-id")
 
     @property
-    def from_uri(self) -> str | None:
-        """The URI in From."""
-        return self._from.uri
-
-    @property
-    def from_tag(self) -> str | None:
-        """The tag in From."""
-        return self._from.tag
-
-    @property
-    def to_uri(self) -> str | None:
-        """The URI in To."""
-        return self._to.uri
-
-    @property
-    def to_tag(self) -> str | None:
-        """The tag in To."""
-        return self._to.tag
-
-    @property
     def branch(self) -> str | None:
         """The branch of the topmost Via (RFC 3261 §8.1.1.7)."""
         value = self.header("via")
         if value is None:
             return None
-        ordinary = _BRANCH.fullmatch(value)
-        if ordinary is not None:
-            return ordinary[1]
+        start = value.find(_BRANCH)
+        if start >= 0 and '"' not in value and "," not in value and value.find(" ", start) < 0:
+            return value[start + len(_BRANCH) :].partition(";")[0]
         members = split_header_list(value)
         return parse_name_addr(members[0]).param("branch") if members else None
 
@@ -266,6 +265,7 @@ def _parse_address(section: _Section, name: str, defects: list[Defect]) -> _Addr
     value = section.first.get(name)
     if value is None:
         return _Address(None, None)
+    value = value.strip(" \t")
     ordinary = _ADDRESS.fullmatch(value)
     if ordinary is not None:
         return _Address(ordinary[1], ordinary[2])
@@ -280,7 +280,7 @@ def _parse_cseq(section: _Section, method: str | None, defects: list[Defect]) ->
     value = section.first.get("cseq")
     if value is None:
         return None, None
-    found = _CSEQ.fullmatch(value.rstrip(" \t"))
+    found = _CSEQ.fullmatch(value.strip(" \t"))
     if found is None:
         defects.append(Defect("cseq-form", section.offset("cseq"), "RFC 3261 §20.16", value[:64]))
         return None, None
@@ -299,8 +299,8 @@ def _check_headers(section: _Section, is_request: bool, defects: list[Defect]) -
         wanted = _MANDATORY | {"max-forwards"} if is_request else _MANDATORY
         missing = sorted(wanted - present)
         defects.extend(Defect("missing-header", section.start, "RFC 3261 §8.1.1", name) for name in missing)
-    if len(present) != len(section.fields):
-        names = [long_name(name) for name, _ in section.fields]
+    if len(present) != section.fields:
+        names = [long_name(header.name) for header in parse_headers(section.data, section.start, section.end).headers]
         repeated = [name for name in _SINGLE if names.count(name) > 1]
         defects.extend(Defect("repeated-header", section.offset(name), "RFC 3261 §7.3.1", name) for name in repeated)
 
@@ -309,7 +309,7 @@ def _body_end(length: str | None, body_offset: int, end: int, defects: list[Defe
     """Where the body ends (RFC 3261 §18.3); a length that can't be right is a defect."""
     if length is None:
         return end
-    length = length.rstrip(" \t")
+    length = length.strip(" \t")
     if not _DIGITS.fullmatch(length):
         defects.append(Defect("content-length-form", body_offset, "RFC 3261 §20.14", length[:64]))
         return end
@@ -323,13 +323,13 @@ def _body_end(length: str | None, body_offset: int, end: int, defects: list[Defe
 
 
 def _parse_section(data: bytes, start: int, end: int, defects: list[Defect]) -> _Section:
-    text = decode_text(data[start:end])
-    fields: list[tuple[str, str]] = _FIELD.findall(text)
-    if len(fields) != text.count("\n") or (start < end and data[end - 1] != 0x0A):
-        scan = parse_headers(data, start, end)
-        defects.extend(scan.defects)
-        fields = [(header.name, header.value) for header in scan.headers if header.name]
-    return _Section(data, start, end, fields, {long_name(name): value for name, value in reversed(fields)})
+    ordinary = index_ordinary_headers(decode_text(data[start:end]))
+    if ordinary is not None:
+        return _Section(data, start, end, *ordinary)
+    scan = parse_headers(data, start, end)
+    defects.extend(scan.defects)
+    first = {long_name(header.name): header.value for header in reversed(scan.headers) if header.name}
+    return _Section(data, start, end, first, len(scan.headers))
 
 
 def parse_sip(data: bytes) -> SipMessage:
@@ -352,20 +352,24 @@ def parse_sip(data: bytes) -> SipMessage:
     body_end = _body_end(section.first.get("content-length"), body_offset, len(data), defects)
     if body_end > body_offset and "content-type" not in section.first:
         defects.append(Defect("body-without-content-type", body_offset, "RFC 3261 §20.15"))
+    from_uri, from_tag = _parse_address(section, "from", defects)
+    to_uri, to_tag = _parse_address(section, "to", defects)
     return SipMessage(
-        raw=data,
-        method=line.method,
-        request_uri=line.request_uri,
-        status=line.status,
-        reason=line.reason,
-        body_offset=body_offset,
-        body_end=body_end,
-        cseq_number=cseq_number,
-        cseq_method=cseq_method,
-        _section=section,
-        _from=_parse_address(section, "from", defects),
-        _to=_parse_address(section, "to", defects),
-        defects=tuple(defects),
+        data,
+        line.method,
+        line.request_uri,
+        line.status,
+        line.reason,
+        body_offset,
+        body_end,
+        cseq_number,
+        cseq_method,
+        from_uri,
+        from_tag,
+        to_uri,
+        to_tag,
+        section,
+        tuple(defects),
     )
 
 

@@ -51,7 +51,25 @@ class HeaderScan(NamedTuple):
     defects: tuple[Defect, ...]
 
 
-_LONG = {spelling: long for short, long in _COMPACT.items() for spelling in (short, short.upper())}
+# Spellings that need no further thought: compact forms and usual names, as RFC 3261 and as lower case spell them.
+_LONG = {spelling: long for short, long in _COMPACT.items() for spelling in (short, short.upper())} | {
+    spelling: name.lower()
+    for name in (
+        *("Accept", "Allow", "Allow-Events", "Call-ID", "Contact", "Content-Length", "Content-Type", "CSeq", "Expires"),
+        *(
+            "From",
+            "Max-Forwards",
+            "Min-SE",
+            "P-Asserted-Identity",
+            "Proxy-Authorization",
+            "RAck",
+            "Reason",
+            "Record-Route",
+        ),
+        *("Require", "Route", "RSeq", "Server", "Session-Expires", "Subject", "Supported", "To", "User-Agent", "Via"),
+    )
+    for spelling in (name, name.lower())
+}
 
 
 def long_name(name: str) -> str:
@@ -102,6 +120,28 @@ def parse_headers(data: bytes, start: int, end: int) -> HeaderScan:
         headers.append(_parse_header(data[start:line_end], start, defects))
         start = line_end
     return HeaderScan(tuple(headers), tuple(defects))
+
+
+def index_ordinary_headers(text: str) -> tuple[dict[str, str], int] | None:
+    """First values by long name, not stripped, and the number of fields; None unless each line is one plain field.
+
+    The quick way through the usual section: nothing folded, one kind of line end, every name a token.
+    """
+    if not text:
+        return {}, 0
+    lines = text.split("\r\n")
+    if lines.pop() or len(lines) != text.count("\n") or len(lines) != text.count("\r"):
+        return None
+    first: dict[str, str] = {}
+    for line in reversed(lines):
+        name, colon, value = line.partition(":")
+        long = _LONG.get(name)
+        if long is None:
+            if not colon or not _NAME.fullmatch(name):
+                return None
+            long = name.lower()
+        first[long] = value
+    return first, len(lines)
 
 
 def find_section_end(data: bytes | bytearray, start: int) -> tuple[int, int]:
