@@ -3,6 +3,7 @@
 
 from dissectors.grammar.mikey.header import GenericIdEntry, Header, SrtpIdEntry
 from dissectors.grammar.mikey.key_data import NO_VALIDITY, KeyData, Validity
+from dissectors.grammar.mikey.key_payloads import CertificateHash, Dh, Kemac, Pke, Sign, Verification
 from dissectors.grammar.mikey.later_payloads import (
     EncryptedSecretKey,
     Ibake,
@@ -25,20 +26,14 @@ from dissectors.grammar.mikey.message import (
 )
 from dissectors.grammar.mikey.payloads import (
     Certificate,
-    CertificateHash,
-    Dh,
     ErrorPayload,
     GeneralExtension,
     Identity,
-    Kemac,
     Opaque,
-    Pke,
     PolicyParameter,
     Rand,
     SecurityPolicy,
-    Sign,
     Timestamp,
-    Verification,
 )
 from dissectors.grammar.mikey.registries import name_of, payload_name
 

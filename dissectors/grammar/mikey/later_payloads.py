@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from dissectors.grammar.cursor import Cursor
 from dissectors.grammar.mikey.octets import build_counted, build_uint
-from dissectors.grammar.mikey.payloads import TIMESTAMP_OCTETS, read_by_algorithm
-from dissectors.grammar.mikey.reading import Reading
+from dissectors.grammar.mikey.payloads import TIMESTAMP_OCTETS
+from dissectors.grammar.mikey.reading import Reading, read_by_algorithm
 
 TICKET_HEAD_OCTETS = 7
 

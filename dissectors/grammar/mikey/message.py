@@ -10,6 +10,7 @@ from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import Truncated
 from dissectors.grammar.mikey.header import Header
 from dissectors.grammar.mikey.key_data import KeyData
+from dissectors.grammar.mikey.key_payloads import CertificateHash, Dh, Kemac, Pke, Sign, Verification
 from dissectors.grammar.mikey.later_payloads import (
     EncryptedSecretKey,
     Ibake,
@@ -22,19 +23,13 @@ from dissectors.grammar.mikey.later_payloads import (
 )
 from dissectors.grammar.mikey.payloads import (
     Certificate,
-    CertificateHash,
-    Dh,
     ErrorPayload,
     GeneralExtension,
     Identity,
-    Kemac,
     Opaque,
-    Pke,
     Rand,
     SecurityPolicy,
-    Sign,
     Timestamp,
-    Verification,
 )
 from dissectors.grammar.mikey.reading import Reading, UnknownLength
 from dissectors.grammar.mikey.registries import PayloadType, payload_name

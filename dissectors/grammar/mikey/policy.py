@@ -31,6 +31,7 @@ SUITES: dict[tuple[int, int, int], str] = {
     (SrtpEncryption.AES_CM, 32, 10): "AES_256_CM_HMAC_SHA1_80",
     (SrtpEncryption.AES_CM, 32, 4): "AES_256_CM_HMAC_SHA1_32",
     (SrtpEncryption.AES_F8, 16, 10): "F8_128_HMAC_SHA1_80",
+    (SrtpEncryption.AES_F8, 16, 4): "F8_128_HMAC_SHA1_32",  # nobody registered it, MIKEY can ask for it all the same
     (SrtpEncryption.SEED_CTR, 16, 10): "SEED_CTR_128_HMAC_SHA1_80",
     (SrtpEncryption.SEED_CCM, 16, 10): "SEED_128_CCM_80",
     (SrtpEncryption.SEED_GCM, 16, 12): "SEED_128_GCM_96",

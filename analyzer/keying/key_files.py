@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Files that a key ring points to: private keys, certificates (PEM or DER), and NSS key logs."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+
+from analyzer.errors import KeyMaterialError
+from dissectors.grammar.secret import Secret
+
+MAX_PEM_OCTETS = 1 << 20
+MAX_KEY_LOG_OCTETS = 1 << 26
+PEM_MARK = b"-----BEGIN"
+_KEY_LOG_LINE = re.compile(r"([A-Z0-9_]{1,64}) ([0-9A-Fa-f]{64}) ((?:[0-9A-Fa-f]{2}){1,256})")
+
+
+class KeyLogSecret(NamedTuple):
+    """One line of an NSS key log: which secret, of which ClientHello random."""
+
+    label: str
+    client_random: bytes
+    secret: Secret
+
+
+def read_file(path: Path, max_octets: int) -> bytes:
+    """The file's octets; raises `KeyMaterialError` where it can't be read or is too long."""
+    try:
+        with path.open("rb") as file:
+            octets = file.read(max_octets + 1)
+    except OSError as error:
+        message = f"{path}: can't be read: {error.strerror or error}"
+        raise KeyMaterialError(message) from error
+    if len(octets) > max_octets:
+        message = f"{path}: longer than {max_octets} octets"
+        raise KeyMaterialError(message)
+    return octets
+
+
+def read_private_key(path: Path) -> PrivateKeyTypes:
+    """The unencrypted private key in a PEM or DER file; raises `KeyMaterialError`."""
+    octets = read_file(path, MAX_PEM_OCTETS)
+    load = load_pem_private_key if PEM_MARK in octets else load_der_private_key
+    try:
+        return load(octets, password=None)
+    except TypeError as error:
+        message = f"{path}: the private key is encrypted with a passphrase"
+        raise KeyMaterialError(message) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        message = f"{path}: not a private key in PEM or DER"
+        raise KeyMaterialError(message) from error
+
+
+def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    """The certificates of a PEM file, in order, or the one of a DER file; raises `KeyMaterialError`."""
+    octets = read_file(path, MAX_PEM_OCTETS)
+    try:
+        if PEM_MARK in octets:
+            return tuple(x509.load_pem_x509_certificates(octets))
+        return (x509.load_der_x509_certificate(octets),)
+    except ValueError as error:
+        message = f"{path}: not an X.509 certificate in PEM or DER"
+        raise KeyMaterialError(message) from error
+
+
+def read_key_log(path: Path) -> tuple[KeyLogSecret, ...]:
+    """The secrets of an NSS key log; comments and blank lines are skipped; raises `KeyMaterialError` with the line."""
+    secrets = []
+    for number, line in enumerate(read_file(path, MAX_KEY_LOG_OCTETS).split(b"\n"), start=1):
+        text = line.decode("ascii", "replace").strip()
+        if not text or text.startswith("#"):
+            continue
+        found = _KEY_LOG_LINE.fullmatch(text)
+        if found is None:
+            message = f"{path}:{number}: not a line of an NSS key log"
+            raise KeyMaterialError(message)
+        secrets.append(KeyLogSecret(found[1], bytes.fromhex(found[2]), Secret(bytes.fromhex(found[3]))))
+    return tuple(secrets)
