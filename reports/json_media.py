@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Media lines, preference lists, keying and streams as JSON objects."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from analyzer.model.call import MediaSide
+from analyzer.model.keying import Keying, MikeyEvidence, StreamAudit
+from analyzer.model.negotiation import COMPUTED_RULES, Choice, ListStatement, Negotiation, Preference
+from analyzer.model.report import AuditedMedia
+from dissectors.grammar.defects import Defect
+from reports.spelling import ssrc_text
+
+_NO_CHOICE = Choice(None, None)
+
+
+def defect_objects(defects: Iterable[Defect]) -> list[dict[str, Any]]:
+    """Defects with their four fields."""
+    return [defect._asdict() for defect in defects]
+
+
+def media_object(media: AuditedMedia) -> dict[str, Any]:
+    """One media line in one exchange."""
+    line, negotiation = media.line, media.negotiation
+    return {
+        "index": line.index,
+        "exchange": line.exchange.number,
+        "type": line.type,
+        "resolution": line.exchange.resolution.value,
+        "verdict": media.verdict.value,
+        "reasons": list(media.reasons),
+        "offer": _side(line.offer, negotiation.offer_preferences),
+        "answer": _side(line.answer, negotiation.answer_preferences),
+        "expected": _expected(negotiation),
+        "winners": _winners(negotiation),
+        "chosen": negotiation.chosen._asdict(),
+        "statements": [_statement(statement) for statement in negotiation.statements],
+        "keying": _keying(media.keying),
+        "streams": [stream_object(stream) for stream in media.streams],
+    }
+
+
+def _side(side: MediaSide | None, preferences: tuple[Preference, ...] | None) -> dict[str, Any] | None:
+    if side is None:
+        return None
+    return {
+        "capture": side.body.message.capture,
+        "frame": side.body.message.frame,
+        "profile": side.media.proto,
+        "port": side.media.port,
+        "preferences": None if preferences is None else [_preference(preference) for preference in preferences],
+    }
+
+
+def _preference(preference: Preference) -> dict[str, Any]:
+    return {
+        "kind": preference.kind.value,
+        "name": preference.name,
+        "priority": preference.priority,
+        "carrier": preference.carrier.value,
+        "authenticated": preference.authenticated,
+    }
+
+
+def _expected(negotiation: Negotiation) -> dict[str, Any]:
+    expected = negotiation.expected
+    return {
+        "rule": expected.rule.value if expected.rule else None,
+        "suite_rule": expected.suite_rule.value if expected.suite_rule else None,
+        "key_agreement": expected.key_agreement,
+        "suite": expected.suite,
+        "tie": list(expected.tie),
+    }
+
+
+def _winners(negotiation: Negotiation) -> dict[str, Any]:
+    winners = dict(negotiation.winners)
+    return {rule.value: winners.get(rule, _NO_CHOICE)._asdict() for rule in COMPUTED_RULES}
+
+
+def _statement(statement: ListStatement) -> dict[str, Any]:
+    return {
+        "capture": statement.ref.capture,
+        "frame": statement.ref.frame,
+        "level": statement.level,
+        "source": statement.source.value if statement.source else "sdp-ids",
+        "claimed": list(statement.claimed),
+        "seen": list(statement.seen),
+        "verified": statement.verified,
+    }
+
+
+def _keying(keying: Keying) -> dict[str, Any]:
+    return {
+        "method": keying.method,
+        "verified": keying.verified,
+        "how": keying.how,
+        "defects": defect_objects(keying.defects),
+        "mikey": [_mikey(message) for message in keying.mikey],
+        "response_required": keying.response_required,
+        "response_seen": keying.response_seen,
+        "response_verified": keying.response_verified,
+    }
+
+
+def _mikey(message: MikeyEvidence) -> dict[str, Any]:
+    return {
+        "capture": message.ref.capture,
+        "frame": message.ref.frame,
+        "level": message.level,
+        "side": message.side.value,
+        "protocol": message.protocol,
+        "verified": message.mac.verified,
+        "how": message.mac.how,
+        "bound_key": message.bound_key,
+        "defects": defect_objects(message.defects),
+    }
+
+
+def stream_object(stream: StreamAudit) -> dict[str, Any]:
+    """One stream with what its packets and the keys show; counts are RTP, those of RTCP stand beside them."""
+    bound = stream.bound
+    return {
+        "ssrc": ssrc_text(bound.stream.ssrc),
+        "capture": bound.stream.capture,
+        "source": bound.stream.source,
+        "destination": bound.stream.destination,
+        "sent_by": bound.sent_by.value if bound.sent_by else None,
+        "payload_types": list(stream.payload_types),
+        "packets": stream.packets,
+        "lost": stream.lost,
+        "first_frame": stream.first_frame,
+        "last_frame": stream.last_frame,
+        "protection": stream.protection.value,
+        "wire": stream.wire.value,
+        "suite": stream.suite,
+        **_proof(stream),
+        "rtcp": {
+            "packets": stream.rtcp.packets,
+            "authenticated": stream.rtcp.authenticated,
+            "failed": stream.rtcp.failed,
+            "clear": stream.rtcp.clear,
+        },
+        "jitter_seconds": stream.jitter_seconds,
+        "duration_seconds": stream.duration_seconds,
+        "defects": defect_objects(stream.defects),
+    }
+
+
+def _proof(stream: StreamAudit) -> dict[str, Any]:
+    return {
+        "authenticated": stream.authenticated,
+        "failed": stream.failed,
+        "decrypted": stream.decrypted,
+        "not_tried": stream.not_tried,
+        "clear": stream.clear,
+        "clear_early": stream.clear_early,
+        "before_answer": stream.bound.before_answer,
+        "tag_octets": stream.tag_octets,
+        "expected_tag_octets": stream.expected_tag_octets,
+        "bound_key": stream.bound_key,
+        "reason": stream.reason,
+        "failed_frames": list(stream.failed_frames),
+        "clear_frames": list(stream.clear_frames),
+    }

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The report as JSON: schema `srtp-audit/report/1`, the same octets for the same report."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from analyzer.model.evidence import FrameRef, TlsFlow
+from analyzer.model.outcome import Finding, Outcome
+from analyzer.model.policy import Policy
+from analyzer.model.report import AuditedCall, AuditedMessage, AuditedStream, CaptureFacts, Report
+from reports.json_media import defect_objects, media_object, stream_object
+from reports.json_signalling import legs_of, message_object
+from reports.spelling import time_text
+from reports.tally import all_outcomes, outcome_counts, severity_counts, sorted_findings, verdict_counts
+
+SCHEMA = "srtp-audit/report/1"
+
+# Everything that JSON need not escape and that yet steers or deceives a terminal; escaped, it keeps its exact value.
+_UNSAFE = re.compile(
+    "[\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+
+
+def render_json(report: Report) -> str:
+    """The whole report, nothing left out, secrets masked; text that would steer a terminal stands as `\\uNNNN`."""
+    document = {
+        "schema": SCHEMA,
+        "tool": {"name": report.tool_name, "version": report.tool_version},
+        "policy": _policy(report.policy),
+        "captures": [_capture(capture) for capture in report.captures],
+        "summary": _summary(report),
+        "calls": [_call(call) for call in report.calls],
+        "streams": [_stream(stream) for stream in report.streams],
+        "messages": [_message(message) for message in report.messages],
+        "findings": [_finding(finding) for finding in sorted_findings(report)],
+        "tls_flows": [_tls_flow(flow) for flow in report.tls_flows],
+        "drops": report.drops,
+        "notes": list(report.notes),
+    }
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
+    return _UNSAFE.sub(_escape, text) + "\n"
+
+
+def _escape(match: re.Match[str]) -> str:
+    return json.dumps(match[0])[1:-1]
+
+
+def _policy(policy: Policy) -> dict[str, Any]:
+    return {
+        "id": policy.id,
+        "version": policy.version,
+        "sha256": policy.sha256,
+        "selection_rule": policy.selection_rule.value,
+        "title": policy.title,
+    }
+
+
+def _capture(capture: CaptureFacts) -> dict[str, Any]:
+    return {
+        "path": capture.path,
+        "sha256": capture.sha256,
+        "format": capture.format,
+        "packets": capture.packets,
+        "bytes": capture.bytes,
+        "first_time": time_text(capture.first_time_ns),
+        "last_time": time_text(capture.last_time_ns),
+        "defects": defect_objects(capture.defects),
+        "readable": capture.readable,
+        "interface_drops": capture.interface_drops,
+        "signalling_messages": capture.signalling_messages,
+        "media_packets": capture.media_packets,
+        "unread": [{"what": what, "packets": packets} for what, packets in capture.unread],
+    }
+
+
+def _summary(report: Report) -> dict[str, Any]:
+    return {
+        "calls": len(report.calls),
+        "media_lines": sum(len(call.media) for call in report.calls),
+        "verdicts": {verdict.value: count for verdict, count in verdict_counts(report).items()},
+        "outcomes": {value.value: count for value, count in outcome_counts(all_outcomes(report)).items()},
+        "findings_by_severity": {severity.value: count for severity, count in severity_counts(report.findings).items()},
+    }
+
+
+def _call(audited: AuditedCall) -> dict[str, Any]:
+    call = audited.call
+    return {
+        "call_id": call.call_id,
+        "protocol": call.protocol,
+        "caller": call.caller,
+        "callee": call.callee,
+        "state": call.state.value,
+        "start": time_text(call.start_ns),
+        "end": time_text(call.end_ns),
+        "legs": legs_of(call.messages),
+        "messages": [message_object(message, call.call_id) for message in call.messages],
+        "media": [media_object(media) for media in audited.media],
+        "outcomes": [_outcome(outcome) for outcome in audited.outcomes],
+    }
+
+
+def _stream(stream: AuditedStream) -> dict[str, Any]:
+    return {**stream_object(stream.audit), "outcomes": [_outcome(outcome) for outcome in stream.outcomes]}
+
+
+def _message(message: AuditedMessage) -> dict[str, Any]:
+    return {
+        **message_object(message.message, message.message.sip.call_id),
+        "outcomes": [_outcome(outcome) for outcome in message.outcomes],
+    }
+
+
+def group_frames(refs: Iterable[FrameRef]) -> list[dict[str, Any]]:
+    """Frames by capture, each in ascending order without repeats."""
+    frames: dict[int, set[int]] = {}
+    for ref in refs:
+        frames.setdefault(ref.capture, set()).add(ref.frame)
+    return [{"capture": capture, "frames": sorted(frames[capture])} for capture in sorted(frames)]
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    places = group_frames(outcome.refs)
+    first = places[0] if places else {"capture": None, "frames": []}
+    return {
+        "rule": outcome.rule,
+        "outcome": outcome.outcome.value,
+        "severity": outcome.severity.value,
+        "confidence": outcome.confidence.value,
+        **first,
+        "elsewhere": places[1:],
+        "explanation": outcome.explanation,
+        "missing": outcome.missing,
+        "media_index": outcome.media_index,
+        "exchange": outcome.exchange,
+        "guards": list(outcome.guards),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "title": finding.title,
+        "severity": finding.severity.value,
+        "citation": finding.citation,
+        "evidence": [
+            {"call_id": evidence.call_id, "capture": evidence.capture, "frames": list(evidence.frames)}
+            for evidence in finding.evidence
+        ],
+        "remediation": finding.remediation,
+    }
+
+
+def _tls_flow(flow: TlsFlow) -> dict[str, Any]:
+    return flow._asdict()

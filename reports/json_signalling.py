@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Signalling messages and the paths they took, as JSON objects."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from analyzer.model.evidence import SignallingMessage
+from reports.messages import cseq_text, shown_parts
+from reports.spelling import time_text
+
+
+def message_object(message: SignallingMessage, call_id: str | None) -> dict[str, Any]:
+    """One message: a request has `method`, a response `status` and `reason_phrase`."""
+    sip = message.sip
+    name: dict[str, Any] = {"method": sip.method}
+    if sip.method is None:
+        name = {"status": sip.status, "reason_phrase": sip.reason}
+    return {
+        "capture": message.capture,
+        "frame": message.frame,
+        "time": time_text(message.timestamp_ns),
+        "source": message.source,
+        "destination": message.destination,
+        "transport": message.transport,
+        **name,
+        "cseq": cseq_text(message),
+        "call_id": call_id,
+        "retransmission_of": message.retransmission_of,
+        "body": [part._asdict() for part in shown_parts(message)],
+    }
+
+
+def legs_of(messages: Iterable[SignallingMessage]) -> list[dict[str, Any]]:
+    """The paths that the messages of a call took: one for each pair of endpoints, in order of appearance."""
+    legs: dict[tuple[int, frozenset[str]], dict[str, Any]] = {}
+    for message in messages:
+        key = (message.capture, frozenset((message.source, message.destination)))
+        leg = legs.setdefault(key, _new_leg(message))
+        leg["messages"] += 1
+        leg["last_frame"] = message.frame
+    return list(legs.values())
+
+
+def _new_leg(message: SignallingMessage) -> dict[str, Any]:
+    return {
+        "capture": message.capture,
+        "source": message.source,
+        "destination": message.destination,
+        "transport": message.transport,
+        "messages": 0,
+        "first_frame": message.frame,
+        "last_frame": message.frame,
+    }

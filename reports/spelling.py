@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How numbers, times and addresses are written, the same in every report."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from reports.safe_text import VisibleText
+
+MAX_FILTER_FRAMES = 100
+_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, the last one that RFC 3339 can write
+_THIN_SPACE = "\u202f"
+
+
+def time_text(timestamp_ns: int | None) -> str | None:
+    """RFC 3339 in UTC with nanoseconds; None where there is no time, or none that RFC 3339 can write."""
+    if timestamp_ns is None:
+        return None
+    seconds, nanoseconds = divmod(timestamp_ns, 1_000_000_000)
+    if not 0 <= seconds <= _LAST_SECOND:
+        return None
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
+
+
+def clock_text(timestamp_ns: int | None) -> str:
+    """Date and time of day to the millisecond, UTC, for people."""
+    text = time_text(timestamp_ns)
+    return "unknown" if text is None else f"{text[:10]} {text[11:23]} UTC"
+
+
+def offset_text(timestamp_ns: int, start_ns: int) -> str:
+    """Seconds since `start_ns`, as `+1.234 s`."""
+    return f"{(timestamp_ns - start_ns) / 1e9:+.3f} s"
+
+
+def duration_text(nanoseconds: int) -> str:
+    """A length of time for people: `350 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`."""
+    seconds = max(0, nanoseconds) / 1e9
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def ssrc_text(ssrc: int) -> str:
+    """An SSRC as `0x1234abcd`."""
+    return f"0x{ssrc:08x}"
+
+
+def count_text(number: int) -> VisibleText:
+    """A count with thin spaces between thousands."""
+    return VisibleText(f"{number:,}".replace(",", _THIN_SPACE))
+
+
+def octets_text(octets: int) -> VisibleText:
+    """A size for people."""
+    size = float(octets)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return VisibleText(f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}")
+        size /= 1024
+    return VisibleText(f"{size:.1f} TiB")
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """`1 call`, `2 calls`."""
+    return f"{count_text(number)} {one if number == 1 else many or one + 's'}"
+
+
+def address_of_record(uri: str) -> str:
+    """A SIP URI without the scheme everybody expects; `sips:` and `tel:` stay."""
+    return uri[4:] if uri[:4].lower() == "sip:" else uri
+
+
+def frames_text(frames: Iterable[int], limit: int = 12) -> str:
+    """`12, 15, 18` and how many more."""
+    numbers = list(frames)
+    text = ", ".join(map(str, numbers[:limit]))
+    return f"{text} and {len(numbers) - limit} more" if len(numbers) > limit else text
+
+
+def display_filter(frames: Iterable[int]) -> str:
+    """A Wireshark display filter for frames: numbers only, so nothing captured can enter it."""
+    numbers = sorted(set(frames))[:MAX_FILTER_FRAMES]
+    return f"frame.number in {{{', '.join(map(str, numbers))}}}" if numbers else ""

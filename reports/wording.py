@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One plain sentence for each verdict, reason, wire state, outcome and carrier; a code without a sentence shows itself."""
+
+from analyzer.model.call import CallState, Resolution
+from analyzer.model.evidence import Protection, Wire
+from analyzer.model.negotiation import Carrier, SelectionRule
+from analyzer.model.outcome import Confidence, OutcomeValue, Severity, Verdict
+
+VERDICTS = {
+    Verdict.UNPROTECTED: "The media was, or would have been, sent in clear: whoever saw the packets could listen.",
+    Verdict.MISMATCH: "What was chosen was not on offer, or the packets contradict what was chosen.",
+    Verdict.DOWNGRADE: "The choice is not the one that both sides' own lists call for.",
+    Verdict.INCONCLUSIVE: "Evidence is missing that could change the verdict. This is not a pass.",
+    Verdict.NO_MEDIA: "No media was agreed and none flowed.",
+    Verdict.CONFORM: "The choice is the one that the lists call for, and nothing on the wire contradicts it.",
+}
+VERDICT_SYMBOLS = {
+    Verdict.UNPROTECTED: "✕",
+    Verdict.MISMATCH: "≠",
+    Verdict.DOWNGRADE: "↓",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.NO_MEDIA: "–",
+    Verdict.CONFORM: "✓",
+}
+VERDICT_ASCII = {
+    Verdict.UNPROTECTED: "X",
+    Verdict.MISMATCH: "#",
+    Verdict.DOWNGRADE: "v",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.NO_MEDIA: "-",
+    Verdict.CONFORM: "+",
+}
+REASONS: dict[str, str] = {
+    "dominated": "Another capability that both sides listed is at least as good for both and better for one.",
+    "not-winner": "The selection rule gives another winner than the choice.",
+    "offer-stripped": "An authenticated statement shows that a line of the offer is missing.",
+    "keying-not-authentic": "A MAC, signature or verification message fails with a key that is bound to this call.",
+    "responder-not-verified": "The responder was asked to prove itself and no verification message was seen.",
+    "wire-not-proved": "The packets look encrypted and fit the suite, but no key was there to prove it.",
+    "order-not-binding": "No RFC binds the answerer to the order of this list: any common choice conforms.",
+    "offer-differs-from-inventory": "The inventory lists other capabilities than the offer on the wire.",
+    "signalling-unseen": "The signalling of this media is not in the captures.",
+}
+WIRES = {
+    Wire.PROVED: "Packets authenticate with a key that is bound to this exchange.",
+    Wire.CONSISTENT: "No usable key; the payload is not clear and its tag length fits the suite.",
+    Wire.CONTRADICTING: "The packets are clear, have another tag length, or do not authenticate with the bound key.",
+    Wire.UNSEEN: "No packets, or too few to tell.",
+}
+WIRE_SYMBOLS = {Wire.PROVED: "✓", Wire.CONSISTENT: "≈", Wire.CONTRADICTING: "✕", Wire.UNSEEN: "?"}
+PROTECTIONS = {
+    Protection.SRTP: "encrypted (SRTP)",
+    Protection.RTP: "clear (RTP)",
+    Protection.UNKNOWN: "protection unknown",
+}
+OUTCOMES = {
+    OutcomeValue.PASS: "passed",
+    OutcomeValue.FAIL: "failed",
+    OutcomeValue.UNKNOWN: "unknown",
+    OutcomeValue.NOT_APPLICABLE: "not applicable",
+    OutcomeValue.ERROR: "error",
+}
+OUTCOME_SYMBOLS = {
+    OutcomeValue.PASS: "✓",
+    OutcomeValue.FAIL: "✕",
+    OutcomeValue.UNKNOWN: "?",
+    OutcomeValue.NOT_APPLICABLE: "–",
+    OutcomeValue.ERROR: "!",
+}
+SEVERITIES = {
+    Severity.CRITICAL: "The protection is void, or a listener holds the keys.",
+    Severity.HIGH: "The protection can be removed or has a serious gap.",
+    Severity.MEDIUM: "The call is weaker than it could be.",
+    Severity.LOW: "A deviation with little effect.",
+    Severity.INFO: "Worth knowing.",
+}
+CONFIDENCES = {
+    Confidence.C1: "statistical",
+    Confidence.C2: "two observations joined",
+    Confidence.C3: "exact octets of a message",
+    Confidence.C4: "cryptographic proof",
+}
+CARRIERS = {
+    Carrier.KEY_MGMT_ORDER: "order of the key-mgmt lines",
+    Carrier.SP_ORDER: "order of the MIKEY security policies",
+    Carrier.SP: "MIKEY security policy",
+    Carrier.PRIORITY_EXTENSION: "MIKEY priority extension",
+    Carrier.MIKEY_ERROR: "MIKEY error message",
+    Carrier.SDPCAPNEG: "SDP capability negotiation",
+    Carrier.SDES_ORDER: "order of the crypto lines",
+    Carrier.PROFILE_ORDER: "order of the media lines",
+    Carrier.FINGERPRINT: "fingerprint attribute",
+    Carrier.ZRTP_HASH: "zrtp-hash attribute",
+    Carrier.ZRTP_HELLO: "ZRTP Hello",
+    Carrier.DTLS_USE_SRTP: "DTLS use_srtp",
+    Carrier.FREE_TEXT: "free text in key-mgmt",
+    Carrier.INVENTORY: "the auditor's inventory",
+    Carrier.OBSERVED: "seen elsewhere",
+}
+SELECTION_RULES = {
+    SelectionRule.MIN_SUM: "smallest sum of both priorities",
+    SelectionRule.RESPONDER_FIRST: "the responder's best",
+    SelectionRule.INITIATOR_FIRST: "the initiator's best",
+    SelectionRule.MIN_MAX: "smallest worse priority",
+    SelectionRule.ANY_COMMON: "any common one",
+    SelectionRule.SINGLE: "the only one",
+    SelectionRule.BY_CARRIER: "the rule under which each list's carrier lives",
+}
+STATES = {
+    CallState.TRYING: "no final response seen",
+    CallState.ANSWERED: "answered, end not seen",
+    CallState.ENDED: "answered and ended",
+    CallState.REJECTED: "rejected",
+    CallState.CANCELLED: "cancelled",
+    CallState.MID_CALL: "joined mid-call",
+}
+RESOLUTIONS = {
+    Resolution.ANSWERED: "offer answered",
+    Resolution.REJECTED: "offer rejected",
+    Resolution.CANCELLED: "offer cancelled",
+    Resolution.UNANSWERED: "no answer seen",
+    Resolution.OFFER_UNSEEN: "offer not seen",
+}
+LIMITS = (
+    "RFC 4567 authenticates the list of key management protocols, not the order among several MIKEY lines: a missing "
+    "line shows (where the sender repeats the identifier for each line), an exchanged order does not. Only captures on "
+    "both sides of the path, or an inventory, could show it.",
+    "The responder's list is often not on the wire. Where it is not, the audit takes every list that the evidence "
+    "allows; if these disagree, the result is unknown.",
+    "The capture shows what crossed its point of capture. An alteration is placed between two points, never ascribed "
+    "to a person; benign causes such as a back-to-back user agent stand with each finding.",
+    "A packet that is not in the capture proves nothing: what depends on it is unknown.",
+)
+NOT_CHECKABLE = (
+    "strength of pre-shared keys",
+    "how keys are stored",
+    "quality of random numbers beyond visible reuse",
+    "whether a receiver accepts replayed packets",
+    "certification of the cryptographic module",
+    "decisions of trust in certificates",
+    "what users were shown",
+)
+
+
+def explain_reason(code: str) -> str:
+    """The sentence for a reason code; the code in words where there is none."""
+    return REASONS.get(code) or code.replace("-", " ").capitalize() + "."
