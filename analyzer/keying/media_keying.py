@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How each media line of a call was keyed, and the master keys that follow."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.mikey_messages import (
+    OpenedMikey,
+    check_responses,
+    open_initiator_message,
+    read_key_mgmt,
+)
+from analyzer.keying.mikey_session_keys import CryptoSessionKeys
+from analyzer.keying.sdes_keys import accepted_lines, master_keys_of, read_crypto_lines
+from analyzer.model.call import Call, MediaLine, Side
+from analyzer.model.keying import Keying, MasterKey, MikeyEvidence
+from dissectors.grammar.defects import Defect
+from dissectors.grammar.mikey.registries import DataType
+from dissectors.grammar.sdes import CryptoAttribute
+
+MIKEY_METHODS = {
+    DataType.PRE_SHARED: "MIKEY-PSK",
+    DataType.PSK_VER_MSG: "MIKEY-PSK",
+    DataType.PUBLIC_KEY: "MIKEY-PKE",
+    DataType.PK_VER_MSG: "MIKEY-PKE",
+    DataType.DH_INIT: "MIKEY-DH",
+    DataType.DH_RESP: "MIKEY-DH",
+    DataType.DHHMAC_INIT: "MIKEY-DHHMAC",
+    DataType.DHHMAC_RESP: "MIKEY-DHHMAC",
+    DataType.RSA_R_I_MSG: "MIKEY-RSA-R",
+    DataType.RSA_R_R_MSG: "MIKEY-RSA-R",
+    DataType.TRANSFER_INIT: "MIKEY-TICKET",
+    DataType.TRANSFER_RESP: "MIKEY-TICKET",
+    DataType.I_MESSAGE_1: "MIKEY-IBAKE",
+    DataType.R_MESSAGE_1: "MIKEY-IBAKE",
+    DataType.SAKKE_MSG: "MIKEY-SAKKE",
+}
+# Their responder always answers (RFC 3830 §3.3, RFC 4650 §3, RFC 4738 §3).
+ALWAYS_ANSWERED = frozenset({DataType.DH_INIT, DataType.DHHMAC_INIT, DataType.RSA_R_I_MSG})
+ANSWERED_IF_ASKED = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY})
+EMPTY = Keying(None, None, "")
+
+
+class Keymaster:
+    """Keys the media lines of one call after another with one key ring; MIKEY at session level is opened once."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+        self._opened: dict[tuple[str, int, bytes | None], OpenedMikey] = {}
+
+    def key(self, call: Call, line: MediaLine) -> Keying:
+        """How `line` of `call` was keyed."""
+        crypto = read_crypto_lines(line.offer)
+        accepted = read_crypto_lines(line.answer)
+        offered_mikey = read_key_mgmt(line.offer, Side.OFFERER)
+        answered_mikey = read_key_mgmt(line.answer, Side.ANSWERER)
+        if accepted and not answered_mikey:
+            return sdes_keying(crypto, accepted, offered_mikey)
+        if answered_mikey or (offered_mikey and _one_way(line, offered_mikey)):
+            return self._mikey(call, line, offered_mikey, answered_mikey, crypto, accepted)
+        if line.answer is not None and _dtls_accepted(line):
+            how = "keys come from the DTLS handshake" + ("" if line.dtls else ", which is not in the capture")
+            return Keying("DTLS-SRTP", None, how, offered_crypto=crypto, mikey=offered_mikey)
+        if line.zrtp or _zrtp_agreed(line):
+            how = "keys come from the ZRTP handshake" + ("" if line.zrtp else ", which is not in the capture")
+            return Keying("ZRTP", None, how, offered_crypto=crypto, mikey=offered_mikey)
+        if line.dtls:
+            return Keying("DTLS-SRTP", None, "keys come from the DTLS handshake", offered_crypto=crypto)
+        return self._offer_only(call, line, crypto, offered_mikey)
+
+    def _offer_only(
+        self, call: Call, line: MediaLine, crypto: tuple[CryptoAttribute, ...], offered: tuple[MikeyEvidence, ...]
+    ) -> Keying:
+        """An offer that nobody answered, or whose answer took none of its keying."""
+        if not crypto and not offered:
+            return EMPTY
+        keys, defects = _all_keys(crypto, Side.OFFERER) if line.answer is None else ((), ())
+        opened = self._open(call, offered)
+        evidence = tuple(message.evidence for message in opened)
+        authentic = False if any(message.mac.verified is False for message in evidence) else None
+        return Keying(
+            None,
+            authentic,
+            "offered, not taken up" if line.answer is not None else "offered, no answer seen",
+            keys=keys,
+            defects=defects,
+            offered_crypto=crypto,
+            mikey=evidence,
+            authentic=authentic,
+        )
+
+    def _open(self, call: Call, offered: Sequence[MikeyEvidence]) -> tuple[OpenedMikey, ...]:
+        parties = (call.caller, call.callee)
+        opened = []
+        for evidence in offered:
+            place = (call.call_id, evidence.ref.frame, evidence.octets)
+            if place not in self._opened:
+                self._opened[place] = open_initiator_message(evidence, self._ring.psk, parties)
+            opened.append(self._opened[place])
+        return tuple(opened)
+
+    def _mikey(
+        self,
+        call: Call,
+        line: MediaLine,
+        offered: tuple[MikeyEvidence, ...],
+        answered: tuple[MikeyEvidence, ...],
+        crypto: tuple[CryptoAttribute, ...],
+        accepted: tuple[CryptoAttribute, ...],
+    ) -> Keying:
+        parties = (call.caller, call.callee)
+        opened, responses = check_responses(self._open(call, offered), answered, self._ring.psk, parties)
+        chosen = _chosen(opened, responses)
+        verified, how, defects = _verdict_on(chosen, responses)
+        required = chosen is not None and _response_required(chosen.evidence)
+        keys = _session_keys(chosen, line) if chosen is not None else ()
+        sdes, sdes_defects = _all_keys(accepted, Side.ANSWERER)
+        messages = (*(message.evidence for message in opened), *responses)
+        return Keying(
+            method=_method_name(chosen, responses),
+            verified=verified,
+            how=how,
+            keys=keys + sdes,
+            defects=defects + sdes_defects,
+            offered_crypto=crypto,
+            accepted_crypto=accepted,
+            mikey=messages,
+            response_required=required,
+            response_seen=bool(responses),
+            response_verified=next((r.mac.verified for r in responses if r.mac.verified is not None), None),
+            authentic=_authentic(messages),
+        )
+
+
+def sdes_keying(
+    offered: tuple[CryptoAttribute, ...], accepted: tuple[CryptoAttribute, ...], mikey: tuple[MikeyEvidence, ...] = ()
+) -> Keying:
+    """Keys from crypto lines: the offerer's from the line taken up, the answerer's from its own (RFC 4568 §5.1.3)."""
+    taken = tuple(line for answer in accepted for line in accepted_lines(offered, answer))
+    offer_keys, offer_defects = _all_keys(taken or offered, Side.OFFERER)
+    answer_keys, answer_defects = _all_keys(accepted, Side.ANSWERER)
+    defects = offer_defects + answer_defects
+    if not taken:
+        defects += (Defect("crypto-not-offered", 0, "RFC 4568 §5.1.3"),)
+    return Keying(
+        "SDES",
+        None,
+        "keys stand in the SDP",
+        keys=offer_keys + answer_keys,
+        defects=defects,
+        offered_crypto=offered,
+        accepted_crypto=accepted,
+        mikey=mikey,
+    )
+
+
+def _all_keys(lines: Sequence[CryptoAttribute], sender: Side) -> tuple[tuple[MasterKey, ...], tuple[Defect, ...]]:
+    pairs = [master_keys_of(line, sender) for line in lines]
+    keys = tuple(key for found, _ in pairs for key in found)
+    return keys, tuple(defect for _, found in pairs for defect in found)
+
+
+def _one_way(line: MediaLine, offered: Sequence[MikeyEvidence]) -> bool:
+    """Whether the answer takes MIKEY up by silence: nobody asked for a response (RFC 3830 §3.1, RFC 4567 §4.1.2)."""
+    if line.answer is None or line.answer.media.port == 0:
+        return False
+    asked = [m.message for m in offered if m.message is not None]
+    other = line.answer.media.attribute("fingerprint") or line.answer.body.session.attribute("fingerprint")
+    return bool(asked) and other is None and not any(_response_required(m) for m in offered)
+
+
+def _response_required(evidence: MikeyEvidence) -> bool:
+    message = evidence.message
+    if message is None:
+        return False
+    kind = message.header.data_type
+    return kind in ALWAYS_ANSWERED or (kind in ANSWERED_IF_ASKED and message.header.v)
+
+
+def _chosen(opened: Sequence[OpenedMikey], responses: Sequence[MikeyEvidence]) -> OpenedMikey | None:
+    """The offered message that the answer took up: same CSB ID and mode, else the only one of its mode."""
+    for response in responses:
+        if response.message is None:
+            continue
+        method = MIKEY_METHODS.get(response.message.header.data_type)  # type: ignore[call-overload]
+        same_mode = [
+            candidate
+            for candidate in opened
+            if candidate.evidence.message is not None
+            and MIKEY_METHODS.get(candidate.evidence.message.header.data_type) == method  # type: ignore[call-overload]
+        ]
+        csb_id = response.message.header.csb_id
+        for candidate in same_mode:
+            if candidate.evidence.message is not None and candidate.evidence.message.header.csb_id == csb_id:
+                return candidate
+        if len(same_mode) == 1:
+            return same_mode[0]
+    readable = [candidate for candidate in opened if candidate.evidence.message is not None]
+    return readable[0] if len(readable) == 1 else None
+
+
+def _method_name(chosen: OpenedMikey | None, responses: Sequence[MikeyEvidence]) -> str | None:
+    messages = [response.message for response in responses]
+    if chosen is not None:
+        messages.append(chosen.evidence.message)
+    for message in messages:
+        if message is not None and message.header.data_type in MIKEY_METHODS:
+            return MIKEY_METHODS[DataType(message.header.data_type)]  # type: ignore[call-arg]
+    return None
+
+
+def _authentic(messages: Sequence[MikeyEvidence]) -> bool | None:
+    if any(message.mac.verified is False for message in messages):
+        return False
+    return True if any(message.mac.verified for message in messages) else None
+
+
+def _verdict_on(
+    chosen: OpenedMikey | None, responses: Sequence[MikeyEvidence]
+) -> tuple[bool | None, str, tuple[Defect, ...]]:
+    """`verified`, `how` and defects of the exchange as a whole."""
+    messages = [*([chosen.evidence] if chosen is not None else []), *responses]
+    defects = tuple(defect for message in messages for defect in message.defects)
+    for message in messages:
+        if message.mac.verified is False:
+            return False, message.mac.how, defects
+    if chosen is None:
+        return None, "the offered message that was answered is not known", defects
+    first = chosen.evidence
+    if first.mac.verified is None:
+        return None, first.mac.how, defects
+    if not _response_required(first):
+        clause = "RFC 3830 §6.1"
+        return True, first.mac.how, (*defects, Defect("responder-not-authenticated", 0, clause, "V was not asked for"))
+    if any(response.mac.verified for response in responses):
+        return True, f"{first.mac.how}, V verifies", defects
+    how = "the response is missing" if not responses else responses[0].mac.how
+    return None, f"{first.mac.how}; {how}", defects
+
+
+def _session_keys(chosen: OpenedMikey, line: MediaLine) -> tuple[MasterKey, ...]:
+    """Master keys of every crypto session, those of this media line first (two per line, RFC 4567 §7.1)."""
+    own = {2 * line.index + 1, 2 * line.index + 2} if chosen.evidence.level == "session" else {1, 2}
+    keys = [_master_key(key, own, "") for key in chosen.keys]
+    keys += [_master_key(key, own, "libmikey derivation") for key in chosen.alternates]
+    usable = [key for key in keys if key is not None]
+    return tuple(sorted(usable, key=lambda key: key.sender is None))
+
+
+def _master_key(key: CryptoSessionKeys, own: set[int], label: str) -> MasterKey | None:
+    policy = key.policy
+    suite = "AES_CM_128_HMAC_SHA1_80" if policy is None else policy.suite
+    if suite is None:
+        return None
+    master = MasterKey(
+        suite=suite,
+        key=key.master_key,
+        salt=key.master_salt,
+        source="mikey",
+        bound=True,
+        sender=(Side.OFFERER if key.cs_id % 2 else Side.ANSWERER) if key.cs_id in own else None,
+        ssrc=key.ssrc or None,
+        mki=key.mki,
+        roc=key.roc or None,
+        label=label,
+    )
+    if policy is None:
+        return master
+    return replace(
+        master,
+        srtp_encrypted=policy.srtp_encrypted,
+        srtcp_encrypted=policy.srtcp_encrypted,
+        authenticated=policy.srtp_authenticated,
+    )
+
+
+def _dtls_accepted(line: MediaLine) -> bool:
+    if line.answer is None:
+        return False
+    sides = (line.answer.media.attribute("fingerprint"), line.answer.body.session.attribute("fingerprint"))
+    return any(value is not None for value in sides)
+
+
+def _zrtp_agreed(line: MediaLine) -> bool:
+    sides = (line.offer, line.answer)
+    return all(side is not None and side.media.attribute("zrtp-hash") is not None for side in sides)

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""MIKEY messages out of `a=key-mgmt` lines, checked and opened with the pre-shared keys at hand (RFC 4567, 3830)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from analyzer.keying.key_ring import PskEntry
+from analyzer.keying.mikey_prf import PrfVariant
+from analyzer.keying.mikey_psk import Authentication, PskOpening, open_psk_message, verify_psk_response
+from analyzer.keying.mikey_session_keys import CryptoSessionKeys, fill_responder_ssrcs
+from analyzer.model.call import MediaSide, Side
+from analyzer.model.keying import MacState, MikeyEvidence
+from dissectors.grammar.capability_negotiation import parse_acap
+from dissectors.grammar.defects import Defect
+from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.key_mgmt import parse_key_mgmt
+from dissectors.grammar.mikey import Identity, IdentityWithRole, Kemac, MikeyMessage, Verification, parse_mikey
+from dissectors.grammar.mikey.registries import DataType, MacAlgorithm
+from dissectors.grammar.sdp import Attribute
+
+NO_KEY = MacState(None, "no key in the ring fits")
+UNREAD = MacState(None, "the message can't be read")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedMikey:
+    """A MIKEY message of an offer with what opened it; `psk` is the key that verified it (or its response)."""
+
+    evidence: MikeyEvidence
+    keys: tuple[CryptoSessionKeys, ...] = ()
+    alternates: tuple[CryptoSessionKeys, ...] = ()
+    psk: PskEntry | None = None
+    opening: PskOpening | None = None
+
+
+def read_key_mgmt(side: MediaSide | None, role: Side) -> tuple[MikeyEvidence, ...]:
+    """The key-mgmt lines that govern one media line: its own, else the session's (RFC 4567 §3.1)."""
+    if side is None:
+        return ()
+    own = tuple(_key_mgmt_values(side.media.attributes))
+    level = "media" if own else "session"
+    values = own or tuple(_key_mgmt_values(side.body.session.attributes))
+    return tuple(_evidence(value, line_number, level, side, role) for value, line_number in values)
+
+
+def _key_mgmt_values(attributes: Iterable[Attribute]) -> Iterable[tuple[str, int]]:
+    for attribute in attributes:
+        if attribute.value is None:
+            continue
+        if attribute.name == "key-mgmt":
+            yield attribute.value, attribute.line_number
+        elif attribute.name == "acap":
+            capability = parse_acap(attribute.value)
+            if capability.name == "key-mgmt" and capability.value is not None:
+                yield capability.value, attribute.line_number
+
+
+def _evidence(value: str, line_number: int, level: str, side: MediaSide, role: Side) -> MikeyEvidence:
+    attribute = parse_key_mgmt(value)
+    message, defects = None, attribute.defects
+    if attribute.protocol == "mikey" and attribute.data is not None:
+        try:
+            message = parse_mikey(attribute.data)
+        except GrammarError as error:
+            defects += (Defect("mikey-unreadable", error.offset, error.clause, str(error)),)
+    ref = side.body.message.ref
+    mac = UNREAD if message is None else NO_KEY
+    return MikeyEvidence(
+        ref,
+        level,
+        line_number,
+        role,
+        attribute.protocol,
+        attribute.data,
+        message,
+        mac,
+        bound_key=False,
+        defects=defects,
+    )
+
+
+def identities_of(message: MikeyMessage) -> tuple[str, ...]:
+    """The identities that a message states, as text."""
+    return tuple(payload.text for payload in message.payloads if isinstance(payload, Identity | IdentityWithRole))
+
+
+def same_identity(one: str, other: str) -> bool:
+    """Whether two identities name the same party: scheme, parameters and case of the host do not count."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(identity: str) -> tuple[str, str]:
+    text = identity.strip().strip("<>")
+    head, colon, rest = text.partition(":")
+    if colon and head.lower() in {"sip", "sips", "tel", "mailto"}:
+        text = rest
+    text = text.partition(";")[0].partition("?")[0]
+    user, at, host = text.rpartition("@")
+    return (user, host.lower()) if at else ("", text.lower())
+
+
+def order_keys(ring: Sequence[PskEntry], parties: Sequence[str]) -> tuple[tuple[PskEntry, bool], ...]:
+    """The ring's keys with whether each is bound to one of `parties` by its id; bound ones first."""
+    marked = [
+        (entry, entry.id is not None and any(same_identity(entry.id, party) for party in parties)) for entry in ring
+    ]
+    return tuple(sorted(marked, key=lambda pair: not pair[1]))
+
+
+def open_initiator_message(evidence: MikeyEvidence, ring: Sequence[PskEntry], parties: Sequence[str]) -> OpenedMikey:
+    """Check and open one message of an offer: the first key that verifies wins, a bound key that fails is a failure."""
+    message, octets = evidence.message, evidence.octets
+    if message is None or octets is None:
+        return OpenedMikey(evidence)
+    if message.header.data_type != DataType.PRE_SHARED:
+        name = "an error message" if message.header.data_type == DataType.ERROR else "this mode"
+        return OpenedMikey(replace(evidence, mac=MacState(None, f"{name} is decoded, not verified")))
+    kemac = message.find(Kemac)
+    if kemac is not None and kemac.mac_algorithm == MacAlgorithm.NULL and not kemac.mac:
+        return _opened(evidence, open_psk_message(octets, message, None), None, MacState(None, "no MAC"))
+    failure: OpenedMikey | None = None
+    for entry, bound in order_keys(ring, (*identities_of(message), *parties)):
+        opening = open_psk_message(octets, message, entry.key)
+        if opening.mac is Authentication.VERIFIED:
+            return _opened(evidence, opening, entry, MacState(True, _how(opening)), bound=bound)
+        if bound and failure is None and opening.mac is Authentication.FAILED:
+            failure = _opened(evidence, opening, entry, MacState(False, _why_failed(opening)), bound=True)
+    if failure is not None:
+        return failure
+    opening = open_psk_message(octets, message, None)  # NULL-encrypted keys open without a key ring
+    return _opened(evidence, opening, None, NO_KEY)
+
+
+def _how(opening: PskOpening) -> str:
+    if opening.prf_variant is PrfVariant.LIBMIKEY:
+        return "MAC verifies with libmikey's PRF, in which the key does not count"
+    return "MAC verifies"
+
+
+def _why_failed(opening: PskOpening) -> str:
+    if opening.key_data:
+        return "altered message: the key decrypts it, its MAC does not verify"
+    return "wrong key or altered message"
+
+
+def _opened(
+    evidence: MikeyEvidence, opening: PskOpening, psk: PskEntry | None, mac: MacState, *, bound: bool = False
+) -> OpenedMikey:
+    marked = replace(evidence, mac=mac, bound_key=bound, defects=evidence.defects + opening.defects)
+    return OpenedMikey(marked, opening.crypto_session_keys, opening.alternate_session_keys, psk, opening)
+
+
+def check_responses(
+    offered: Sequence[OpenedMikey], responses: Sequence[MikeyEvidence], ring: Sequence[PskEntry], parties: Sequence[str]
+) -> tuple[tuple[OpenedMikey, ...], tuple[MikeyEvidence, ...]]:
+    """Verify each response against the offered message that it answers; the pair is returned as it then stands.
+
+    A key that verifies one message of the pair is bound to both, so a failure of the other is a failure.
+    """
+    opened, checked = list(offered), []
+    for response in responses:
+        place = _answered_by(opened, response)
+        if place is None:
+            checked.append(response)
+            continue
+        initiator, result = _check_response(opened[place], response, ring, parties)
+        opened[place] = initiator
+        checked.append(result)
+    return tuple(opened), tuple(checked)
+
+
+def _answered_by(offered: Sequence[OpenedMikey], response: MikeyEvidence) -> int | None:
+    """The place of the offered PSK message with the response's CSB ID."""
+    if response.message is None or response.message.header.data_type != DataType.PSK_VER_MSG:
+        return None
+    for place, candidate in enumerate(offered):
+        message = candidate.evidence.message
+        if (
+            message is not None
+            and message.header.data_type == DataType.PRE_SHARED
+            and message.header.csb_id == response.message.header.csb_id
+        ):
+            return place
+    return None
+
+
+def _check_response(
+    initiator: OpenedMikey, response: MikeyEvidence, ring: Sequence[PskEntry], parties: Sequence[str]
+) -> tuple[OpenedMikey, MikeyEvidence]:
+    first, second = initiator.evidence.message, response.message
+    if first is None or second is None or response.octets is None:
+        return initiator, response
+    keys = fill_responder_ssrcs(initiator.keys, second)
+    initiator = replace(initiator, keys=keys, alternates=fill_responder_ssrcs(initiator.alternates, second))
+    if second.find(Verification) is None:
+        return initiator, replace(response, mac=MacState(None, "no verification message"))
+    if initiator.psk is not None and initiator.evidence.mac.verified is not None:
+        candidates: tuple[tuple[PskEntry, bool], ...] = ((initiator.psk, True),)
+    else:
+        candidates = order_keys(ring, (*identities_of(first), *identities_of(second), *parties))
+    for entry, bound in candidates:
+        result = verify_psk_response(response.octets, second, first, entry.key)
+        defects = response.defects + result.defects
+        if result.outcome is Authentication.VERIFIED:
+            verified = replace(response, mac=MacState(True, "V verifies"), bound_key=bound, defects=defects)
+            return _bind_by_response(initiator, entry), verified
+        if bound and result.outcome is Authentication.FAILED:
+            failed = MacState(False, _why_response_failed(initiator))
+            return initiator, replace(response, mac=failed, bound_key=True, defects=defects)
+    return initiator, response
+
+
+def _why_response_failed(initiator: OpenedMikey) -> str:
+    if initiator.evidence.mac.verified:
+        return "altered message: its key verifies the initiator's message, not this V"
+    return "wrong key or altered message"
+
+
+def _bind_by_response(initiator: OpenedMikey, entry: PskEntry) -> OpenedMikey:
+    """The initiator's message after `entry` verified its response: unverified until now, it was altered."""
+    evidence, message, octets = initiator.evidence, initiator.evidence.message, initiator.evidence.octets
+    if evidence.mac.verified or message is None or octets is None:
+        return initiator
+    kemac = message.find(Kemac)
+    if kemac is None or (kemac.mac_algorithm == MacAlgorithm.NULL and not kemac.mac):
+        return replace(initiator, psk=entry)
+    opening = open_psk_message(octets, message, entry.key)
+    failed = MacState(False, "altered message: its key verifies the response, not this MAC")
+    return _opened(evidence, opening, entry, failed, bound=True)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Master keys out of `a=crypto` lines (RFC 4568 §6.1)."""
+
+from analyzer.model.call import MediaSide, Side
+from analyzer.model.keying import MasterKey
+from analyzer.srtp.suites import Suite, suite_by_name
+from dissectors.grammar.capability_negotiation import parse_acap
+from dissectors.grammar.defects import Defect
+from dissectors.grammar.sdes import CryptoAttribute, KeyParameter, canonical_suite, parse_crypto
+from dissectors.grammar.secret import Secret
+
+
+def read_crypto_lines(side: MediaSide | None) -> tuple[CryptoAttribute, ...]:
+    """The crypto lines of one media line, then those that stand as capabilities (RFC 5939 §3.4.1)."""
+    if side is None:
+        return ()
+    lines = [parse_crypto(value) for value in side.media.attribute_values("crypto")]
+    for value in (*side.media.attribute_values("acap"), *side.body.session.attribute_values("acap")):
+        capability = parse_acap(value)
+        if capability.name.lower() == "crypto" and capability.value is not None:
+            lines.append(parse_crypto(capability.value))
+    return tuple(lines)
+
+
+def accepted_lines(offered: tuple[CryptoAttribute, ...], answer: CryptoAttribute) -> tuple[CryptoAttribute, ...]:
+    """The offered lines that an answer's line takes up: same tag and suite (RFC 4568 §5.1.3)."""
+    suite = canonical_suite(answer.suite)
+    return tuple(line for line in offered if line.tag == answer.tag and canonical_suite(line.suite) == suite)
+
+
+def master_keys_of(line: CryptoAttribute, sender: Side) -> tuple[tuple[MasterKey, ...], tuple[Defect, ...]]:
+    """The keys with which `sender` protects what it sends, and why a line gives none."""
+    name = canonical_suite(line.suite)
+    suite = suite_by_name(name)
+    if suite is None:
+        return (), (Defect("suite-unknown", 0, "RFC 4568 §6.2", name[:64]),)
+    keys: list[MasterKey] = []
+    defects: list[Defect] = []
+    for parameter in line.keys:
+        key = _master_key(parameter, line, suite, sender)
+        if key is None:
+            defects.append(_length_defect(parameter, suite))
+        else:
+            keys.append(key)
+    return tuple(keys), tuple(defects)
+
+
+def _master_key(parameter: KeyParameter, line: CryptoAttribute, suite: Suite, sender: Side) -> MasterKey | None:
+    if parameter.key_salt is None or len(parameter.key_salt) != suite.key_octets + suite.salt_octets:
+        return None
+    octets = parameter.key_salt.reveal()
+    mki = b""
+    if parameter.mki is not None and parameter.mki_octets and parameter.mki < 1 << 8 * parameter.mki_octets:
+        mki = parameter.mki.to_bytes(parameter.mki_octets, "big")
+    return MasterKey(
+        suite=suite.name,
+        key=Secret(octets[: suite.key_octets]),
+        salt=Secret(octets[suite.key_octets :]),
+        source="sdes",
+        bound=True,
+        sender=sender,
+        mki=mki,
+        kdr=0 if line.kdr is None else 1 << line.kdr,
+        srtp_encrypted=not line.unencrypted_srtp,
+        srtcp_encrypted=not line.unencrypted_srtcp,
+        authenticated=not line.unauthenticated_srtp,
+    )
+
+
+def _length_defect(parameter: KeyParameter, suite: Suite) -> Defect:
+    have = "none that can be read" if parameter.key_salt is None else f"{len(parameter.key_salt)}"
+    wanted = suite.key_octets + suite.salt_octets
+    detail = f"{suite.name} wants {wanted} octets of key and salt, the line has {have}"
+    return Defect("sdes-key-length", parameter.text_offset, "RFC 4568 §6.1", detail)
