@@ -32,8 +32,6 @@ ETHERTYPE_IPV4, ETHERTYPE_IPV6 = 0x0800, 0x86DD
 MAX_VLAN_TAGS = 8
 MAX_EXTENSION_HEADERS = 16
 MAX_TIME_NS = 1 << 62
-START_LINE_OCTETS = 4096  # how far the end of a SIP start line is looked for
-METHOD_OCTETS = 64
 
 
 def read16(buf: Octets, at: int) -> int:
@@ -73,6 +71,11 @@ def is_token(octet: int) -> bool:
     return octet in (45, 46, 33, 37, 42, 95, 43, 96, 39, 126)
 
 
+def is_blank(octet: int) -> bool:
+    """Whether an octet separates the words of a start line, strictly (space) or loosely."""
+    return octet == 32 or octet == 9 or 11 <= octet <= 13
+
+
 def is_sip_version(buf: Octets, at: int, end: int) -> bool:
     """Whether `SIP/` stands here in any case."""
     return (
@@ -104,19 +107,17 @@ def looks_like_sip(buf: Octets, at: int, end: int) -> bool:
         at += 1
     if is_sip_version(buf, at, end):
         return True
-    limit = min(end, at + METHOD_OCTETS)
     space = at
-    while space < limit and is_token(buf[space] | 0):
+    while space < end and is_token(buf[space] | 0):
         space += 1
-    if space == at or space >= limit or buf[space] != 32:
+    if space == at or space >= end or not is_blank(buf[space] | 0):
         return False
-    while space < limit and buf[space] == 32:
+    while space < end and is_blank(buf[space] | 0):
         space += 1
     if is_sip_scheme(buf, space, end):
         return True
-    limit = min(end, at + START_LINE_OCTETS)
-    while space < limit and buf[space] != 13 and buf[space] != 10:
-        if buf[space] == 32 and is_sip_version(buf, space + 1, end):
+    while space < end and buf[space] != 10:
+        if is_blank(buf[space] | 0) and is_sip_version(buf, space + 1, end):
             return True
         space += 1
     return False

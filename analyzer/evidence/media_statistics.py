@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Loss, order and timing of an RTP stream from its columns (RFC 3550 §6.4.1, Appendix A.1, A.3, A.8)."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.capture.columns import Column
+from analyzer.model.evidence import MediaStream
+
+MAX_MISORDER = 100  # RFC 3550 A.1: further back, and the sender has started again
+MIN_PLAUSIBLE_PACKETS = 4
+MIN_CONSECUTIVE = 0.8  # of the steps between packets of a plausible stream
+MAX_STEP = 16  # sequence numbers between consecutive packets of a plausible stream
+_BLOCK = 64
+_GAIN = 1 / 16  # RFC 3550 A.8
+
+# RFC 3551 §6 and the IANA registry of RTP payload types
+STATIC_CLOCK_RATES = {
+    0: 8000, 3: 8000, 4: 8000, 5: 8000, 6: 16000, 7: 8000, 8: 8000, 9: 8000, 10: 44100, 11: 44100, 12: 8000,
+    13: 8000, 14: 90000, 15: 8000, 16: 11025, 17: 22050, 18: 8000, 25: 90000, 26: 90000, 28: 90000, 31: 90000,
+    32: 90000, 33: 90000, 34: 90000,
+}  # fmt: skip
+
+
+class Spread(NamedTuple):
+    """Least, mean and greatest of a measure, in milliseconds."""
+
+    least: float
+    mean: float
+    greatest: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatistics:
+    """What a receiver of this stream at the capture point would have counted.
+
+    `expected` and `lost` follow RFC 3550 A.3 (a duplicate counts as received, so `lost` may be negative), summed over
+    the runs between `restarts`; `missing` counts sequence numbers never seen. `jitter` is None without a clock rate.
+    """
+
+    packets: int
+    expected: int
+    lost: int
+    missing: int
+    duplicates: int
+    reordered: int
+    restarts: int
+    payload_types: tuple[int, ...]
+    first_frame: int
+    last_frame: int
+    first_time_ns: int
+    last_time_ns: int
+    delta: Spread
+    jitter: Spread | None
+
+
+def stream_statistics(stream: MediaStream, clock_rate: int | None = None) -> StreamStatistics:
+    """Statistics of a stream; `clock_rate` (Hz) is taken from the static payload type where it isn't given."""
+    runs = sequence_runs(stream.sequence_number)
+    expected = missing = duplicates = reordered = 0
+    for run in runs:
+        span = int(run.max() - run.min()) + 1
+        distinct, first = np.unique(run, return_index=True)
+        expected += span
+        missing += span - len(distinct)
+        duplicates += len(run) - len(distinct)
+        fresh = run[np.sort(first)]
+        reordered += int(np.count_nonzero(fresh < np.maximum.accumulate(fresh)))
+    types = tuple(np.unique(stream.payload_type).tolist())
+    if clock_rate is None and len(types) == 1:
+        clock_rate = STATIC_CLOCK_RATES.get(types[0])
+    times = stream.timestamp_ns
+    return StreamStatistics(
+        packets=len(stream),
+        expected=expected,
+        lost=expected - len(stream),
+        missing=missing,
+        duplicates=duplicates,
+        reordered=reordered,
+        restarts=len(runs) - 1,
+        payload_types=types,
+        first_frame=int(stream.frame[0]),
+        last_frame=int(stream.frame[-1]),
+        first_time_ns=int(times[0]),
+        last_time_ns=int(times[-1]),
+        delta=_spread(np.diff(times) / 1e6),
+        jitter=None if clock_rate is None else _spread(jitter_ms(times, stream.rtp_timestamp, clock_rate)[1:]),
+    )
+
+
+def sequence_steps(sequence_number: Column) -> npt.NDArray[np.int64]:
+    """From each packet to the next, the signed distance modulo 2¹⁶, −32768 … 32767."""
+    numbers: npt.NDArray[np.int64] = sequence_number.astype(np.int64)
+    steps = numbers[1:] - numbers[:-1]
+    return ((steps + 0x8000) & 0xFFFF) - 0x8000
+
+
+def sequence_runs(sequence_number: Column) -> list[npt.NDArray[np.int64]]:
+    """Sequence numbers extended past 16 bits (RFC 3550 A.1), cut where the sender started again further back."""
+    steps = sequence_steps(sequence_number)
+    extended = np.concatenate(([0], np.cumsum(steps))) + int(sequence_number[0])
+    back = steps < -MAX_MISORDER
+    if not back.any():
+        return [extended]
+    stays = np.append(np.abs(steps[1:]) <= MAX_MISORDER, True)  # what follows goes on from there: no straggler
+    return np.split(extended, np.flatnonzero(back & stays) + 1)
+
+
+def jitter_ms(timestamp_ns: Column, rtp_timestamp: Column, clock_rate: int) -> npt.NDArray[np.float64]:
+    """Interarrival jitter after each packet in milliseconds (RFC 3550 A.8); the first is 0.
+
+    J(i) = J(i−1) + (|D(i−1,i)| − J(i−1))/16, evaluated for blocks of packets at once.
+    """
+    stamps: npt.NDArray[np.int64] = rtp_timestamp.astype(np.int64)
+    media = stamps[1:] - stamps[:-1]
+    media = ((media + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+    distance = np.abs(np.diff(timestamp_ns) / 1e6 - media * (1000 / clock_rate))
+    blocks = -(-len(distance) // _BLOCK)
+    padded = np.zeros(blocks * _BLOCK)
+    padded[: len(distance)] = distance
+    within = padded.reshape(blocks, _BLOCK) @ _WEIGHTS
+    carry = np.zeros(blocks)
+    for block in range(1, blocks):
+        carry[block] = within[block - 1, -1] + carry[block - 1] * _DECAY[-1]
+    filtered = within + carry[:, None] * _DECAY
+    return np.concatenate(([0.0], filtered.reshape(-1)[: len(distance)]))
+
+
+def is_plausible_rtp(stream: MediaStream) -> bool:
+    """Whether an unannounced flow behaves as RTP: several packets whose sequence numbers mostly go on in small steps."""
+    if len(stream) < MIN_PLAUSIBLE_PACKETS:
+        return False
+    steps = sequence_steps(stream.sequence_number)
+    steady = np.count_nonzero((steps > 0) & (steps <= MAX_STEP))
+    return bool(steady >= MIN_CONSECUTIVE * len(steps))
+
+
+def _spread(values: npt.NDArray[np.float64]) -> Spread:
+    if not len(values):
+        return Spread(0.0, 0.0, 0.0)
+    return Spread(float(values.min()), float(values.mean()), float(values.max()))
+
+
+_DECAY = (1 - _GAIN) ** np.arange(1, _BLOCK + 1)
+_AGE = np.arange(_BLOCK)[None, :] - np.arange(_BLOCK)[:, None]
+_WEIGHTS = np.where(_AGE >= 0, _GAIN * (1 - _GAIN) ** np.maximum(_AGE, 0), 0.0)
