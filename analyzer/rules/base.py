@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a rule is: its text, and pure checks of the things it speaks of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from analyzer.model.call import Call
+from analyzer.model.evidence import FrameRef, SignallingMessage
+from analyzer.model.keying import StreamAudit
+from analyzer.model.outcome import Confidence, OutcomeValue, Severity
+from analyzer.model.report import AuditedMedia
+
+
+class Level(StrEnum):
+    """The requirement level of the cited clause (RFC 2119), or the auditor's own demand."""
+
+    MUST = "MUST"
+    MUST_NOT = "MUST NOT"
+    REQUIRED = "REQUIRED"
+    SHALL = "SHALL"
+    POLICY = "policy"
+
+
+class Need(StrEnum):
+    """A kind of evidence a rule can't do without."""
+
+    SIGNALLING = "signalling"
+    OFFER = "offer"
+    ANSWER = "answer"
+    LISTS = "preference lists"
+    MEDIA = "media"
+    KEYS = "keys"
+
+
+class Result(NamedTuple):
+    """What a check found; `confidence` is None where the rule's own holds."""
+
+    value: OutcomeValue
+    explanation: str
+    refs: tuple[FrameRef, ...] = ()
+    missing: str = ""
+    guards: tuple[str, ...] = ()
+    confidence: Confidence | None = None
+
+
+class Meaning(NamedTuple):
+    """What each outcome of a rule means, in plain words."""
+
+    passes: str
+    fails: str
+    unknown: str
+    not_applicable: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; each check it has is a pure function of the evidence and never sees the policy.
+
+    `check_call` speaks once of a whole call, `check_line` of each media line and exchange, `check_bare_call` of a
+    call whose media lines were not seen, `check_stream` of a stream of no call (None: nothing to say), and
+    `check_message` of a message outside calls.
+    """
+
+    id: str
+    title: str
+    citation: str
+    level: Level
+    severity: Severity
+    confidence: Confidence
+    needs: tuple[Need, ...]
+    remediation: str
+    meaning: Meaning
+    check_call: Callable[[Call, tuple[AuditedMedia, ...]], Result] | None = None
+    check_line: Callable[[AuditedMedia], Result] | None = None
+    check_bare_call: Callable[[Call], Result] | None = None
+    check_stream: Callable[[StreamAudit], Result | None] | None = None
+    check_message: Callable[[SignallingMessage], Result] | None = None
+
+
+def passed(explanation: str, refs: tuple[FrameRef, ...] = (), confidence: Confidence | None = None) -> Result:
+    """The evidence shows that the rule is kept."""
+    return Result(OutcomeValue.PASS, explanation, refs, confidence=confidence)
+
+
+def failed(
+    explanation: str,
+    refs: tuple[FrameRef, ...],
+    guards: tuple[str, ...] = (),
+    confidence: Confidence | None = None,
+) -> Result:
+    """The frames in `refs` show that the rule is broken; `guards` are the benign explanations left."""
+    return Result(OutcomeValue.FAIL, explanation, refs, guards=guards, confidence=confidence)
+
+
+def unknown(missing: str, explanation: str, refs: tuple[FrameRef, ...] = ()) -> Result:
+    """The evidence tells neither way; `missing` is the short code of what would tell."""
+    return Result(OutcomeValue.UNKNOWN, explanation, refs, missing)
+
+
+def not_applicable(explanation: str) -> Result:
+    """What the rule speaks of does not occur."""
+    return Result(OutcomeValue.NOT_APPLICABLE, explanation)

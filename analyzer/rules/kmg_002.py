@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""KMG-002: a MIKEY offer without the authenticated list of key management protocols."""
+
+from analyzer.model.keying import MikeyEvidence
+from analyzer.model.outcome import Confidence, Severity
+from analyzer.model.report import AuditedMedia
+from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.mikey import offered_messages
+from dissectors.grammar.mikey import GeneralExtension, MikeyMessage
+from dissectors.grammar.mikey.registries import DataType
+
+SDP_IDS = 1
+_NO_MIKEY = not_applicable("No MIKEY message was offered.")
+
+
+def _has_list(message: MikeyMessage) -> bool:
+    return any(one.extension_type == SDP_IDS for one in message.find_all(GeneralExtension))
+
+
+def _lacks_list(evidence: MikeyEvidence) -> bool:
+    message = evidence.message
+    return message is not None and message.header.data_type != DataType.ERROR and not _has_list(message)
+
+
+def _check_line(media: AuditedMedia) -> Result:
+    offered = offered_messages(media.keying)
+    if not offered:
+        return _NO_MIKEY
+    bare = [one for one in offered if _lacks_list(one)]
+    if bare:
+        return failed(
+            f"{len(bare)} offered MIKEY message(s) carry no list of the offered protocols,"
+            " so nobody can notice a line that is taken out on the way.",
+            tuple(dict.fromkeys(one.ref for one in bare)),
+        )
+    refs = tuple(dict.fromkeys(one.ref for one in offered))
+    if any(one.message is None for one in offered):
+        return unknown("readable-mikey", "A MIKEY message can't be read.", refs)
+    return passed("Every offered MIKEY message carries the list of the offered protocols.", refs)
+
+
+RULE = Rule(
+    id="KMG-002",
+    title="No authenticated protocol list in MIKEY",
+    citation="RFC 4567 §4.1.4, §7",
+    level=Level.MUST,
+    severity=Severity.HIGH,
+    confidence=Confidence.C3,
+    needs=(Need.OFFER,),
+    remediation="Make the sender put the SDP IDs (General Extension type 1) into every MIKEY message it offers.",
+    meaning=Meaning(
+        passes="Every offered MIKEY message carries the SDP IDs extension.",
+        fails="An offered MIKEY message has no General Extension of type 1 (SDP IDs).",
+        unknown="An offered message can't be read.",
+        not_applicable="No MIKEY message was offered.",
+    ),
+    check_line=_check_line,
+)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""MKY-025: MAC, signature or verification message does not verify with a bound key."""
+
+from analyzer.model.call import Side
+from analyzer.model.evidence import FrameRef
+from analyzer.model.outcome import Confidence, Severity
+from analyzer.model.report import AuditedMedia
+from analyzer.rules import protection
+from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.mikey import mikey_messages
+
+_NO_MIKEY = not_applicable("No MIKEY message was exchanged.")
+_GUARDS = (
+    "the key ring may hold a wrong key for these parties",
+    "an element between the parties may have rewritten the message",
+)
+
+
+def _failing_refs(media: AuditedMedia) -> tuple[FrameRef, ...]:
+    messages = mikey_messages(media.keying)
+    refs = [one.ref for one in messages if one.mac.verified is False]
+    if not refs and media.keying.response_verified is False:
+        refs = [one.ref for one in messages if one.side is Side.ANSWERER]
+    return tuple(dict.fromkeys(refs)) or protection.line_refs(media.line)
+
+
+def _check_line(media: AuditedMedia) -> Result:
+    keying = media.keying
+    messages = mikey_messages(keying)
+    if not messages:
+        return _NO_MIKEY
+    if keying.authentic is False or keying.verified is False:
+        return failed(f"A MIKEY message is not authentic: {keying.how}.", _failing_refs(media), _GUARDS)
+    refs = tuple(dict.fromkeys(one.ref for one in messages))
+    if keying.verified:
+        return passed(f"The MIKEY messages are authentic: {keying.how}.", refs)
+    return unknown("mikey-key", f"Nothing shows whether the MIKEY messages are authentic: {keying.how}.", refs)
+
+
+RULE = Rule(
+    id="MKY-025",
+    title="MIKEY message is not authentic",
+    citation="RFC 3830 §5.3",
+    level=Level.MUST,
+    severity=Severity.CRITICAL,
+    confidence=Confidence.C4,
+    needs=(Need.SIGNALLING, Need.KEYS),
+    remediation="Find out whether the key at hand is wrong or the message was altered;"
+    " the responder has to refuse such a message with the error `Auth failure`.",
+    meaning=Meaning(
+        passes="MAC or signature of the exchange verifies, and the responder's too where it was asked for.",
+        fails="A MAC, signature or verification message does not verify with a key bound to this call.",
+        unknown="No key in the ring fits, there is no MAC, or the verification that was asked for was not seen.",
+        not_applicable="No MIKEY message was exchanged.",
+    ),
+    check_line=_check_line,
+)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""PRO-001: the auditor's own demand that media is protected."""
+
+from analyzer.model.evidence import Wire
+from analyzer.model.keying import StreamAudit
+from analyzer.model.outcome import Confidence, Severity
+from analyzer.model.report import AuditedMedia
+from analyzer.rules import protection
+from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.unseen import check_bare_call, signalling_unseen
+
+_NO_MEDIA = not_applicable("Nothing was agreed and nothing flowed.")
+_NOT_RTP = not_applicable("The media line is not RTP.")
+_FIT = frozenset((Wire.PROVED, Wire.CONSISTENT))
+
+
+def _clear(streams: tuple[StreamAudit, ...]) -> Result:
+    count = sum(stream.clear for stream in streams)
+    return failed(
+        f"{count} packet(s) after the answer are clear RTP: anyone on the path can listen.",
+        protection.clear_refs(streams),
+        confidence=Confidence.C1,
+    )
+
+
+def _check_line(media: AuditedMedia) -> Result:
+    line, streams = media.line, media.streams
+    if protection.is_proved_clear(streams):
+        return _clear(streams)
+    if protection.nothing_protects(line, streams):
+        return failed("Plain RTP was agreed, and nothing protects it.", protection.line_refs(line))
+    if protection.is_without_media(line, streams):
+        return _NO_MEDIA
+    if line.offer is None:
+        return signalling_unseen(protection.line_refs(line))
+    if not protection.is_rtp(line):
+        return _NOT_RTP
+    if protection.agreed_proto(line) is None:
+        return unknown("answer", "No accepting answer was seen.", protection.line_refs(line))
+    if not streams or any(stream.wire is Wire.UNSEEN for stream in streams):
+        return unknown("media", "Too few packets were seen to tell what protects them.", protection.line_refs(line))
+    if all(stream.wire in _FIT for stream in streams):
+        return passed("Protection was agreed, and the packets bear it out.", protection.line_refs(line))
+    return unknown("wire", "The packets are not clear, but not protected as agreed either.")
+
+
+def _check_stream(audit: StreamAudit) -> Result:
+    if protection.is_proved_clear((audit,)):
+        return _clear((audit,))
+    return signalling_unseen(protection.stream_refs((audit,)))
+
+
+RULE = Rule(
+    id="PRO-001",
+    title="Media is not protected",
+    citation="policy (RFC 7202 §7 leaves it to policy; compare RFC 8827 §6.5, DISA SRG-NET-000371-VVEP-00037)",
+    level=Level.POLICY,
+    severity=Severity.HIGH,
+    confidence=Confidence.C3,
+    needs=(Need.OFFER, Need.ANSWER, Need.MEDIA),
+    remediation="Offer and accept RTP/SAVP or RTP/SAVPF only, and refuse calls that can't be keyed.",
+    meaning=Meaning(
+        passes="What was agreed protects the media, and the packets fit it.",
+        fails="Packets are proved clear, or plain RTP was agreed with no keying accepted and neither ZRTP nor DTLS.",
+        unknown="The offer, the answer or the media was not seen, or the packets tell neither way.",
+        not_applicable="No media was agreed and none flowed, or the line is not RTP.",
+    ),
+    check_line=_check_line,
+    check_bare_call=check_bare_call,
+    check_stream=_check_stream,
+)

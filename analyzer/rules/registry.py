@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""All rules in the order of the catalogue; a rule exists when it stands here."""
+
+from analyzer.rules import (
+    kmg_002,
+    kmg_003,
+    mky_001,
+    mky_025,
+    pri_001,
+    pri_002,
+    pri_003,
+    pro_001,
+    pro_003,
+    pro_004,
+    sde_005,
+    sde_006,
+    sig_002,
+    srt_001,
+    srt_002,
+    srt_003,
+)
+from analyzer.rules.base import Rule
+
+CATALOGUE_VERSION = 1  # grows when a rule is added or asks something else
+
+RULES: tuple[Rule, ...] = (
+    sig_002.RULE,
+    pro_001.RULE,
+    pro_003.RULE,
+    pro_004.RULE,
+    sde_005.RULE,
+    sde_006.RULE,
+    kmg_002.RULE,
+    kmg_003.RULE,
+    mky_001.RULE,
+    mky_025.RULE,
+    pri_001.RULE,
+    pri_002.RULE,
+    pri_003.RULE,
+    srt_001.RULE,
+    srt_002.RULE,
+    srt_003.RULE,
+)
+_BY_ID = {rule.id: rule for rule in RULES}
+
+
+def rule_ids() -> tuple[str, ...]:
+    """The id of every rule, in the order of the catalogue."""
+    return tuple(_BY_ID)
+
+
+def rule_by_id(rule_id: str) -> Rule:
+    """The rule of that id; KeyError for one that does not exist, which no read policy names."""
+    return _BY_ID[rule_id]

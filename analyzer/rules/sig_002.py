@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""SIG-002: an SDES master key crossed the wire in readable signalling."""
+
+import re
+
+from analyzer.model.call import Call
+from analyzer.model.evidence import SignallingMessage
+from analyzer.model.outcome import Confidence, Severity
+from analyzer.model.report import AuditedMedia
+from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+
+CLEAR_TRANSPORTS = frozenset(("UDP", "TCP"))
+_INLINE = re.compile(rb"(?:^|[\r\n])a=(?:acap:[0-9]+[ \t]+)?crypto:[^\r\n]*inline:", re.IGNORECASE)
+_NO_KEY = not_applicable("No SDES key was sent.")
+
+
+def _carries_key(message: SignallingMessage) -> bool:
+    sip = message.sip
+    return b"crypto:" in sip.raw and _INLINE.search(sip.body) is not None
+
+
+def _judge(carriers: list[SignallingMessage]) -> Result:
+    clear = [message.ref for message in carriers if message.transport in CLEAR_TRANSPORTS]
+    if not clear:
+        return passed("SDES keys were sent inside protected signalling only.", tuple(one.ref for one in carriers))
+    return failed(
+        f"The SRTP master key can be read in {len(clear)} message(s): whoever sees them can decrypt the call,"
+        " and so can whoever holds this capture.",
+        tuple(clear),
+        ("the capture may have been taken inside a trusted host, where signalling is not yet encrypted",),
+    )
+
+
+def _check_call(call: Call, media: tuple[AuditedMedia, ...]) -> Result:
+    carriers = [one for one in call.messages if one.retransmission_of is None and _carries_key(one)]
+    if carriers:
+        return _judge(carriers)
+    if not call.exchanges or any(line.line.offer is None for line in media):
+        return unknown("signalling-unseen", "Not every offer was seen; the ones that were seen carry no SDES key.")
+    return _NO_KEY
+
+
+def _check_message(message: SignallingMessage) -> Result:
+    return _judge([message]) if _carries_key(message) else _NO_KEY
+
+
+RULE = Rule(
+    id="SIG-002",
+    title="SDES master key sent in clear",
+    citation="RFC 4568 §8.3",
+    level=Level.REQUIRED,
+    severity=Severity.CRITICAL,
+    confidence=Confidence.C3,
+    needs=(Need.SIGNALLING,),
+    remediation="Run SIP over TLS on every hop that carries SDES, or key the media by DTLS-SRTP or MIKEY instead;"
+    " treat the keys of captured calls as known.",
+    meaning=Meaning(
+        passes="SDES keys were sent, and only inside protected signalling.",
+        fails="At least one `a=crypto` line with an inline key stands in SIP that is readable without any key.",
+        unknown="Part of the signalling was not captured, and what was captured has no SDES key.",
+        not_applicable="The call does not use SDES.",
+    ),
+    check_call=_check_call,
+    check_message=_check_message,
+)
