@@ -29,7 +29,7 @@ class RtcpOutcome(Enum):
 class RtcpOpening:
     """What a context shows of RTCP packets: `outcomes` and `opened` run parallel to them.
 
-    `tag_octets` is the tag length that verified, None if none did. `clear_compounds` are those in the clear.
+    `tag_octets` is the tag length that verified, None if none did; it is the same for all (RFC 3711 §3.4).
     """
 
     outcomes: tuple[RtcpOutcome, ...]
@@ -42,25 +42,26 @@ class RtcpOpening:
 
 
 def open_rtcp(packets: Sequence[bytes], context: SrtpContext, wire_lengths: Sequence[int] | None = None) -> RtcpOpening:
-    """Tries every packet as SRTCP with the suite's tag length, and 4 octets for the _32 suites; then as clear RTCP.
+    """Tries every packet as SRTCP, then as clear RTCP; an MKI chooses the key, else each is tried.
 
-    An MKI chooses the key, else each is tried. Raises `SrtpError` only for a context that can't be used.
+    Where not one packet has the suite's tag, the _32 suites are tried with a tag of 4 octets. Raises `SrtpError` only
+    for a context that can't be used.
     """
     schedule = KeySchedule(context, Usage.SRTCP)
+    whole = [wire_lengths is None or wire_lengths[number] <= len(packet) for number, packet in enumerate(packets)]
     tags = [context.srtcp_tag_octets]
     if context.srtp_tag_octets == SHORT_SRTCP_TAG_OCTETS and context.srtcp_tag is None:
         tags.append(SHORT_SRTCP_TAG_OCTETS)
-    outcomes: list[RtcpOutcome] = []
-    opened: list[OpenedRtcp | None] = []
-    for number, packet in enumerate(packets):
-        whole = wire_lengths is None or wire_lengths[number] <= len(packet)
-        found = _try_keys(packet, schedule, tags) if whole else None
-        if found is not None:
-            tags.sort(key=lambda octets, fits=found.tag_octets: octets != fits)  # type: ignore[misc]
-        opened.append(found)
-        outcomes.append(_outcome(packet, found, whole))
-    fitted = next((found.tag_octets for found in opened if found is not None), None)
-    return RtcpOpening(tuple(outcomes), tuple(opened), fitted)
+    opened: tuple[OpenedRtcp | None, ...] = (None,) * len(packets)
+    for tag_octets in tags:
+        opened = tuple(
+            _try_keys(packet, schedule, tag_octets) if complete else None
+            for packet, complete in zip(packets, whole, strict=True)
+        )
+        if any(opened):
+            break
+    outcomes = tuple(_outcome(*parts) for parts in zip(packets, opened, whole, strict=True))
+    return RtcpOpening(outcomes, opened, next((found.tag_octets for found in opened if found), None))
 
 
 def _outcome(packet: bytes, found: OpenedRtcp | None, whole: bool) -> RtcpOutcome:
@@ -74,15 +75,14 @@ def _outcome(packet: bytes, found: OpenedRtcp | None, whole: bool) -> RtcpOutcom
     return RtcpOutcome.BAD_TAG if looks else RtcpOutcome.NOT_SRTCP
 
 
-def _try_keys(packet: bytes, schedule: KeySchedule, tags: list[int]) -> OpenedRtcp | None:
-    for tag_octets in tags:
-        for key_number in _keys(packet, schedule, tag_octets):
-            try:
-                found = open_srtcp(packet, schedule, key_number, tag_octets)
-            except GrammarError:
-                return None
-            if found is not None:
-                return found
+def _try_keys(packet: bytes, schedule: KeySchedule, tag_octets: int) -> OpenedRtcp | None:
+    for key_number in _keys(packet, schedule, tag_octets):
+        try:
+            found = open_srtcp(packet, schedule, key_number, tag_octets)
+        except GrammarError:
+            return None
+        if found is not None:
+            return found
     return None
 
 
