@@ -24,8 +24,12 @@ def decide_exit_code(report: Report, fail_on: Severity = DEFAULT_FAIL_ON) -> Exi
 
 
 def _outcomes(report: Report) -> Iterator[Outcome]:
-    for part in (*report.calls, *report.streams, *report.messages):
-        yield from part.outcomes
+    for call in report.calls:
+        yield from call.outcomes
+    for stream in report.streams:
+        yield from stream.outcomes
+    for message in report.messages:
+        yield from message.outcomes
 
 
 def _has_gaps(report: Report, outcomes: tuple[Outcome, ...]) -> bool:

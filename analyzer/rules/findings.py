@@ -2,6 +2,7 @@
 """Failed rules over the whole capture set, gravest first."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from analyzer.model.evidence import FrameRef
@@ -40,10 +41,10 @@ def _failures(
         for outcome in call.outcomes:
             if outcome.outcome is OutcomeValue.FAIL:
                 yield _Failure(call.call.call_id, outcome)
-    for outside in (*streams, *messages):
-        for outcome in outside.outcomes:
-            if outcome.outcome is OutcomeValue.FAIL:
-                yield _Failure(None, outcome)
+    outside = chain((one.outcomes for one in streams), (one.outcomes for one in messages))
+    for outcome in chain.from_iterable(outside):
+        if outcome.outcome is OutcomeValue.FAIL:
+            yield _Failure(None, outcome)
 
 
 def _finding(rule_id: str, failures: list[_Failure]) -> Finding:

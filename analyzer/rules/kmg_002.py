@@ -7,14 +7,13 @@ from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.mikey import offered_messages
 from dissectors.grammar.mikey import GeneralExtension, MikeyMessage
-from dissectors.grammar.mikey.registries import DataType
+from dissectors.grammar.mikey.registries import DataType, GeneralExtensionType
 
-SDP_IDS = 1
 _NO_MIKEY = not_applicable("No MIKEY message was offered.")
 
 
 def _has_list(message: MikeyMessage) -> bool:
-    return any(one.extension_type == SDP_IDS for one in message.find_all(GeneralExtension))
+    return any(one.extension_type == GeneralExtensionType.SDP_IDS for one in message.find_all(GeneralExtension))
 
 
 def _lacks_list(evidence: MikeyEvidence) -> bool:

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""For each rule, scenes that must give each outcome; the difference between two neighbours is one fact."""
+
+from dataclasses import replace
+
+from rule_builders import (
+    ANSWERED_80,
+    CRYPTO_80,
+    KEY_A,
+    KEY_B,
+    NO,
+    NO_CHOICE,
+    OPEN,
+    YES,
+    Scene,
+    clear,
+    crypto,
+    mikey_evidence,
+    mikey_message,
+    mikey_scene,
+    negotiation,
+    proved,
+    sdes_scene,
+    sdp_lines,
+    stream,
+    unseen,
+)
+
+from analyzer.model.call import CallState, Resolution
+from analyzer.model.evidence import FrameRef, Protection, Wire
+from analyzer.model.keying import Keying
+from analyzer.model.negotiation import Carrier, ListStatement
+from analyzer.model.outcome import OutcomeValue
+
+PASS, FAIL, UNKNOWN, NA = OutcomeValue.PASS, OutcomeValue.FAIL, OutcomeValue.UNKNOWN, OutcomeValue.NOT_APPLICABLE
+
+PLAIN = Scene(streams=(unseen(),))
+SDES = sdes_scene()
+MIKEY = mikey_scene()
+OFFERED = Keying(None, None, "no answer", offered_crypto=crypto(CRYPTO_80))
+REJECTED = sdes_scene(answer=None, streams=(), resolution=Resolution.REJECTED, state=CallState.REJECTED, keying=OFFERED)
+UNANSWERED = sdes_scene(answer=None, streams=(), resolution=Resolution.UNANSWERED, keying=OFFERED)
+SAVP = sdp_lines("RTP/SAVP")
+
+
+def keyed(scene: Scene, **changes: object) -> Scene:
+    return replace(scene, keying=replace(scene.keying, **changes))
+
+
+def answering(*values: str) -> Scene:
+    """An SDES call with these crypto lines in the answer."""
+    lines = sdp_lines("RTP/SAVP", tuple(f"crypto:{value}" for value in values))
+    return keyed(replace(SDES, answer=lines), accepted_crypto=crypto(*values))
+
+
+def offering(*messages: object) -> Scene:
+    """A MIKEY call with these messages in the offer and none in the answer."""
+    return keyed(MIKEY, mikey=tuple(mikey_evidence(message) for message in messages))
+
+
+def stating(
+    claimed: str, seen: str, *, verified: bool | None = None, source: Carrier | None = None, level: str = "media"
+) -> ListStatement:
+    return ListStatement(tuple(claimed.split()), tuple(seen.split()), level, verified, source, FrameRef(0, 1))
+
+
+def listing(*statements: ListStatement, **changes: object) -> Scene:
+    return replace(MIKEY, negotiation=negotiation(statements=statements), **changes)
+
+
+def judged(name: str) -> dict[OutcomeValue, tuple[Scene, ...]]:
+    by_value = {PASS: YES, FAIL: NO, UNKNOWN: OPEN, NA: NO_CHOICE}
+    return {value: (replace(SDES, negotiation=negotiation(**{name: one})),) for value, one in by_value.items()}
+
+
+DTLS_LINES = sdp_lines("UDP/TLS/RTP/SAVPF", ("fingerprint:sha-256 00:11",))
+BOTH_AVP_CRYPTO = replace(
+    SDES, offer=sdp_lines("RTP/AVP", (f"crypto:{CRYPTO_80}",)), answer=sdp_lines("RTP/AVP", (f"crypto:{ANSWERED_80}",))
+)
+
+CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
+    "SIG-002": {
+        FAIL: (SDES, replace(SDES, transport="TCP"), replace(REJECTED), UNANSWERED),
+        PASS: (replace(SDES, transport="TLS"),),
+        UNKNOWN: (Scene(offer=None),),
+        NA: (PLAIN, MIKEY, replace(MIKEY, transport="TLS")),
+    },
+    "PRO-001": {
+        FAIL: (
+            PLAIN,
+            Scene(streams=()),
+            Scene(offer=sdp_lines("RTP/AVP", (f"crypto:{CRYPTO_80}",)), streams=(stream(),)),
+            replace(SDES, streams=(proved(), clear())),
+            replace(BOTH_AVP_CRYPTO, streams=(clear(),)),
+            Scene(streams=(clear(),), zrtp=True),
+            replace(REJECTED, streams=(clear(),)),
+            Scene(offer=None, streams=(clear(),)),
+            Scene(offer=sdp_lines("RTP/AVPF"), answer=sdp_lines("TCP/RTP/AVPF"), streams=(stream(),)),
+        ),
+        PASS: (
+            SDES,
+            replace(SDES, streams=(stream(),)),
+            BOTH_AVP_CRYPTO,
+            Scene(streams=(stream(),), zrtp=True),
+            Scene(streams=(stream(),), dtls=True),
+            Scene(offer=sdp_lines("RTP/AVP", ("zrtp-hash:1.10 00",)), streams=(stream(),)),
+            Scene(offer=DTLS_LINES, answer=DTLS_LINES, streams=(stream(),)),
+            Scene(streams=(proved(),)),
+        ),
+        UNKNOWN: (
+            replace(SDES, streams=()),
+            replace(SDES, streams=(proved(), unseen())),
+            replace(SDES, streams=(stream(wire=Wire.CONTRADICTING),)),
+            UNANSWERED,
+            Scene(answer=None, resolution=Resolution.UNANSWERED),
+            Scene(
+                answer=None, resolution=Resolution.UNANSWERED, streams=(clear(clear=0, clear_early=9, clear_frames=()),)
+            ),
+            Scene(offer=None, streams=(stream(),)),
+            Scene(offer=None),
+        ),
+        NA: (
+            REJECTED,
+            Scene(answer=None, resolution=Resolution.CANCELLED),
+            Scene(answer=sdp_lines(port=0)),
+            Scene(offer=sdp_lines(attributes=("inactive",)), answer=sdp_lines(attributes=("inactive",))),
+            Scene(offer=sdp_lines("udptl"), answer=sdp_lines("udptl")),
+        ),
+    },
+    "PRO-003": {
+        FAIL: (replace(SDES, answer=sdp_lines("RTP/AVP")), replace(SDES, answer=sdp_lines("RTP/AVPF"))),
+        PASS: (SDES, replace(SDES, answer=sdp_lines("RTP/SAVPF"))),
+        UNKNOWN: (UNANSWERED, replace(SDES, offer=None)),
+        NA: (PLAIN, REJECTED, replace(SDES, answer=sdp_lines("RTP/AVP", port=0))),
+    },
+    "PRO-004": {
+        FAIL: (replace(SDES, answer=SAVP), replace(offering(mikey_message(v=True)), answer=SAVP)),
+        PASS: (SDES, MIKEY, Scene(offer=DTLS_LINES, answer=DTLS_LINES)),
+        UNKNOWN: (
+            UNANSWERED,
+            replace(offering(None), answer=SAVP),
+            replace(SDES, offer=None, answer=SAVP),
+        ),
+        NA: (
+            PLAIN,
+            REJECTED,
+            replace(offering(mikey_message(v=False)), answer=SAVP),
+            replace(SDES, answer=SAVP, zrtp=True),
+            replace(SDES, answer=sdp_lines("RTP/SAVP", port=0)),
+        ),
+    },
+    "SDE-005": {
+        FAIL: (answering(CRYPTO_80), answering(f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_A}|2^20")),
+        PASS: (SDES,),
+        UNKNOWN: (UNANSWERED, replace(SDES, offer=None)),
+        NA: (PLAIN, MIKEY, REJECTED, answering("1 AES_CM_128_HMAC_SHA1_80 inline:")),
+    },
+    "SDE-006": {
+        FAIL: (
+            answering(f"3 AES_CM_128_HMAC_SHA1_80 inline:{KEY_B}"),
+            answering(f"1 AES_CM_128_HMAC_SHA1_32 inline:{KEY_B}"),
+            answering(ANSWERED_80, f"9 AES_CM_128_HMAC_SHA1_80 inline:{KEY_B}"),
+        ),
+        PASS: (
+            SDES,
+            answering(f"2 AES_CM_128_HMAC_SHA1_32 inline:{KEY_B}"),
+            answering(f"1 aes_cm_128_hmac_sha1_80 inline:{KEY_B}"),
+        ),
+        UNKNOWN: (UNANSWERED, replace(SDES, offer=None)),
+        NA: (PLAIN, MIKEY, REJECTED),
+    },
+    "KMG-002": {
+        FAIL: (
+            offering(mikey_message(extension_types=())),
+            offering(mikey_message(extension_types=(241,))),
+            offering(mikey_message(), mikey_message(extension_types=())),
+            offering(None, mikey_message(extension_types=())),
+        ),
+        PASS: (MIKEY, offering(mikey_message(extension_types=(0, 1)))),
+        UNKNOWN: (offering(None), offering(mikey_message(), None)),
+        NA: (PLAIN, SDES),
+    },
+    "KMG-003": {
+        FAIL: (
+            listing(stating("mikey mikey", "mikey")),
+            listing(stating("mikey mikey", "mikey", verified=True)),
+            listing(stating("a b", "b a")),
+            listing(stating("mikey", "mikey"), stating("mikey mikey", "mikey", level="session")),
+            listing(stating("PSK PKE", "PSK", source=Carrier.PRIORITY_EXTENSION)),
+        ),
+        PASS: (
+            listing(stating("mikey", "mikey")),
+            listing(stating("mikey mikey", "mikey"), answer=None, streams=(), resolution=Resolution.REJECTED),
+            listing(stating("mikey", "mikey"), stating("PSK PKE", "PSK", source=Carrier.PRIORITY_EXTENSION)),
+        ),
+        UNKNOWN: (
+            listing(stating("mikey mikey", "mikey"), answer=None, streams=(), resolution=Resolution.UNANSWERED),
+            offering(None),
+        ),
+        NA: (PLAIN, SDES, offering(mikey_message(extension_types=()))),
+    },
+    "MKY-001": {
+        FAIL: (offering(mikey_message(encryption=0)), offering(mikey_message(), mikey_message(encryption=0))),
+        PASS: (MIKEY, replace(offering(mikey_message(encryption=0)), transport="TLS")),
+        UNKNOWN: (offering(None),),
+        NA: (PLAIN, SDES, offering(mikey_message(encryption=0, data=b""))),
+    },
+    "MKY-025": {
+        FAIL: (
+            keyed(MIKEY, verified=False, authentic=False),
+            keyed(MIKEY, authentic=False, response_verified=False),
+        ),
+        PASS: (MIKEY,),
+        UNKNOWN: (keyed(MIKEY, verified=None, authentic=None),),
+        NA: (PLAIN, SDES),
+    },
+    "PRI-001": judged("mutual"),
+    "PRI-002": judged("undominated"),
+    "PRI-003": judged("winner"),
+    "SRT-001": {
+        FAIL: (
+            replace(SDES, streams=(proved(), clear())),
+            replace(SDES, answer=SAVP, streams=(clear(),)),
+            Scene(offer=None, streams=(clear(),)),
+        ),
+        PASS: (SDES, replace(SDES, streams=(stream(),)), replace(SDES, streams=(proved(clear_early=7),))),
+        UNKNOWN: (
+            replace(SDES, streams=()),
+            replace(SDES, streams=(proved(), unseen())),
+            replace(SDES, streams=(stream(protection=Protection.UNKNOWN),)),
+            UNANSWERED,
+            Scene(offer=None),
+            replace(SDES, offer=None),
+        ),
+        NA: (
+            PLAIN,
+            Scene(streams=(clear(),)),
+            REJECTED,
+            BOTH_AVP_CRYPTO,
+            replace(SDES, answer=sdp_lines("RTP/SAVP", port=0), streams=()),
+        ),
+    },
+    "SRT-002": {
+        FAIL: (
+            replace(SDES, streams=(stream(tag_octets=4, expected_tag_octets=10),)),
+            replace(SDES, streams=(proved(), stream(tag_octets=0, expected_tag_octets=10))),
+        ),
+        PASS: (
+            SDES,
+            replace(SDES, streams=(stream(tag_octets=10, expected_tag_octets=10),)),
+            replace(SDES, streams=(proved(tag_octets=None),)),
+        ),
+        UNKNOWN: (
+            replace(SDES, streams=()),
+            replace(SDES, streams=(stream(),)),
+            replace(SDES, streams=(proved(), stream(expected_tag_octets=10))),
+            UNANSWERED,
+        ),
+        NA: (PLAIN, REJECTED, replace(SDES, streams=(clear(tag_octets=0, expected_tag_octets=10),))),
+    },
+    "SRT-003": {
+        FAIL: (
+            replace(SDES, streams=(stream(failed=100, bound_key=True, failed_frames=(10, 12)),)),
+            replace(SDES, streams=(proved(), proved(failed=1))),
+        ),
+        PASS: (SDES, replace(SDES, streams=(proved(not_tried=5, bound_key=False),))),
+        UNKNOWN: (
+            replace(SDES, streams=()),
+            replace(SDES, streams=(stream(),)),
+            replace(SDES, streams=(proved(), stream())),
+            replace(SDES, streams=(stream(failed=100),)),
+            replace(SDES, streams=(stream(decrypted=100),)),
+            keyed(replace(MIKEY, streams=(stream(failed=100, bound_key=True),)), authentic=False),
+            Scene(streams=(stream(),), dtls=True),
+        ),
+        NA: (PLAIN, REJECTED),
+    },
+}

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Each rule says yes, no, can't tell and not applicable where it should, and its text is complete."""
+
+import re
+
+import pytest
+from rule_builders import KEY_A, KEY_B, Scene
+from rule_cases import CASES, MIKEY, PLAIN, SDES
+
+from analyzer.model.outcome import Confidence, Outcome, OutcomeValue
+from analyzer.policies import read_policy
+from analyzer.rules.registry import RULES
+from analyzer.rules.runner import evaluate_call
+
+POLICY = read_policy()
+ORDINARY = (OutcomeValue.PASS, OutcomeValue.FAIL, OutcomeValue.UNKNOWN, OutcomeValue.NOT_APPLICABLE)
+TABLE = [
+    pytest.param(rule, value, scene, id=f"{rule}-{value}-{number}")
+    for rule, by_value in CASES.items()
+    for value, scenes in by_value.items()
+    for number, scene in enumerate(scenes)
+]
+
+
+def outcomes_of(scene: Scene) -> dict[str, Outcome]:
+    return {one.rule: one for one in evaluate_call(*scene.build(), POLICY)}
+
+
+@pytest.mark.parametrize(("rule", "value", "scene"), TABLE)
+def test_outcome(rule: str, value: OutcomeValue, scene: Scene) -> None:
+    outcomes = outcomes_of(scene)
+    got = outcomes[rule]
+    assert got.outcome is value, got
+    assert got.explanation
+    assert (got.missing != "") == (value is OutcomeValue.UNKNOWN)
+    if value is OutcomeValue.FAIL:
+        assert got.refs
+    assert OutcomeValue.ERROR not in {one.outcome for one in outcomes.values()}
+    assert not any(key in one.explanation for one in outcomes.values() for key in (KEY_A, KEY_B))
+
+
+def test_every_rule_has_a_case_for_every_outcome() -> None:
+    assert set(CASES) == {rule.id for rule in RULES}
+    for rule, by_value in CASES.items():
+        assert set(by_value) == set(ORDINARY), rule
+        assert all(by_value.values()), rule
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_text_is_complete(rule) -> None:
+    assert re.fullmatch(r"[A-Z]{3}-[0-9]{3}", rule.id)
+    assert re.search(r"RFC [0-9]+ §[0-9]", rule.citation)
+    assert rule.title
+    assert rule.needs
+    assert all(text.endswith(".") for text in (rule.remediation, *rule.meaning))
+    assert rule.check_call or rule.check_line
+
+
+def test_outcomes_stand_at_their_media_line() -> None:
+    outcomes = outcomes_of(SDES)
+    assert (outcomes["SIG-002"].media_index, outcomes["SIG-002"].exchange) == (None, None)
+    assert all((one.media_index, one.exchange) == (0, 0) for rule, one in outcomes.items() if rule != "SIG-002")
+
+
+def test_healthy_calls_fail_nothing_but_what_they_are() -> None:
+    failed = {rule for rule, one in outcomes_of(MIKEY).items() if one.outcome is OutcomeValue.FAIL}
+    assert failed == set()
+    failed = {rule for rule, one in outcomes_of(PLAIN).items() if one.outcome is OutcomeValue.FAIL}
+    assert failed == {"PRO-001"}
+
+
+def test_proof_raises_confidence() -> None:
+    scenes = CASES["KMG-003"][OutcomeValue.FAIL]
+    assert [outcomes_of(scene)["KMG-003"].confidence for scene in scenes[:2]] == [Confidence.C3, Confidence.C4]
+
+
+def test_failing_frames_are_cited() -> None:
+    by_frames = [outcomes_of(scene)["SRT-003"].refs for scene in CASES["SRT-003"][OutcomeValue.FAIL]]
+    assert [[ref.frame for ref in refs] for refs in by_frames] == [[10, 12], [10]]

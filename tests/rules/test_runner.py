@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Streams and messages of no call, calls without media lines, crashes, severities, and the time all rules take."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from rule_builders import (
+    KEY_A,
+    Scene,
+    bare_call,
+    clear,
+    proved,
+    sdes_scene,
+    sdp_lines,
+    sip_message,
+    stream,
+    unseen,
+)
+
+from analyzer.model.call import CallState
+from analyzer.model.outcome import OutcomeValue, Severity
+from analyzer.policies import read_policy
+from analyzer.rules import registry, runner
+from analyzer.rules.runner import evaluate_call, evaluate_message, evaluate_stream
+
+POLICY = read_policy()
+SDES_SDP = sdp_lines("RTP/SAVP", (f"crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_A}",))
+CALL_MICROSECONDS = 60
+
+
+def values(outcomes):
+    return {one.rule: one.outcome.value for one in outcomes}
+
+
+@pytest.mark.parametrize(
+    ("audit", "expected"),
+    [
+        (clear(), {"PRO-001": "fail", "SRT-001": "fail"}),
+        (stream(), {"PRO-001": "unknown", "SRT-001": "unknown"}),
+        (unseen(), {"PRO-001": "unknown", "SRT-001": "unknown"}),
+        (proved(), {"PRO-001": "unknown", "SRT-001": "unknown", "SRT-002": "pass", "SRT-003": "pass"}),
+        (
+            stream(bound_key=True, failed=100),
+            {"PRO-001": "unknown", "SRT-001": "unknown", "SRT-002": "unknown", "SRT-003": "fail"},
+        ),
+        (
+            stream(failed=100),
+            {"PRO-001": "unknown", "SRT-001": "unknown", "SRT-002": "unknown", "SRT-003": "unknown"},
+        ),
+    ],
+)
+def test_streams_of_no_call(audit, expected) -> None:
+    outcomes = evaluate_stream(audit, POLICY)
+    assert values(outcomes) == expected
+    unseen_signalling = {one.missing for one in outcomes if one.rule in {"PRO-001", "SRT-001"}}
+    assert unseen_signalling == ({""} if expected["PRO-001"] == "fail" else {"signalling-unseen"})
+    assert all(one.refs for one in outcomes if one.outcome is OutcomeValue.FAIL)
+
+
+def test_messages_outside_calls() -> None:
+    assert values(evaluate_message(sip_message(1, method="REGISTER"), POLICY)) == {"SIG-002": "not-applicable"}
+    keyed = sip_message(4, SDES_SDP, method="MESSAGE")
+    (outcome,) = evaluate_message(keyed, POLICY)
+    assert (outcome.outcome.value, outcome.refs) == ("fail", ((0, 4),))
+    assert values(evaluate_message(replace(keyed, transport="TLS"), POLICY)) == {"SIG-002": "pass"}
+
+
+def test_the_key_of_a_capability_line_counts() -> None:
+    lines = sdp_lines("RTP/AVP", (f"acap:1 crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_A}",))
+    assert values(evaluate_message(sip_message(1, lines), POLICY)) == {"SIG-002": "fail"}
+
+
+def test_retransmissions_are_not_cited() -> None:
+    call, media = sdes_scene().build()
+    repeat = replace(call.messages[0], frame=2, retransmission_of=1)
+    outcomes = evaluate_call(replace(call, messages=(*call.messages, repeat)), media, POLICY)
+    assert outcomes[0].refs == ((0, 1), (0, 3))
+
+
+@pytest.mark.parametrize("state", [CallState.MID_CALL, CallState.TRYING, CallState.ANSWERED, CallState.ENDED])
+def test_a_call_without_media_lines_is_unknown(state) -> None:
+    outcomes = evaluate_call(bare_call(state, (sip_message(1, method="BYE"),)), (), POLICY)
+    got = {one.rule: one.missing for one in outcomes if one.outcome is OutcomeValue.UNKNOWN}
+    assert got == {"PRO-001": "signalling-unseen", "SRT-001": "signalling-unseen", "SIG-002": "signalling-unseen"}
+    assert len(outcomes) == len(POLICY.rules)
+
+
+@pytest.mark.parametrize("state", [CallState.REJECTED, CallState.CANCELLED])
+def test_a_call_that_came_to_nothing_asks_nothing_of_media(state) -> None:
+    got = values(evaluate_call(bare_call(state), (), POLICY))
+    assert got["PRO-001"] == got["SRT-001"] == "not-applicable"
+
+
+def test_a_crash_is_an_error_of_that_rule_alone(monkeypatch) -> None:
+    def crash(_media):
+        raise ValueError("inline:secret")
+
+    broken = replace(registry.rule_by_id("PRO-003"), check_line=crash)
+    monkeypatch.setattr(runner, "rule_by_id", lambda name: broken if name == broken.id else registry.rule_by_id(name))
+    outcomes = evaluate_call(*sdes_scene().build(), POLICY)
+    errors = [one for one in outcomes if one.outcome is OutcomeValue.ERROR]
+    assert [one.rule for one in errors] == ["PRO-003"]
+    assert "ValueError" in errors[0].explanation
+    assert "secret" not in errors[0].explanation
+    assert len(outcomes) == len(POLICY.rules)
+
+
+def test_the_policy_sets_the_severity() -> None:
+    outcomes = {one.rule: one for one in evaluate_call(*sdes_scene().build(), read_policy("priority"))}
+    assert outcomes["PRI-003"].severity is Severity.HIGH
+
+
+def test_every_line_is_judged() -> None:
+    call, media = sdes_scene().build()
+    second = replace(media[0], line=replace(media[0].line, index=1))
+    outcomes = evaluate_call(call, (*media, second), POLICY)
+    assert [one.media_index for one in outcomes if one.rule == "PRO-001"] == [0, 1]
+    assert [one.media_index for one in outcomes if one.rule == "SIG-002"] == [None]
+
+
+@pytest.mark.parametrize("scene", [Scene(streams=(stream(),)), sdes_scene()], ids=["plain", "sdes"])
+def test_all_rules_are_cheap(scene) -> None:
+    call, media = scene.build()
+    best = min(_microseconds(call, media) for _ in range(20))
+    assert best < 5 * CALL_MICROSECONDS  # slow machines; the aim itself is watched by the benchmark
+
+
+def _microseconds(call, media) -> float:
+    started = time.perf_counter()
+    for _ in range(100):
+        evaluate_call(call, media, POLICY)
+    return (time.perf_counter() - started) * 10_000
