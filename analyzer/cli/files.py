@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Writing outputs: readable by their owner only, whole or not at all, never through a symbolic link."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from analyzer.errors import UsageError
+
+
+def write_output(target: str, content: str | bytes) -> None:
+    """Write `content` to a path, or to standard output when `target` is `-`; raises UsageError.
+
+    The file has mode 0600 and appears by an atomic rename, so a reader never sees half of it.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    if target == "-":
+        stream = click.get_binary_stream("stdout")
+        stream.write(data)
+        stream.flush()
+        return
+    path = Path(target)
+    if path.is_symlink():
+        raise UsageError(f"{path}: is a symbolic link; name the file itself")
+    if path.is_dir():
+        raise UsageError(f"{path}: is a directory")
+    try:
+        _replace(path, data)
+    except OSError as error:
+        raise UsageError(f"{path}: can't be written: {error.strerror}") from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        os.replace(name, path)  # noqa: PTH105 - the temporary file is a name, not a Path
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
+        raise
+
+
+def check_outputs(targets: list[str | None]) -> None:
+    """Refuse before the work starts what can't be written after it; raises UsageError."""
+    named = [target for target in targets if target is not None]
+    if named.count("-") > 1:
+        raise UsageError("only one output can go to standard output")
+    for target in named:
+        if target != "-" and not Path(target).absolute().parent.is_dir():
+            raise UsageError(f"{target}: its folder does not exist")

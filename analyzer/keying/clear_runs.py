@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where in a stream the payload is clear, and how many octets follow the codec's frames (SRT-001, SRT-002)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.model.evidence import MediaStream
+from analyzer.srtp.clear_test import Clearness, classify_payloads
+from analyzer.srtp.framing import classify_tag_length, timestamp_deltas
+from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.rtp import parse_rtp_header
+from dissectors.grammar.sdp import RtpMap
+
+RUN_PACKETS = 64
+MAX_RUNS = 16
+MAX_LENGTHS = 8
+TAG_SAMPLE_PACKETS = 512
+Flags = NDArray[np.bool_]
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ClearRuns:
+    """Packets proved clear after and before the answer; `not_clear`: what was tested is proved to be no clear codec."""
+
+    clear: int = 0
+    clear_early: int = 0
+    not_clear: bool = False
+    numbers: tuple[int, ...] = ()
+
+    def clear_flags(self, size: int) -> Flags:
+        """Which packets of the stream are proved clear, early ones too."""
+        flags = np.zeros(size, dtype=np.bool_)
+        flags[list(self.numbers)] = True
+        return flags
+
+
+def find_clear_runs(stream: MediaStream, unproved: Flags, early: Flags, rtpmap: dict[int, RtpMap]) -> ClearRuns:
+    """Test the unproved packets in runs of one payload type and one length.
+
+    A tag that appears or vanishes changes the length, so a stream that turns clear half-way has a kind of its own
+    there. Of many runs of a kind `MAX_RUNS` evenly spread ones are tested; when all are clear, so is the kind.
+    """
+    clear: list[int] = []
+    encrypted = 0
+    for kind in _kinds(stream, unproved, early):
+        verdicts = [_test(stream, run, rtpmap) for run in _sample_runs(kind)]
+        if verdicts and all(verdict is Clearness.CLEAR for verdict in verdicts):
+            clear.extend(kind.tolist())
+        elif Clearness.CLEAR in verdicts:
+            tested = zip(verdicts, _sample_runs(kind), strict=True)
+            clear.extend(number for verdict, run in tested if verdict is Clearness.CLEAR for number in run.tolist())
+        encrypted += verdicts.count(Clearness.NOT_CLEAR)
+    before = int(early[clear].sum())
+    return ClearRuns(len(clear) - before, before, encrypted > 0 and not clear, tuple(clear))
+
+
+def _kinds(stream: MediaStream, unproved: Flags, early: Flags) -> list[Numbers]:
+    """Numbers of the packets that share payload type, side of the answer and, where few lengths occur, length."""
+    types = np.asarray(stream.payload_type, np.int64)
+    lengths = np.asarray(stream.wire_octets, np.int64)
+    few = len(np.unique(lengths[unproved])) <= MAX_LENGTHS
+    marks = (types << 33) | (early.astype(np.int64) << 32) | (lengths if few else 0)
+    return [np.flatnonzero(unproved & (marks == mark)) for mark in np.unique(marks[unproved]).tolist()]
+
+
+def _sample_runs(kind: Numbers) -> list[Numbers]:
+    runs = [kind[start : start + RUN_PACKETS] for start in range(0, len(kind), RUN_PACKETS)]
+    if len(runs) <= MAX_RUNS:
+        return runs
+    return [runs[place] for place in np.linspace(0, len(runs) - 1, MAX_RUNS, dtype=np.int64).tolist()]
+
+
+def _test(stream: MediaStream, run: Numbers, rtpmap: dict[int, RtpMap]) -> Clearness:
+    payload_type = int(stream.payload_type[run[0]])
+    mapped = rtpmap.get(payload_type)
+    payloads = [payload for number in run.tolist() if (payload := _payload(stream.payload(number)))]
+    return classify_payloads(payloads, payload_type, None if mapped is None else mapped.encoding).clearness
+
+
+def _payload(datagram: bytes) -> bytes:
+    """What follows the RTP header, empty where there is none."""
+    try:
+        return datagram[parse_rtp_header(datagram).header_octets :]
+    except GrammarError:
+        return b""
+
+
+def observed_tag_octets(stream: MediaStream, rtpmap: dict[int, RtpMap]) -> int | None:
+    """Octets behind the codec's frames of the commonest payload type, None where the sizes do not tell."""
+    types: Any = stream.payload_type[:TAG_SAMPLE_PACKETS]
+    kinds, counts = np.unique(types, return_counts=True)
+    payload_type = int(kinds[counts.argmax()])
+    own = np.flatnonzero(types == payload_type)
+    deltas = timestamp_deltas(
+        np.asarray(stream.sequence_number[:TAG_SAMPLE_PACKETS], np.int64),
+        np.asarray(stream.rtp_timestamp[:TAG_SAMPLE_PACKETS], np.int64),
+    )
+    headers = np.array([len(d) - len(_payload(d)) for d in map(stream.payload, own.tolist())], dtype=np.int64)
+    lengths = np.asarray(stream.wire_octets[own], np.int64) - headers
+    mapped = rtpmap.get(payload_type)
+    name, channels = (None, 1) if mapped is None else (mapped.encoding, mapped.channels)
+    return classify_tag_length(lengths, name, deltas[own], payload_type=payload_type, channels=channels)

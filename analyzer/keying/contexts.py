@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which keys to try on a stream, in which order, and whether each is bound to it by more than hope."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from analyzer.keying.key_ring import KeyRing, SrtpEntry
+from analyzer.model.call import BoundStream
+from analyzer.model.keying import Keying, MasterKey
+from analyzer.srtp.context import SrtpContext, StreamKey
+from analyzer.srtp.suites import SrtpError, Suite, suite_by_name
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A context to try; `key` speaks for all its master keys (which differ by MKI only)."""
+
+    context: SrtpContext
+    key: MasterKey
+    bound: bool
+
+
+def candidates_for(bound: BoundStream, keying: Keying, ring: KeyRing) -> tuple[Candidate, ...]:
+    """Contexts for one stream: the exchange's own keys for its direction first, then the ring's, bound ones first."""
+    own = [key for key in keying.keys if key.ssrc in {None, bound.stream.ssrc} or key.source == "mikey"]
+    own.sort(key=lambda key: (key.ssrc != bound.stream.ssrc, not _same_direction(key, bound)))
+    fitting = [key for key in own if _may_protect(key, bound)]
+    given = [key for entry in ring.srtp for key in ring_keys(entry, bound)]
+    given.sort(key=lambda key: not key.bound)
+    return tuple(_candidates(fitting)) + tuple(_candidates(given))
+
+
+def _same_direction(key: MasterKey, bound: BoundStream) -> bool:
+    return key.sender is not None and key.sender is bound.sent_by
+
+
+def _may_protect(key: MasterKey, bound: BoundStream) -> bool:
+    """SDES keys protect what their own side sends (RFC 4568 §6.1); MIKEY's are told apart by trial."""
+    return key.source != "sdes" or key.sender is None or bound.sent_by is None or key.sender is bound.sent_by
+
+
+def ring_keys(entry: SrtpEntry, bound: BoundStream) -> tuple[MasterKey, ...]:
+    """The master keys of one `[[srtp]]` entry, none where its SSRC or destination names another stream."""
+    if entry.ssrc is not None and entry.ssrc != bound.stream.ssrc:
+        return ()
+    if entry.destination is not None and str(entry.destination) != bound.stream.destination:
+        return ()
+    is_bound = entry.ssrc is not None or entry.destination is not None
+    line = entry.crypto
+    return tuple(
+        MasterKey(
+            suite=entry.suite.name,
+            key=key.key,
+            salt=key.salt,
+            source="key-ring",
+            bound=is_bound,
+            ssrc=entry.ssrc,
+            destination=None if entry.destination is None else str(entry.destination),
+            mki=key.mki,
+            kdr=entry.key_derivation_rate,
+            srtp_encrypted=line is None or not line.unencrypted_srtp,
+            srtcp_encrypted=line is None or not line.unencrypted_srtcp,
+            authenticated=line is None or not line.unauthenticated_srtp,
+        )
+        for key in entry.keys
+    )
+
+
+def _candidates(keys: Sequence[MasterKey]) -> Iterable[Candidate]:
+    """One candidate a key; keys with MKIs of one line stand together, because the packet names which is used."""
+    groups: dict[tuple[object, ...], list[MasterKey]] = {}
+    for number, key in enumerate(keys):
+        alone = number if not key.mki else -1
+        sort = (alone, key.suite, key.source, key.sender, key.ssrc, len(key.mki), key.kdr, key.label, key.bound)
+        groups.setdefault(sort, []).append(key)
+    for group in groups.values():
+        candidate = _candidate(group)
+        if candidate is not None:
+            yield candidate
+
+
+def _candidate(group: Sequence[MasterKey]) -> Candidate | None:
+    first = group[0]
+    suite = suite_by_name(first.suite)
+    if suite is None or not suite.available:
+        return None
+    try:
+        return Candidate(context_of(suite, group), first, first.bound)
+    except SrtpError:
+        return None
+
+
+def context_of(suite: Suite, keys: Sequence[MasterKey]) -> SrtpContext:
+    """The SRTP context of keys that differ by MKI only; raises `SrtpError` for keys that the suite can't take."""
+    first = keys[0]
+    return SrtpContext(
+        suite=suite,
+        keys=tuple(StreamKey(key.key, key.salt, key.mki) for key in keys),
+        kdr=first.kdr,
+        roc=first.roc,
+        authenticated=first.authenticated,
+        srtp_encrypted=first.srtp_encrypted,
+        srtcp_encrypted=first.srtcp_encrypted,
+    )
