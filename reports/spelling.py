@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from reports.safe_text import VisibleText
 
-MAX_FILTER_FRAMES = 100
+MAX_FILTER_RUNS = 100
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, the last one that RFC 3339 can write
 _THIN_SPACE = "\u202f"
 
@@ -75,14 +75,38 @@ def address_of_record(uri: str) -> str:
     return uri[4:] if uri[:4].lower() == "sip:" else uri
 
 
+def _runs(frames: Iterable[int]) -> list[tuple[int, int]]:
+    """Frames as runs of consecutive numbers, ascending."""
+    runs: list[tuple[int, int]] = []
+    for frame in sorted(set(frames)):
+        if runs and frame == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], frame)
+        else:
+            runs.append((frame, frame))
+    return runs
+
+
+def _run_texts(runs: Iterable[tuple[int, int]], dash: str) -> list[str]:
+    texts: list[str] = []
+    for first, last in runs:
+        if last - first > 1:
+            texts.append(f"{first}{dash}{last}")
+        else:
+            texts.extend(map(str, dict.fromkeys((first, last))))
+    return texts
+
+
 def frames_text(frames: Iterable[int], limit: int = 12) -> str:
-    """`12, 15, 18` and how many more."""
-    numbers = list(frames)
-    text = ", ".join(map(str, numbers[:limit]))
-    return f"{text} and {len(numbers) - limit} more" if len(numbers) > limit else text
+    """`frames 12, 15, 20–44`, or how many pieces more there are."""
+    numbers = set(frames)
+    texts = _run_texts(_runs(numbers), "–")
+    text = ", ".join(texts[:limit])
+    name = "frame" if len(numbers) == 1 else "frames"
+    more = f" and more ({count_text(len(numbers))} in all)" if len(texts) > limit else ""
+    return f"{name} {text}{more}" if texts else "no frame"
 
 
 def display_filter(frames: Iterable[int]) -> str:
     """A Wireshark display filter for frames: numbers only, so nothing captured can enter it."""
-    numbers = sorted(set(frames))[:MAX_FILTER_FRAMES]
-    return f"frame.number in {{{', '.join(map(str, numbers))}}}" if numbers else ""
+    runs = _runs(frames)[:MAX_FILTER_RUNS]
+    return f"frame.number in {{{', '.join(_run_texts(runs, '..'))}}}" if runs else ""

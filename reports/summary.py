@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The report in a few plain sentences: the same words for the cover of the HTML and the last line of the terminal."""
 
-from analyzer.model.outcome import OutcomeValue, Verdict
-from analyzer.model.report import Report
+from analyzer.model.outcome import OutcomeValue, Severity, Verdict
+from analyzer.model.report import AuditedCall, Report
 from reports.spelling import plural
-from reports.tally import FAULTY, all_outcomes, call_verdict_counts, outcome_counts, sorted_findings
+from reports.tally import (
+    FAULTY,
+    all_outcomes,
+    call_verdict,
+    call_verdict_counts,
+    outcome_counts,
+    sorted_findings,
+    worst_failure,
+)
 
 WIRE_NOT_PROVED = "wire-not-proved"
 
@@ -83,15 +91,24 @@ def _protected(report: Report, counts: dict[Verdict | None, int]) -> str:
         and all(media.verdict in (Verdict.CONFORM, Verdict.NO_MEDIA) for media in call.media)
         for call in report.calls
     )
+    flawed = sum(call_verdict(call) is Verdict.CONFORM and _fails_badly(call) for call in report.calls)
+    if flawed:
+        text += f" {plural(flawed, 'of them fails', 'of them fail')} a rule of high or critical severity all the same."
     if consistent:
         text += f" For {consistent} of these the traffic looks encrypted, but no key was at hand to prove it."
     return text
 
 
+def _fails_badly(call: AuditedCall) -> bool:
+    worst = worst_failure(call.outcomes)
+    return worst is not None and worst.severity.rank >= Severity.HIGH.rank
+
+
 def _outside(report: Report) -> list[str]:
     sentences = []
     if report.streams:
-        sentences.append(f"{plural(len(report.streams), 'media stream')} belong to no call that the captures show.")
+        streams = plural(len(report.streams), "media stream belongs", "media streams belong")
+        sentences.append(f"{streams} to no call that the captures show.")
     if report.tls_flows:
         flows = plural(len(report.tls_flows), "TLS connection")
         sentences.append(f"{flows} may hide signalling that nobody without their keys can judge.")

@@ -4,7 +4,7 @@
 from analyzer.model.call import CallState, Resolution
 from analyzer.model.evidence import Protection, Wire
 from analyzer.model.negotiation import Carrier, SelectionRule
-from analyzer.model.outcome import Confidence, OutcomeValue, Severity, Verdict
+from analyzer.model.outcome import Confidence, OutcomeValue, Verdict
 
 VERDICTS = {
     Verdict.UNPROTECTED: "The media was, or would have been, sent in clear: whoever saw the packets could listen.",
@@ -49,9 +49,9 @@ WIRES = {
 }
 WIRE_SYMBOLS = {Wire.PROVED: "✓", Wire.CONSISTENT: "≈", Wire.CONTRADICTING: "✕", Wire.UNSEEN: "?"}
 PROTECTIONS = {
-    Protection.SRTP: "encrypted (SRTP)",
-    Protection.RTP: "clear (RTP)",
-    Protection.UNKNOWN: "protection unknown",
+    Protection.SRTP: "Encrypted (SRTP)",
+    Protection.RTP: "Clear (RTP)",
+    Protection.UNKNOWN: "Protection unknown",
 }
 OUTCOMES = {
     OutcomeValue.PASS: "passed",
@@ -66,13 +66,6 @@ OUTCOME_SYMBOLS = {
     OutcomeValue.UNKNOWN: "?",
     OutcomeValue.NOT_APPLICABLE: "–",
     OutcomeValue.ERROR: "!",
-}
-SEVERITIES = {
-    Severity.CRITICAL: "The protection is void, or a listener holds the keys.",
-    Severity.HIGH: "The protection can be removed or has a serious gap.",
-    Severity.MEDIUM: "The call is weaker than it could be.",
-    Severity.LOW: "A deviation with little effect.",
-    Severity.INFO: "Worth knowing.",
 }
 CONFIDENCES = {
     Confidence.C1: "statistical",
@@ -122,13 +115,19 @@ RESOLUTIONS = {
     Resolution.OFFER_UNSEEN: "offer not seen",
 }
 LIMITS = (
-    "RFC 4567 authenticates the list of key management protocols, not the order among several MIKEY lines: a missing "
-    "line shows (where the sender repeats the identifier for each line), an exchanged order does not. Only captures on "
-    "both sides of the path, or an inventory, could show it.",
-    "The responder's list is often not on the wire. Where it is not, the audit takes every list that the evidence "
-    "allows; if these disagree, the result is unknown.",
-    "The capture shows what crossed its point of capture. An alteration is placed between two points, never ascribed "
-    "to a person; benign causes such as a back-to-back user agent stand with each finding.",
+    (
+        "RFC 4567 authenticates the list of key management protocols, not the order among several MIKEY lines: a "
+        "missing line shows (where the sender repeats the identifier for each line), an exchanged order does not. "
+        "Only captures on both sides of the path, or an inventory, could show it."
+    ),
+    (
+        "The responder's list is often not on the wire. Where it is not, the audit takes every list that the evidence "
+        "allows; if these disagree, the result is unknown."
+    ),
+    (
+        "The capture shows what crossed its point of capture. An alteration is placed between two points, never "
+        "ascribed to a person; benign causes such as a back-to-back user agent stand with each finding."
+    ),
     "A packet that is not in the capture proves nothing: what depends on it is unknown.",
 )
 NOT_CHECKABLE = (

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The report as one self-contained HTML file: every value escaped, no script, nothing that leaves the file."""
+
+import base64
+import hashlib
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from analyzer.model.outcome import OutcomeValue, Verdict
+from analyzer.model.report import CaptureFacts, Report
+from reports import spelling, wording
+from reports.html_views import (
+    BAR_WIDTH,
+    MAX_FRAMES_SHOWN,
+    MAX_OUTSIDE,
+    divide_bar,
+    view_findings,
+    view_page,
+    view_rows,
+    view_stream,
+)
+from reports.messages import message_name, shown_parts
+from reports.safe_text import VisibleText, visible, visible_block
+from reports.summary import headline, plain_words
+from reports.tally import (
+    all_outcomes,
+    call_verdict_counts,
+    count_rules,
+    list_unjudged,
+    outcome_counts,
+    severity_counts,
+    verdict_counts,
+)
+
+
+def _finalize(value: object) -> object:
+    """What every printed expression passes: captured text becomes visible and short before it is escaped."""
+    if value is None:
+        return ""
+    if isinstance(value, Markup | VisibleText):
+        return value
+    return visible(value) if isinstance(value, str) else value
+
+
+def _frames(frames: Any) -> str:
+    return spelling.frames_text(frames, MAX_FRAMES_SHOWN)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "aor": spelling.address_of_record,
+        "block": visible_block,
+        "clock": spelling.clock_text,
+        "count": spelling.count_text,
+        "duration": spelling.duration_text,
+        "frames": _frames,
+        "octets": spelling.octets_text,
+        "reason": wording.explain_reason,
+        "ssrc": spelling.ssrc_text,
+    }
+    environment.globals |= {
+        "BAR_WIDTH": BAR_WIDTH,
+        "MAX_OUTSIDE": MAX_OUTSIDE,
+        "message_name": message_name,
+        "plural": spelling.plural,
+        "shown_parts": shown_parts,
+        "words": wording,
+    }
+    return environment
+
+
+def style_hash(style: str) -> str:
+    """The CSP source expression that admits exactly this style sheet (CSP3 §2.3.1)."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+
+
+def _report_id(report: Report) -> str:
+    parts = [report.tool_version, report.policy.sha256, *(capture.sha256 for capture in report.captures)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _span(captures: tuple[CaptureFacts, ...]) -> tuple[int | None, int | None]:
+    first = [capture.first_time_ns for capture in captures if capture.first_time_ns is not None]
+    last = [capture.last_time_ns for capture in captures if capture.last_time_ns is not None]
+    return min(first, default=None), max(last, default=None)
+
+
+def _key_sources(report: Report) -> list[tuple[str, int]]:
+    """How many master keys came from where; never their values."""
+    counts: dict[str, int] = {}
+    for call in report.calls:
+        for media in call.media:
+            for key in media.keying.keys:
+                counts[key.source] = counts.get(key.source, 0) + 1
+    return sorted(counts.items())
+
+
+def _verdict_tiles(report: Report) -> list[tuple[Verdict, int]]:
+    counts = call_verdict_counts(report)
+    return [(verdict, counts[verdict]) for verdict in reversed(Verdict)]
+
+
+def _context(report: Report) -> dict[str, Any]:
+    rows = view_rows(report)
+    trees = {(tree.capture, tree.frame): tree for tree in report.trees}
+    tiles = _verdict_tiles(report)
+    without = call_verdict_counts(report)[None]
+    return {
+        "report": report,
+        "report_id": _report_id(report),
+        "headline": headline(report),
+        "sentences": plain_words(report),
+        "tiles": tiles,
+        "not_judged": without,
+        "bar": divide_bar([*((verdict.value, count) for verdict, count in tiles), ("none", without)]),
+        "media_lines": sum(verdict_counts(report).values()),
+        "span": _span(report.captures),
+        "rows": rows,
+        "rows_omitted": len(report.calls) - len(rows),
+        "pages": (view_page(row, trees) for row in rows if row.has_page),
+        "page_count": sum(row.has_page for row in rows),
+        "findings": view_findings(report, rows),
+        "severities": severity_counts(report.findings),
+        "outcomes": outcome_counts(all_outcomes(report)),
+        "controls": count_rules(report),
+        "unjudged": list_unjudged(report),
+        "streams": [(view_stream(stream.audit), stream.outcomes) for stream in report.streams[:MAX_OUTSIDE]],
+        "messages": report.messages[:MAX_OUTSIDE],
+        "key_sources": _key_sources(report),
+        "outcome_values": tuple(OutcomeValue),
+        "Verdict": Verdict,
+    }
+
+
+def render_html(report: Report) -> str:
+    """The whole report as one HTML document; the same report gives the same octets."""
+    environment = _environment()
+    style = environment.get_template("report.css").render()
+    template = environment.get_template("report.html.j2")
+    return template.render(style_hash=style_hash(style), **_context(report))
