@@ -104,7 +104,8 @@ class BoundStream:
 class MediaLine:
     """One media line in one exchange; `answer` is None when the offer was refused or no answer was seen.
 
-    `dtls` and `zrtp` are in-band keying flows seen on its transport addresses within the exchange.
+    `dtls` and `zrtp` are in-band keying flows seen on its transport addresses within the exchange, or earlier in the
+    call where the exchange keeps an address. `lone_rtcp` is RTCP of a side that sent no RTP in the exchange.
     """
 
     index: int
@@ -115,6 +116,7 @@ class MediaLine:
     streams: tuple[BoundStream, ...]
     dtls: tuple[DatagramFlow, ...]
     zrtp: tuple[DatagramFlow, ...]
+    lone_rtcp: tuple[BoundRtcp, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

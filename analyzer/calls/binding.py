@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Media bound to the media lines that announced its addresses; what belongs to no call stays by itself."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from analyzer.calls.announcement import AddressBooks, add_claims
+from analyzer.calls.bound_media import LineMedia, Part, freeze_call, freeze_parts
+from analyzer.calls.claims import AddressBook, Claim, Span
+from analyzer.calls.dialog import CallDraft
+from analyzer.calls.media_lines import DraftLine
+from analyzer.calls.rtcp_binding import NeighbouringStreams, SenderStreams
+from analyzer.model.call import BoundStream, Call, MediaSide, Side
+from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream
+
+CallOrder = tuple[int, int, int, str]
+Range = tuple[Span, int, int]  # packets start (inclusive) to stop (exclusive) under one span
+SenderKey = tuple[tuple[CallOrder, int], tuple[int, ...], Side | None]
+_OTHER = {Side.OFFERER: Side.ANSWERER, Side.ANSWERER: Side.OFFERER}
+
+
+class Binder:
+    """Binds the media of `evidence` to the calls of `drafts`; ask for each call, and for what is left."""
+
+    def __init__(self, drafts: Sequence[CallDraft], evidence: MediaEvidence) -> None:
+        self._drafts = {draft.order: draft for draft in drafts}
+        self._media: dict[CallOrder, dict[int, LineMedia]] = {}
+        self._loose: list[Part] = []
+        self._sender_streams: dict[SenderKey, SenderStreams] = {}
+        self._books = AddressBooks(AddressBook(), AddressBook())
+        wanted = endpoints_of(evidence)
+        for draft in drafts if wanted else ():
+            add_claims(draft, wanted, self._books)
+        for stream in filter(len, evidence.streams):
+            self._bind_stream(stream)
+        neighbours = NeighbouringStreams(self._parts())
+        for flow in evidence.rtcp:
+            self._bind_rtcp(flow, neighbours)
+        for flow in evidence.dtls:
+            for media in self._keyed_lines(flow):
+                media.dtls.append(flow)
+        for flow in evidence.zrtp:
+            for media in self._keyed_lines(flow):
+                media.zrtp.append(flow)
+
+    def call(self, draft: CallDraft) -> Call:
+        """The finished call of one draft."""
+        return freeze_call(draft, self._media.get(draft.order, {}))
+
+    def unbound(self) -> tuple[BoundStream, ...]:
+        """Streams, or their packets before any offer, that belong to no call."""
+        return freeze_parts(self._loose)
+
+    def _parts(self) -> Iterator[Part]:
+        yield from self._loose
+        for lines in self._media.values():
+            for media in lines.values():
+                yield from media.parts
+
+    def _line(self, claim: Claim, position: int) -> LineMedia:
+        return self._media.setdefault(claim.order[0], {}).setdefault(position, LineMedia())
+
+    def _bind_stream(self, stream: MediaStream) -> None:
+        times = _times(stream)
+        spans = self._books.rtp.resolve(stream.source, stream.destination, int(times[0]), int(times[-1]) + 1)
+        ranges = _ranges(spans, times)
+        for span, start, stop in ranges:
+            self._bind_range(stream, span, times[start:stop], start)
+        first = ranges[0][1] if ranges else len(stream)
+        if first:
+            self._loose.append(Part(stream, 0, first))
+
+    def _bind_range(self, stream: MediaStream, span: Span, times: Any, start: int) -> None:
+        draft = self._drafts[span.claim.order[0]]
+        exchange = draft.exchanges[span.claim.order[1]].exchange
+        sender = sender_of(span)
+        position = _choose_line(draft, span.claim, sender, stream, start)
+        seen = exchange.answered_ns
+        before = len(times) if seen is None else int(np.searchsorted(times, seen))
+        self._line(span.claim, position).parts.append(Part(stream, start, start + len(times), sender, before))
+
+    def _bind_rtcp(self, flow: DatagramFlow, neighbours: NeighbouringStreams) -> None:
+        ranges = self._flow_ranges(flow)
+        for span, start, stop in ranges:
+            self._senders(span).attach(flow, range(start, stop))
+        for index in range(ranges[0][1] if ranges else len(flow)):
+            neighbours.attach(flow, index)
+
+    def _senders(self, span: Span) -> SenderStreams:
+        key = (span.claim.order, span.claim.lines, sender_of(span))
+        if key not in self._sender_streams:
+            lines = [self._line(span.claim, position) for position in span.claim.lines]
+            self._sender_streams[key] = SenderStreams(lines, key[2])
+        return self._sender_streams[key]
+
+    def _flow_ranges(self, flow: DatagramFlow) -> list[Range]:
+        if not len(flow):
+            return []
+        times = _times(flow)
+        spans = self._books.beside.resolve(flow.source, flow.destination, int(times[0]), int(times[-1]) + 1)
+        return _ranges(spans, times)
+
+    def _keyed_lines(self, flow: DatagramFlow) -> Iterator[LineMedia]:
+        """The lines within whose time the flow was seen, and later lines of the call that keep an address of it."""
+        reached: dict[CallOrder, dict[int, Claim]] = {}
+        for span, _, _ in self._flow_ranges(flow):
+            for position in span.claim.lines:
+                reached.setdefault(span.claim.order[0], {}).setdefault(position, span.claim)
+        endpoints = {flow.source, flow.destination}
+        for order, positions in reached.items():
+            keyed: dict[int, Claim] = {}  # by index of the media line
+            for position, line in enumerate(self._drafts[order].lines):
+                if position in positions:
+                    keyed[line.index] = positions[position]
+                elif line.index not in keyed or not endpoints & _addresses(line.offer, line.answer):
+                    continue
+                yield self._line(keyed[line.index], position)
+
+
+def sender_of(span: Span) -> Side | None:
+    """Packets to an address were sent by the other side, packets from it by its owner."""
+    owner = span.claim.owner
+    return owner if owner is None or span.by_source else _OTHER[owner]
+
+
+def endpoints_of(evidence: MediaEvidence) -> set[str]:
+    """Every source and destination of media."""
+    kinds: tuple[Sequence[MediaStream | DatagramFlow], ...]
+    kinds = (evidence.streams, evidence.rtcp, evidence.dtls, evidence.zrtp)
+    return {endpoint for kind in kinds for flow in kind for endpoint in (flow.source, flow.destination)}
+
+
+def _times(flow: MediaStream | DatagramFlow) -> Any:
+    """Times that never step back, so that ranges of packets and of time agree."""
+    return np.maximum.accumulate(np.asarray(flow.timestamp_ns, dtype=np.int64))
+
+
+def _ranges(spans: list[Span], times: Any) -> list[Range]:
+    """The packets under each span; packets after the first span that nobody holds stay with the span before them."""
+    ranges: list[Range] = []
+    for span in spans:
+        start, stop = (int(place) for place in np.searchsorted(times, (span.begin, span.end)))
+        if start == stop:
+            continue
+        if ranges:
+            before, first, _ = ranges[-1]
+            if before.claim == span.claim and before.by_source == span.by_source:
+                ranges[-1] = (before, first, stop)
+                continue
+            ranges[-1] = (before, first, start)
+        ranges.append((span, start, stop))
+    if ranges:
+        ranges[-1] = (ranges[-1][0], ranges[-1][1], len(times))
+    return ranges
+
+
+def _choose_line(draft: CallDraft, claim: Claim, sender: Side | None, stream: MediaStream, first: int) -> int:
+    """Of lines that share an address (RFC 9143) the one that names the SSRC, else the payload type, or the first."""
+    if len(claim.lines) == 1:
+        return claim.lines[0]
+    payload_type = str(int(stream.payload_type[first]))
+    by_payload_type = None
+    for position in claim.lines:
+        for side in _sides_of(draft.lines[position], sender):
+            if _names_ssrc(side, stream.ssrc):
+                return position
+            if by_payload_type is None and payload_type in side.media.formats:
+                by_payload_type = position
+    return claim.lines[0] if by_payload_type is None else by_payload_type
+
+
+def _sides_of(line: DraftLine, sender: Side | None) -> Iterator[MediaSide]:
+    if line.offer is not None and sender is not Side.ANSWERER:
+        yield line.offer
+    if line.answer is not None and sender is not Side.OFFERER:
+        yield line.answer
+
+
+def _names_ssrc(side: MediaSide, ssrc: int) -> bool:
+    """Whether `a=ssrc` gives this SSRC (RFC 5576 §4.1)."""
+    return any(value.partition(" ")[0] == str(ssrc) for value in side.media.attribute_values("ssrc"))
+
+
+def _addresses(*sides: MediaSide | None) -> set[str | None]:
+    return {address for side in sides if side for address in (side.address, side.rtcp_address)} - {None}

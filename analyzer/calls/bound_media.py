@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is being bound to media lines, until it is frozen into the model's values."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from analyzer.calls.dialog import CallDraft
+from analyzer.calls.media_lines import DraftLine
+from analyzer.model.call import BoundRtcp, BoundStream, Call, Exchange, MediaLine, Side
+from analyzer.model.evidence import DatagramFlow, MediaStream
+
+
+@dataclass(slots=True)
+class RtcpCollector:
+    """Datagrams gathered one by one, in flows in order of first sight."""
+
+    flows: dict[int, tuple[DatagramFlow, list[int]]] = field(default_factory=dict)
+
+    def add(self, flow: DatagramFlow, index: int) -> None:
+        """Take one datagram."""
+        self.flows.setdefault(id(flow), (flow, []))[1].append(index)
+
+    def freeze(self) -> tuple[BoundRtcp, ...]:
+        """The value that is passed on."""
+        bound = [BoundRtcp(flow, tuple(indices)) for flow, indices in self.flows.values()]
+        return tuple(sorted(bound, key=lambda each: (each.flow.capture, int(each.flow.frame[each.indices[0]]))))
+
+
+@dataclass(slots=True)
+class Part:
+    """A range of a stream while its RTCP is still being collected."""
+
+    stream: MediaStream
+    start: int
+    stop: int
+    sent_by: Side | None = None
+    before_answer: int = 0
+    rtcp: RtcpCollector = field(default_factory=RtcpCollector)
+
+    @property
+    def order(self) -> tuple[int, int, int, int, str, str]:
+        """Streams stand in order of their first packet."""
+        stream, start = self.stream, self.start
+        first = int(stream.timestamp_ns[start]), stream.capture, int(stream.frame[start])
+        return *first, stream.ssrc, stream.source, stream.destination
+
+    def freeze(self) -> BoundStream:
+        """The value that is passed on."""
+        return BoundStream(self.stream, self.start, self.stop, self.sent_by, self.before_answer, self.rtcp.freeze())
+
+
+@dataclass(slots=True)
+class LineMedia:
+    """What has been bound to one media line so far."""
+
+    parts: list[Part] = field(default_factory=list)
+    lone_rtcp: RtcpCollector = field(default_factory=RtcpCollector)
+    dtls: list[DatagramFlow] = field(default_factory=list)
+    zrtp: list[DatagramFlow] = field(default_factory=list)
+
+
+def freeze_parts(parts: Iterable[Part]) -> tuple[BoundStream, ...]:
+    """Bound streams in order of their first packet."""
+    return tuple(part.freeze() for part in sorted(parts, key=lambda part: part.order))
+
+
+def freeze_call(draft: CallDraft, media: dict[int, LineMedia]) -> Call:
+    """The finished call: `media` holds what was bound, by position of the line."""
+    used = {draft.lines[position].exchange for position, bound in media.items() if bound.parts}
+    exchanges = tuple(_settle(each.exchange, each.early, used) for each in draft.exchanges)
+    nothing = LineMedia()
+    return Call(
+        call_id=draft.call_id,
+        protocol="sip",
+        caller=draft.caller,
+        callee=draft.callee,
+        state=draft.state,
+        start_ns=draft.start_ns,
+        end_ns=draft.end_ns,
+        messages=draft.messages,
+        exchanges=exchanges,
+        media=tuple(
+            _media_line(line, exchanges[line.exchange], media.get(position, nothing))
+            for position, line in enumerate(draft.lines)
+        ),
+    )
+
+
+def _settle(exchange: Exchange, early: bool, used: set[int]) -> Exchange:
+    """A refused offer keeps the answer of its early dialog only where early media flowed by it."""
+    if early and exchange.number not in used:
+        return replace(exchange, answer=None, answered_ns=None)
+    return exchange
+
+
+def _media_line(line: DraftLine, exchange: Exchange, media: LineMedia) -> MediaLine:
+    return MediaLine(
+        index=line.index,
+        exchange=exchange,
+        type=line.type,
+        offer=line.offer,
+        answer=line.answer if exchange.answer else None,
+        streams=freeze_parts(media.parts),
+        dtls=_sorted_flows(media.dtls),
+        zrtp=_sorted_flows(media.zrtp),
+        lone_rtcp=media.lone_rtcp.freeze(),
+    )
+
+
+def _sorted_flows(flows: list[DatagramFlow]) -> tuple[DatagramFlow, ...]:
+    return tuple(sorted(flows, key=lambda flow: (int(flow.timestamp_ns[0]), flow.capture, int(flow.frame[0]))))

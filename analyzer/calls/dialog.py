@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One call from its messages alone: parties, state, exchanges and media lines, before any stream is bound."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analyzer.calls.media_lines import DraftLine, read_lines
+from analyzer.calls.offer_answer import Dialog, Proposal, ProposalReader
+from analyzer.calls.session_reader import SessionReader, unversioned
+from analyzer.calls.transaction import Ledger, file_messages, refusal_on
+from analyzer.model.call import CallState, Exchange, Party, Resolution
+from analyzer.model.evidence import SignallingMessage
+from dissectors.grammar.sdp import MediaDescription, SessionDescription
+
+RETRY_STATUSES = (401, 407, 422)  # RFC 3261 §8.1.3.5, RFC 4028 §7.3: the same offer is asked for again
+_KEYING_ATTRIBUTES = ("crypto", "key-mgmt", "fingerprint", "zrtp-hash", "acap", "pcfg")
+_IN_FORCE = (Resolution.ANSWERED, Resolution.OFFER_UNSEEN)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftExchange:
+    """An exchange with the dialog it belongs to; `early` as in `Proposal`."""
+
+    exchange: Exchange
+    dialog: Dialog
+    early: bool
+
+    @property
+    def in_force(self) -> bool:
+        """Whether media flows by it."""
+        return self.exchange.resolution in _IN_FORCE
+
+
+@dataclass(frozen=True, slots=True)
+class CallDraft:
+    """A call without its media; `over` says that nothing more is expected of it."""
+
+    call_id: str
+    caller: str
+    callee: str
+    state: CallState
+    over: bool
+    messages: tuple[SignallingMessage, ...]
+    exchanges: tuple[DraftExchange, ...]
+    lines: tuple[DraftLine, ...]
+
+    @property
+    def start_ns(self) -> int:
+        """Time of the first message."""
+        return self.messages[0].timestamp_ns
+
+    @property
+    def end_ns(self) -> int:
+        """Time of the last message."""
+        return self.messages[-1].timestamp_ns
+
+    @property
+    def order(self) -> tuple[int, int, int, str]:
+        """Calls in the order they began, whatever came between."""
+        first = self.messages[0]
+        return first.timestamp_ns, first.capture, first.frame, self.call_id
+
+
+def build_draft(call_id: str, messages: Sequence[SignallingMessage], sessions: SessionReader) -> CallDraft:
+    """A call from all messages of its Call-ID in time order; at least one."""
+    ledger = file_messages(messages)
+    reader = ProposalReader(ledger, sessions)
+    exchanges = _number(_without_repeats(reader.read()))
+    state = _state(ledger, reader.answered)
+    caller, callee = _parties(ledger, messages)
+    return CallDraft(
+        call_id=call_id,
+        caller=caller,
+        callee=callee,
+        state=state,
+        over=bool(ledger.byes) or state in (CallState.REJECTED, CallState.CANCELLED),
+        messages=tuple(messages),
+        exchanges=exchanges,
+        lines=read_lines(draft.exchange for draft in exchanges),
+    )
+
+
+def _parties(ledger: Ledger, messages: Sequence[SignallingMessage]) -> tuple[str, str]:
+    first = next((message for message in messages if message.sip.method), messages[0])
+    one, other = first.sip.from_uri or "", first.sip.to_uri or ""
+    return (one, other) if ledger.party(first) is Party.CALLER else (other, one)
+
+
+def _state(ledger: Ledger, answered: set[Dialog]) -> CallState:
+    if not ledger.initial_seen:
+        return CallState.MID_CALL
+    initial = [transaction for transaction in ledger.transactions if transaction.is_initial]
+    if answered:
+        ended = {_dialog_of(ledger, bye) for bye in ledger.byes}
+        return CallState.ENDED if ended >= answered or (ended and len(answered) == 1) else CallState.ANSWERED
+    last = initial[-1]
+    failure = refusal_on(last.hops)
+    if failure is not None:
+        return CallState.CANCELLED if failure.sip.status == 487 else CallState.REJECTED
+    return CallState.ENDED if ledger.byes and last.acks else CallState.TRYING
+
+
+def _dialog_of(ledger: Ledger, bye: SignallingMessage) -> Dialog:
+    one, other = bye.sip.from_tag, bye.sip.to_tag
+    return (one, other) if ledger.party(bye) is Party.CALLER else (other, one)
+
+
+def _without_repeats(proposals: list[Proposal]) -> list[Proposal]:
+    """Leave out what says nothing new: refreshes of the session in force, and offers asked for again."""
+    kept = []
+    current: dict[tuple[Dialog, Party], tuple[bytes, ...]] = {}
+    followers = _followers(proposals)
+    for proposal, follower in zip(proposals, followers, strict=True):
+        bodies = [body for body in (proposal.offer, proposal.answer) if body is not None]
+        told = {(proposal.dialog, body.party): unversioned(body.session) for body in bodies}
+        if all(current.get(key) == lines for key, lines in told.items()) or _is_asked_again(proposal, follower):
+            continue
+        kept.append(proposal)
+        if proposal.resolution in _IN_FORCE:
+            current.update(told)
+    return kept
+
+
+def _followers(proposals: list[Proposal]) -> list[Proposal | None]:
+    """For each proposal the next of the same party."""
+    following: dict[Party | None, Proposal] = {}
+    followers: list[Proposal | None] = []
+    for proposal in reversed(proposals):
+        followers.append(following.get(proposal.offerer))
+        following[proposal.offerer] = proposal
+    return followers[::-1]
+
+
+def _is_asked_again(proposal: Proposal, follower: Proposal | None) -> bool:
+    """Whether a refused offer is made again: alike after a challenge, else with the same lines."""
+    if not proposal.status or proposal.answer or not (proposal.offer and follower and follower.offer):
+        return False
+    mine, next_one = proposal.offer.session, follower.offer.session
+    if proposal.status in RETRY_STATUSES:
+        return _security(mine) == _security(next_one)
+    return unversioned(mine) == unversioned(next_one)
+
+
+def _security(session: SessionDescription) -> tuple[object, ...]:
+    """What must be the same for two offers to be alike: media, profiles and how many keying lines of each kind."""
+    levels: tuple[SessionDescription | MediaDescription, ...] = (session, *session.media)
+    keying = tuple(
+        Counter(attribute.name for attribute in level.attributes if attribute.name in _KEYING_ATTRIBUTES)
+        for level in levels
+    )
+    return tuple((media.type, media.proto, media.port == 0) for media in session.media), keying
+
+
+def _number(proposals: list[Proposal]) -> tuple[DraftExchange, ...]:
+    """Exchanges in order; one in force ends where the next of its dialog takes effect, a refused one when refused."""
+    ends: list[int | None] = []
+    following: dict[Dialog, int] = {}
+    for proposal in reversed(proposals):
+        if proposal.resolution in _IN_FORCE:
+            ends.append(following.get(proposal.dialog))
+            following[proposal.dialog] = proposal.answered_ns or proposal.start_ns
+        else:
+            ends.append(proposal.final.timestamp_ns if proposal.final else None)
+    return tuple(
+        DraftExchange(_exchange(number, proposal, end), proposal.dialog, proposal.early)
+        for number, (proposal, end) in enumerate(zip(proposals, reversed(ends), strict=True))
+    )
+
+
+def _exchange(number: int, proposal: Proposal, end_ns: int | None) -> Exchange:
+    return Exchange(
+        number=number,
+        offer=proposal.offer,
+        answer=proposal.answer,
+        resolution=proposal.resolution,
+        final=proposal.final,
+        start_ns=proposal.start_ns,
+        answered_ns=proposal.answered_ns,
+        end_ns=end_ns,
+    )

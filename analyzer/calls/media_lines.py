@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Media lines of exchanges and the transport addresses each side announced (RFC 3264 §5, §6)."""
+
+import functools
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from analyzer.model.call import Exchange, MediaSide, SdpBody
+from dissectors.grammar.sdp import MediaDescription
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLine:
+    """One media line of one exchange, before streams are bound to it."""
+
+    exchange: int
+    index: int
+    type: str
+    offer: MediaSide | None
+    answer: MediaSide | None
+
+
+def read_lines(exchanges: Iterable[Exchange]) -> tuple[DraftLine, ...]:
+    """One line per index and exchange; an answer without that index leaves its side None."""
+    lines = []
+    for exchange in exchanges:
+        offered = exchange.offer.session.media if exchange.offer else ()
+        answered = exchange.answer.session.media if exchange.answer else ()
+        for index in range(max(len(offered), len(answered))):
+            offer = offered[index] if index < len(offered) else None
+            answer = answered[index] if index < len(answered) else None
+            mux = _is_muxed(offer, answer)
+            lines.append(
+                DraftLine(
+                    exchange=exchange.number,
+                    index=index,
+                    type=(offer or answered[index]).type,
+                    offer=_side(exchange.offer, offer, mux),
+                    answer=_side(exchange.answer, answer, mux),
+                )
+            )
+    return tuple(lines)
+
+
+def _is_muxed(offer: MediaDescription | None, answer: MediaDescription | None) -> bool:
+    """Whether both sides agreed on one port; the offerer alone decides nothing (RFC 5761 §5.1.1)."""
+    return all(media is None or media.rtcp_mux for media in (offer, answer)) and answer is not None
+
+
+def _side(body: SdpBody | None, media: MediaDescription | None, mux: bool) -> MediaSide | None:
+    if body is None or media is None:
+        return None
+    address = _endpoint(media.connection_address, media.port)
+    if mux or address is None:
+        return MediaSide(body, media, address, address)
+    port = media.rtcp_port if media.rtcp_port is not None else media.port + 1
+    return MediaSide(body, media, address, _endpoint(media.rtcp_address or media.connection_address, port))
+
+
+@functools.lru_cache(maxsize=16384)
+def _endpoint(address: str | None, port: int) -> str | None:
+    """`address:port` as the captures spell it; None for port 0, a held address (0.0.0.0 or ::) or a host name."""
+    if address is None or not 0 < port <= 0xFFFF:
+        return None
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    if parsed.is_unspecified:
+        return None
+    return f"[{parsed}]:{port}" if parsed.version == 6 else f"{parsed}:{port}"

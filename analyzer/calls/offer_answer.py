@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Offers and what became of them, read from transactions (RFC 3264; RFC 6337 §2.2)."""
+
+import re
+from dataclasses import dataclass, field
+
+from analyzer.calls.session_reader import SessionReader
+from analyzer.calls.transaction import Hop, Ledger, Pair, Transaction, refusal_on
+from analyzer.model.call import Party, Resolution, SdpBody
+from analyzer.model.evidence import SignallingMessage
+
+_RACK = re.compile(r"[0-9]+[ \t]+([0-9]{1,10})[ \t]+INVITE")
+Dialog = tuple[str | None, str | None]  # tag of the caller, tag of the callee
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One offer with its fate, before repeats are left out.
+
+    `early` says that the answer came in a provisional response and the INVITE was refused later. `status` is that of
+    the final refusal.
+    """
+
+    dialog: Dialog
+    offer: SdpBody | None
+    answer: SdpBody | None
+    resolution: Resolution
+    final: SignallingMessage | None
+    start_ns: int
+    early: bool = False
+    status: int = 0
+
+    @property
+    def answered_ns(self) -> int | None:
+        """When the answer was seen."""
+        return self.answer.message.timestamp_ns if self.answer else None
+
+    @property
+    def offerer(self) -> Party | None:
+        """Who offered, also where only the answer was seen."""
+        if self.offer is not None:
+            return self.offer.party
+        return other_party(self.answer.party) if self.answer else None
+
+
+@dataclass(slots=True)
+class _EarlyDialog:
+    """The responses with one To tag: the first session description before the final response, and the 2xx."""
+
+    tag: str | None
+    preview: SdpBody | None = None
+    success: SignallingMessage | None = None
+    confirmed: SdpBody | None = None  # the session description of the 2xx
+
+
+@dataclass(slots=True)
+class ProposalReader:
+    """Reads the proposals of one call from its transactions; `home` is the hop nearest the caller, by endpoints."""
+
+    ledger: Ledger
+    sessions: SessionReader
+    home: Pair | None = None
+    proposals: list[Proposal] = field(default_factory=list)
+    answered: set[Dialog] = field(default_factory=set)
+    _consumed: set[int] = field(default_factory=set)  # transactions (by id) whose request was an answer, so no offer
+    _pracks: dict[tuple[str | None, str | None, int], Transaction] = field(default_factory=dict)
+    _agreed_ns: dict[str | None, int] = field(default_factory=dict)
+
+    def read(self) -> list[Proposal]:
+        """All proposals in order of their start."""
+        self._index_updates()
+        for transaction in self.ledger.transactions:
+            if transaction.method == "INVITE":
+                if self.home is None and transaction.is_initial:
+                    self.home = transaction.first_hop(None).endpoints
+                self._read_invite(transaction)
+        for transaction in self.ledger.transactions:
+            if transaction.method != "INVITE":
+                self._read_simple(transaction)
+        self.proposals.sort(key=lambda proposal: proposal.start_ns)
+        return self.proposals
+
+    def _read_invite(self, transaction: Transaction) -> None:
+        leg = self._leg(transaction)
+        dialogs = self._early_dialogs(transaction, leg)
+        successes = [dialog for dialog in dialogs if dialog.success]
+        for hop in transaction.hops:
+            for response in hop.responses:
+                if 200 <= (response.sip.status or 0) < 300:
+                    self.answered.add(self._dialog(transaction, response.sip.to_tag))
+        for dialog in successes or _first_with_preview(dialogs) or [_EarlyDialog(_to_tag(transaction))]:
+            self._read_dialog(transaction, leg, dialog)
+
+    def _leg(self, transaction: Transaction) -> list[Hop]:
+        """The hop that counts, then those whose request carries the same octets of session description."""
+        first = transaction.first_hop(self.home)
+        if len(transaction.hops) < 2 or first.request is None:
+            return transaction.hops or [first]
+        wanted = self._content(first.request, transaction.party)
+        rest = [hop for hop in transaction.hops if hop is not first and hop.request]
+        return [first, *(hop for hop in rest if self._content(hop.request, transaction.party) == wanted)]
+
+    def _content(self, message: SignallingMessage | None, party: Party) -> bytes | None:
+        body = self.sessions.read(message, party)
+        return body.session.raw if body else None
+
+    def _early_dialogs(self, transaction: Transaction, leg: list[Hop]) -> list[_EarlyDialog]:
+        dialogs: dict[str | None, _EarlyDialog] = {}
+        party = other_party(transaction.party)
+        for hop in leg:
+            for response in hop.responses:
+                status = response.sip.status or 0
+                if not 100 < status < 300:
+                    continue
+                dialog = dialogs.setdefault(response.sip.to_tag, _EarlyDialog(response.sip.to_tag))
+                if status < 200:
+                    dialog.preview = dialog.preview or self.sessions.read(response, party)
+                elif dialog.success is None:
+                    dialog.success = response
+                    dialog.confirmed = self.sessions.read(response, party)
+        return list(dialogs.values())
+
+    def _read_dialog(self, transaction: Transaction, leg: list[Hop], dialog: _EarlyDialog) -> None:
+        request = leg[0].request
+        described = self._described(dialog)
+        offer = self.sessions.read(request, transaction.party)
+        if offer is not None:
+            self._propose(transaction, leg, dialog, offer, described)
+            return
+        reply, replied = self._reply(transaction, dialog)
+        if described is not None and (request is not None or reply is not None):
+            self._propose(transaction, leg, dialog, described, reply, replied)
+        elif described is not None or reply is not None:
+            self._propose(transaction, leg, dialog, None, described or reply)
+
+    def _described(self, dialog: _EarlyDialog) -> SdpBody | None:
+        """What the callee described: the first description, unless the 2xx carries another one that still counts."""
+        preview, confirmed = dialog.preview, dialog.confirmed
+        if preview is None or confirmed is None:
+            return preview or confirmed
+        if preview.session.raw == confirmed.session.raw or self._was_updated(dialog):
+            return preview
+        return confirmed
+
+    def _was_updated(self, dialog: _EarlyDialog) -> bool:
+        """Whether UPDATE or PRACK agreed on a newer session before the 2xx (RFC 6337 §3.1)."""
+        first = self._agreed_ns.get(dialog.tag)
+        return first is not None and (dialog.success is None or first <= dialog.success.timestamp_ns)
+
+    def _reply(self, transaction: Transaction, dialog: _EarlyDialog) -> tuple[SdpBody | None, SignallingMessage | None]:
+        """The answer to an offer that came in a response: in PRACK or ACK; with the request that could hold it."""
+        prack = self._pracks.get((transaction.requester, dialog.tag, transaction.number or 0))
+        if prack is not None:
+            self._consumed.add(id(prack))
+            request = prack.first_hop(self.home).request
+            return self.sessions.read(request, transaction.party), request
+        acks = [ack for ack in transaction.acks if ack.sip.to_tag == dialog.tag]
+        acks.sort(key=lambda ack: not _is_between(ack, self.home))
+        for ack in acks:
+            body = self.sessions.read(ack, transaction.party)
+            if body is not None:
+                return body, ack
+        return None, acks[0] if acks and dialog.success else None
+
+    def _index_updates(self) -> None:
+        """Which PRACK carries a description for which INVITE, and when the dialogs first agreed outside INVITE."""
+        for transaction in self.ledger.transactions:
+            if transaction.method == "INVITE":
+                continue
+            tag = _to_tag(transaction)
+            for hop in transaction.hops:
+                if hop.request and self.sessions.read(hop.request, transaction.party):
+                    if (number := _acknowledged(hop.request)) is not None:
+                        self._pracks.setdefault((transaction.requester, tag, number), transaction)
+                    for response in hop.responses:
+                        if self.sessions.read(response, transaction.party):
+                            self._agreed_ns.setdefault(tag, response.timestamp_ns)
+
+    def _propose(
+        self,
+        transaction: Transaction,
+        leg: list[Hop],
+        dialog: _EarlyDialog,
+        offer: SdpBody | None,
+        answer: SdpBody | None,
+        reply: SignallingMessage | None = None,
+    ) -> None:
+        failure = None if dialog.success else refusal_on(leg)
+        resolution, final = _resolve(offer, answer, dialog.success, failure, reply)
+        start = offer.message.timestamp_ns if offer else _first_time(transaction)
+        early = failure is not None and answer is not None
+        status = (failure.sip.status or 0) if failure else 0
+        key = self._dialog(transaction, dialog.tag)
+        self.proposals.append(Proposal(key, offer, answer, resolution, final, start, early, status))
+
+    def _read_simple(self, transaction: Transaction) -> None:
+        """UPDATE and PRACK: the offer in the request, the answer in its 2xx (RFC 3311 §5.1, RFC 3262 §5)."""
+        if id(transaction) in self._consumed:
+            return
+        leg = self._leg(transaction)
+        tag = _to_tag(transaction)
+        responder = other_party(transaction.party)
+        dialog = _EarlyDialog(tag)
+        for response in (response for hop in leg for response in hop.responses):
+            if 200 <= (response.sip.status or 0) < 300 and dialog.success is None:
+                dialog.success = response
+                dialog.confirmed = self.sessions.read(response, responder)
+        offer = self.sessions.read(leg[0].request, transaction.party)
+        if offer is not None or (leg[0].request is None and dialog.confirmed is not None):
+            self._propose(transaction, leg, dialog, offer, dialog.confirmed)
+
+    def _dialog(self, transaction: Transaction, to_tag: str | None) -> Dialog:
+        if transaction.party is Party.CALLER:
+            return transaction.requester, to_tag
+        return to_tag, transaction.requester
+
+
+def other_party(party: Party) -> Party:
+    """The one who is not `party`."""
+    return Party.CALLEE if party is Party.CALLER else Party.CALLER
+
+
+def _first_with_preview(dialogs: list[_EarlyDialog]) -> list[_EarlyDialog]:
+    """Of the dialogs without 2xx the one whose description came first."""
+    return [dialog for dialog in dialogs if dialog.preview][:1]
+
+
+def _resolve(
+    offer: SdpBody | None,
+    answer: SdpBody | None,
+    success: SignallingMessage | None,
+    failure: SignallingMessage | None,
+    reply: SignallingMessage | None,
+) -> tuple[Resolution, SignallingMessage | None]:
+    """What became of an offer, and the message that settled it."""
+    if failure is not None:
+        cancelled = failure.sip.status == 487  # Request Terminated: by CANCEL or BYE (RFC 3261 §21.4.25)
+        return Resolution.CANCELLED if cancelled else Resolution.REJECTED, failure
+    if offer is None:
+        return Resolution.OFFER_UNSEEN, success or (answer.message if answer else None)
+    if answer is not None:
+        return Resolution.ANSWERED, reply or success or answer.message
+    refusal = reply if offer.message.sip.status else success
+    if refusal is not None and refusal.sip.content_type is None:
+        return Resolution.REJECTED, refusal
+    return Resolution.UNANSWERED, None
+
+
+def _first_time(transaction: Transaction) -> int:
+    seen = [hop.request or hop.responses[0] for hop in transaction.hops] + transaction.acks[:1]
+    return min(message.timestamp_ns for message in seen)
+
+
+def _to_tag(transaction: Transaction) -> str | None:
+    """The To tag of an in-dialog request; where it has none or was not seen, that of its ACK or its responses."""
+    for hop in transaction.hops[:1]:
+        tag = hop.request.sip.to_tag if hop.request else hop.responses[0].sip.to_tag
+        if tag is not None:
+            return tag
+    return transaction.acks[0].sip.to_tag if transaction.acks else None
+
+
+def _acknowledged(request: SignallingMessage) -> int | None:
+    """The CSeq number of the INVITE that a PRACK speaks of (RFC 3262 §7.2)."""
+    found = _RACK.fullmatch(request.sip.header("rack") or "")
+    return int(found[1]) if found else None
+
+
+def _is_between(message: SignallingMessage, home: Pair | None) -> bool:
+    return home is not None and {message.source, message.destination} == set(home)

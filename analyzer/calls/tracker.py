@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Messages in, calls out: one record per Call-ID, retransmissions recognised as they come."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from analyzer.calls.announcement import announced_addresses
+from analyzer.calls.binding import Binder, endpoints_of
+from analyzer.calls.claims import LINGER_NS
+from analyzer.calls.dialog import RETRY_STATUSES, CallDraft, build_draft
+from analyzer.calls.session_reader import SessionReader
+from analyzer.model.call import Call, CallSet
+from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream, SignallingMessage
+
+_OF_CALLS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INFO"))  # only within an INVITE dialog
+_NEVER_IN_CALLS = "REGISTER"
+_Flow = TypeVar("_Flow", MediaStream, DatagramFlow)
+
+
+@dataclass(slots=True)
+class _Record:
+    """All messages of one Call-ID."""
+
+    messages: list[SignallingMessage] = field(default_factory=list)
+    seen: dict[tuple[object, ...], int] = field(default_factory=dict)  # a message's identity -> frame of its first copy
+    is_call: bool = False
+    is_answered: bool = False
+    invite: SignallingMessage | None = None  # the last that asked for a dialog
+    draft: CallDraft | None = None
+
+
+class CallTracker:
+    """Sorts SIP messages into calls and binds media to them.
+
+    Feed messages in time order; `finish` and `call` may be asked at any time and answer from what was fed so far.
+    """
+
+    def __init__(self) -> None:
+        self._records: dict[str, _Record] = {}
+        self._nameless: list[SignallingMessage] = []  # without Call-ID
+        self._sessions = SessionReader()
+        self._closing: dict[str, int] = {}  # Call-ID -> when it counts as ended if nothing more comes
+        self._now = 0
+        self._announced: dict[str, dict[str, None]] = {}  # address -> Call-IDs that announced it
+        self._changed: dict[str, None] = {}
+
+    def feed(self, message: SignallingMessage) -> None:
+        """Take the next message."""
+        sip = message.sip
+        self._now = max(self._now, message.timestamp_ns)
+        call_id = sip.call_id
+        if not call_id:
+            self._nameless.append(message)
+            return
+        record = self._records.get(call_id)
+        if record is None:
+            record = self._records[call_id] = _Record()
+        first = record.seen.setdefault(_identity(message), message.frame)
+        if first != message.frame:
+            message = replace(message, retransmission_of=first)
+        else:
+            self._note(call_id, record, message)
+        record.messages.append(message)
+        self._changed[call_id] = None
+
+    def ended(self) -> tuple[str, ...]:
+        """Call-IDs whose call has ended since this was last asked, in the order they ended."""
+        due = tuple(call_id for call_id, time_ns in self._closing.items() if time_ns <= self._now)
+        for call_id in due:
+            del self._closing[call_id]
+        return due
+
+    def call(self, call_id: str, media: MediaEvidence) -> Call:
+        """One call with its media, as `finish` would give it; raises KeyError for an unknown Call-ID."""
+        self._refresh()
+        draft = self._draft(call_id)
+        own = _about(media, announced_addresses(draft))
+        rivals = {other: None for address in endpoints_of(own) for other in self._announced.get(address, ())}
+        drafts = sorted((self._draft(other) for other in rivals), key=lambda each: each.order)
+        return Binder(drafts, own).call(draft)
+
+    def finish(self, media: MediaEvidence) -> CallSet:
+        """All calls in the order they began, the rest of the media, and the messages that belong to no call."""
+        self._refresh()
+        drafts = [record.draft for record in self._records.values() if record.draft is not None]
+        drafts.sort(key=lambda draft: draft.order)
+        binder = Binder(drafts, media)
+        outside = list(self._nameless)
+        for record in self._records.values():
+            outside += [message for message in record.messages if not _belongs(record, message)]
+        outside.sort(key=lambda message: (message.timestamp_ns, message.capture, message.frame))
+        return CallSet(tuple(binder.call(draft) for draft in drafts), binder.unbound(), tuple(outside))
+
+    def _draft(self, call_id: str) -> CallDraft:
+        draft = self._records[call_id].draft
+        if draft is None:
+            raise KeyError(call_id)
+        return draft
+
+    def _refresh(self) -> None:
+        """Read the calls anew of which there are new messages."""
+        for call_id in self._changed:
+            record = self._records[call_id]
+            if record.is_call:
+                messages = [message for message in record.messages if _belongs(record, message)]
+                record.draft = build_draft(call_id, messages, self._sessions)
+                for address in announced_addresses(record.draft):
+                    self._announced.setdefault(address, {})[call_id] = None
+        self._changed.clear()
+
+    def _note(self, call_id: str, record: _Record, message: SignallingMessage) -> None:
+        """Keep track of whether this is a call and how near its end it is."""
+        sip = message.sip
+        method = sip.method or sip.cseq_method
+        if not record.is_call and (method in _OF_CALLS or (sip.method == "REFER" and sip.to_tag)):
+            record.is_call = True
+        if sip.method == "INVITE" and not sip.to_tag:
+            record.invite = message
+            self._closing.pop(call_id, None)
+        elif sip.method == "BYE":
+            self._closing[call_id] = message.timestamp_ns + LINGER_NS
+        elif sip.status is not None and sip.status >= 200:
+            self._note_final(call_id, record, message)
+
+    def _note_final(self, call_id: str, record: _Record, message: SignallingMessage) -> None:
+        sip, invite, now = message.sip, record.invite, message.timestamp_ns
+        status = sip.status or 0
+        if sip.cseq_method == "BYE" and call_id in self._closing:
+            self._closing[call_id] = now
+        elif sip.cseq_method == "INVITE" and status < 300:
+            record.is_answered = True
+        elif sip.cseq_method == "INVITE" and not record.is_answered and _refuses(message, invite):
+            self._closing[call_id] = now + (LINGER_NS if status in RETRY_STATUSES else 0)
+
+
+def _identity(message: SignallingMessage) -> tuple[object, ...]:
+    """What a retransmission repeats: its octets; for a 2xx to INVITE what it says, as each is sent anew (§13.3.1.4)."""
+    sip = message.sip
+    if sip.status is not None and 200 <= sip.status < 300 and sip.cseq_method == "INVITE":
+        said: tuple[object, ...] = (sip.status, sip.branch, sip.cseq_number, sip.to_tag, sip.body)
+    else:
+        said = (sip.raw,)
+    return (message.capture, message.source, message.destination, *said)
+
+
+def _refuses(response: SignallingMessage, invite: SignallingMessage | None) -> bool:
+    """Whether a final response reached the element that sent the INVITE; further hops may still try elsewhere."""
+    if invite is None or response.sip.cseq_number != invite.sip.cseq_number:
+        return False
+    return response.destination == invite.source
+
+
+def _belongs(record: _Record, message: SignallingMessage) -> bool:
+    """Whether a message is part of the call of its Call-ID."""
+    method = message.sip.method or message.sip.cseq_method
+    return record.is_call and method != _NEVER_IN_CALLS
+
+
+def _about(media: MediaEvidence, addresses: set[str]) -> MediaEvidence:
+    """The media to or from these addresses."""
+
+    def about(flows: Iterable[_Flow]) -> tuple[_Flow, ...]:
+        return tuple(flow for flow in flows if flow.source in addresses or flow.destination in addresses)
+
+    return MediaEvidence(about(media.streams), about(media.rtcp), about(media.dtls), about(media.zrtp))
