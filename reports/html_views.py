@@ -43,7 +43,6 @@ class Segment(NamedTuple):
     kind: str
     x: int
     width: int
-    count: int
 
 
 class Entry(NamedTuple):
@@ -157,7 +156,7 @@ def divide_bar(parts: Iterable[tuple[str, int]]) -> tuple[Segment, ...]:
         rest = len(present) - place - 1
         width = min(max(4, round(BAR_WIDTH * count / total)), BAR_WIDTH - x - 4 * rest)
         width = BAR_WIDTH - x if rest == 0 else width
-        segments.append(Segment(kind, x, width, count))
+        segments.append(Segment(kind, x, width))
         x += width
     return tuple(segments)
 

@@ -85,7 +85,8 @@ def _protected(report: Report, counts: dict[Verdict | None, int]) -> str:
     if not report.calls:
         return "The captures show no call."
     total, conform = len(report.calls), counts[Verdict.CONFORM]
-    text = f"The captures show {plural(total, 'call')}; {plural(conform, 'was', 'were')} protected as both sides preferred."
+    protected = plural(conform, "was", "were")
+    text = f"The captures show {plural(total, 'call')}; {protected} protected as both sides preferred."
     consistent = sum(
         any(WIRE_NOT_PROVED in media.reasons for media in call.media)
         and all(media.verdict in (Verdict.CONFORM, Verdict.NO_MEDIA) for media in call.media)

@@ -32,8 +32,12 @@ class Unjudged(NamedTuple):
 
 def all_outcomes(report: Report) -> Iterator[Outcome]:
     """Every outcome of a report: of calls, of streams and of messages outside calls."""
-    for holder in (*report.calls, *report.streams, *report.messages):
-        yield from holder.outcomes
+    for call in report.calls:
+        yield from call.outcomes
+    for stream in report.streams:
+        yield from stream.outcomes
+    for message in report.messages:
+        yield from message.outcomes
 
 
 def verdict_counts(report: Report) -> dict[Verdict, int]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One plain sentence for each verdict, reason, wire state, outcome and carrier; a code without a sentence shows itself."""
+"""Plain words for each verdict, reason, wire state, outcome and carrier; a code without a sentence shows itself."""
 
 from analyzer.model.call import CallState, Resolution
 from analyzer.model.evidence import Protection, Wire
