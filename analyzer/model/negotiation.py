@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from analyzer.model.evidence import FrameRef
+from dissectors.grammar.defects import Defect
 
 
 class CapabilityKind(StrEnum):
@@ -126,3 +127,4 @@ class Negotiation:
     winner: Judgement
     statements: tuple[ListStatement, ...]
     reasons: tuple[str, ...]
+    defects: tuple[Defect, ...] = ()

@@ -63,13 +63,15 @@ def certain_selection(
     responder: Priorities | None,
     rule: SelectionRule,
     strength: Mapping[str, int],
+    *,
+    responder_sent: bool,
 ) -> Selection:
     """The selection that all allowed lists give under one of the computable rules; no winner where they differ."""
     if responder is None:
         if chosen is not None and chosen in initiator and _always_wins(chosen, initiator, rule):
             return Selection(chosen, (), ())
         return Selection(None, (), ())
-    if chosen is None or chosen not in initiator or chosen in responder:
+    if responder_sent or chosen is None or chosen not in initiator or chosen in responder:
         return select(initiator, responder, rule, strength)
     first, last = (select(initiator, end, rule, strength) for end in _ends(chosen, initiator, responder))
     if first.winner != last.winner:

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the answer to one media line says: the choice, and the responder's own lists where it sends any."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from analyzer.model.call import MediaLine, Side
+from analyzer.model.keying import Keying, MikeyEvidence
+from analyzer.model.negotiation import CapabilityKind, Choice, Preference
+from analyzer.negotiation.carriers.attributes import KeyingAttributes, read_attributes
+from analyzer.negotiation.carriers.dtls import DTLS_SRTP, Handshakes
+from analyzer.negotiation.carriers.free_text import read_free_text
+from analyzer.negotiation.carriers.mikey_lines import (
+    ONE_WAY_TYPES,
+    chosen_suite,
+    is_error,
+    mode_of,
+    select_messages,
+    suite_preferences,
+)
+from analyzer.negotiation.carriers.priority_extension import select_extension
+from analyzer.negotiation.carriers.sdes import SDES, is_offered
+from analyzer.negotiation.carriers.zrtp import ZRTP, ZrtpExchange
+from analyzer.negotiation.offering import Offering, is_mikey
+from dissectors.grammar.defects import Defect
+from dissectors.grammar.sdes import canonical_suite
+
+NO_CHOICE = Choice(None, None)
+
+
+class Answering(NamedTuple):
+    """The choice, the lists that came with it, and whether the accepted crypto line is one of those offered."""
+
+    choice: Choice
+    preferences: tuple[Preference, ...]
+    line_offered: bool
+    defects: tuple[Defect, ...]
+
+
+def read_answer(
+    line: MediaLine,
+    keying: Keying,
+    offering: Offering | None,
+    handshakes: Handshakes | None,
+    zrtp: ZrtpExchange | None,
+    *,
+    port_zero_refuses: bool,
+) -> Answering:
+    """The choice of an answer and its lists; no choice where there is no answer or it refuses the line."""
+    messages = select_messages(keying.mikey, Side.ANSWERER)
+    preferences: tuple[Preference, ...] = ()
+    defects: tuple[Defect, ...] = ()
+    line_offered = True
+    attributes = None if line.answer is None else read_attributes(line.answer)
+    if messages:
+        preferences, defects = _lists(messages, attributes, line)
+    if zrtp is not None:
+        preferences += zrtp.answer
+    if handshakes is not None and handshakes.client is Side.ANSWERER:
+        preferences += handshakes.offered
+    if line.answer is None or attributes is None or (port_zero_refuses and line.answer.media.port == 0):
+        return Answering(NO_CHOICE, preferences, line_offered, defects)
+    method = _method(keying, offering, attributes, messages, zrtp)
+    if method == SDES and keying.offered_crypto:
+        line_offered = is_offered(keying.accepted_crypto[0], keying.offered_crypto)
+    suite = _suite(method, line, keying, offering, messages, handshakes, zrtp)
+    return Answering(Choice(method, suite), preferences, line_offered, defects)
+
+
+def _lists(
+    messages: Sequence[MikeyEvidence], attributes: KeyingAttributes | None, line: MediaLine
+) -> tuple[tuple[Preference, ...], tuple[Defect, ...]]:
+    """The responder's lists in its MIKEY messages and beside them; what it chose is none of them."""
+    extension, defects = select_extension(messages)
+    lists = extension.preferences if extension is not None else ()
+    if attributes is not None:
+        lists += read_free_text(attributes.inherited("key-mgmt"), attributes.ref)
+    for evidence in messages:
+        if is_error(evidence):
+            lists += suite_preferences(evidence, line.index, 1)
+    return lists, defects
+
+
+def _method(
+    keying: Keying,
+    offering: Offering | None,
+    attributes: KeyingAttributes,
+    messages: Sequence[MikeyEvidence],
+    zrtp: ZrtpExchange | None,
+) -> str | None:
+    """The key agreement that the answer takes up; where it names several, the one that keyed the line."""
+    found = [SDES] if keying.accepted_crypto else []
+    found += [mode_of(evidence) for evidence in messages if not is_error(evidence)]
+    if attributes.inherited("fingerprint"):
+        found.append(DTLS_SRTP)
+    if found:
+        return keying.method if keying.method in found else found[0]
+    both_hashes = offering is not None and offering.attributes.either("zrtp-hash") and attributes.either("zrtp-hash")
+    if both_hashes or (zrtp is not None and zrtp.agreed):
+        return ZRTP
+    if any(is_error(evidence) for evidence in messages) or offering is None:
+        return None
+    return _one_way(offering.messages)
+
+
+def _one_way(messages: Sequence[MikeyEvidence]) -> str | None:
+    """The mode that holds without a response: the only one offered, where it needs none (RFC 3830 §3.1, §3.2).
+
+    A verification message that was asked for and did not come changes no choice.
+    """
+    modes = {mode_of(evidence) for evidence in messages}
+    types = {evidence.message.header.data_type for evidence in messages if evidence.message is not None}
+    return modes.pop() if len(modes) == 1 and types and types <= ONE_WAY_TYPES else None
+
+
+def _suite(
+    method: str | None,
+    line: MediaLine,
+    keying: Keying,
+    offering: Offering | None,
+    messages: Sequence[MikeyEvidence],
+    handshakes: Handshakes | None,
+    zrtp: ZrtpExchange | None,
+) -> str | None:
+    if method == SDES:
+        return canonical_suite(keying.accepted_crypto[0].suite)
+    if method == DTLS_SRTP:
+        return None if handshakes is None else handshakes.chosen
+    if method == ZRTP:
+        return None if zrtp is None else zrtp.chosen
+    if method is None or not is_mikey(method) or offering is None:
+        return None
+    offered = next((evidence for evidence in offering.messages if mode_of(evidence) == method), None)
+    if offered is None:
+        return None
+    answer = next((evidence for evidence in messages if mode_of(evidence) == method), None)
+    media_lines = len(line.offer.body.session.media) if line.offer is not None else 1
+    return chosen_suite(offered, answer, line.index, media_lines)
+
+
+def lists_of(preferences: Sequence[Preference], kind: CapabilityKind) -> tuple[Preference, ...]:
+    """The entries of one kind."""
+    return tuple(one for one in preferences if one.kind is kind)

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The negotiation of one media line in one exchange: both lists, the choice, the winners, what is to be said of it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from analyzer.model.call import Call, MediaLine, MediaSide, Party, Side
+from analyzer.model.keying import Keying
+from analyzer.model.negotiation import (
+    COMPUTED_RULES,
+    CapabilityKind,
+    Carrier,
+    Choice,
+    Expected,
+    ListStatement,
+    Negotiation,
+    Preference,
+)
+from analyzer.model.policy import Policy
+from analyzer.model.reasons import Reason, sort_reasons
+from analyzer.negotiation.answering import Answering, read_answer
+from analyzer.negotiation.carriers.attributes import KEYING
+from analyzer.negotiation.carriers.dtls import DTLS_SRTP, Handshakes, read_hellos
+from analyzer.negotiation.carriers.zrtp import ZRTP, read_zrtp
+from analyzer.negotiation.category import Category, judge_category
+from analyzer.negotiation.inventory import Identity
+from analyzer.negotiation.judgements import NOTHING_CHOSEN, judge_all, read_reasons
+from analyzer.negotiation.knowledge import Knowledge, identify
+from analyzer.negotiation.offering import Offering, is_mikey, read_offer
+from analyzer.negotiation.statements import missing_lines, read_statements
+
+KEY_AGREEMENT, SUITE = CapabilityKind.KEY_AGREEMENT, CapabilityKind.SUITE
+SIP = "sip"
+MIKEY_LISTS = frozenset({Carrier.PRIORITY_EXTENSION, Carrier.FREE_TEXT, Carrier.MIKEY_ERROR})
+NO_CHOICE = Choice(None, None)
+PLAIN = Negotiation(
+    offer_preferences=(),
+    answer_preferences=None,
+    chosen=NO_CHOICE,
+    expected=Expected(None, None, None, None, ()),
+    winners=tuple((rule, NO_CHOICE) for rule in COMPUTED_RULES),
+    mutual=NOTHING_CHOSEN,
+    undominated=NOTHING_CHOSEN,
+    winner=NOTHING_CHOSEN,
+    statements=(),
+    reasons=(),
+)
+
+
+class _Case(NamedTuple):
+    """What every step needs to know of one media line."""
+
+    line: MediaLine
+    policy: Policy
+    knowledge: Knowledge
+    call: Call
+    offering: Offering
+    answering: Answering
+    handshakes: Handshakes | None
+
+
+def negotiate(line: MediaLine, keying: Keying, policy: Policy, knowledge: Knowledge, call: Call) -> Negotiation:
+    """Read the lists of both sides and judge the choice; a line that names no key agreement has nothing to judge."""
+    if not (keying.mikey or keying.offered_crypto or keying.accepted_crypto or line.dtls or line.zrtp) and not (
+        _is_keyed(line.offer) or _is_keyed(line.answer)
+    ):
+        return PLAIN
+    handshakes = read_hellos(line) if line.dtls else None
+    zrtp = read_zrtp(line) if line.zrtp else None
+    offering = None if line.offer is None else read_offer(line.offer, line, keying, handshakes, zrtp)
+    answering = read_answer(line, keying, offering, handshakes, zrtp, port_zero_refuses=call.protocol == SIP)
+    if offering is None:
+        return _without_offer(answering)
+    return _negotiate(_Case(line, policy, knowledge, call, offering, answering, handshakes))
+
+
+def _is_keyed(side: MediaSide | None) -> bool:
+    if side is None:
+        return False
+    attributes = (*side.media.attributes, *side.body.session.attributes)
+    return not KEYING.isdisjoint([attribute.name for attribute in attributes])
+
+
+def _without_offer(answering: Answering) -> Negotiation:
+    """Only the answer was seen: what was chosen is known, and nothing can be said of it."""
+    judgements = judge_all((Category(answering.choice.key_agreement, *_NOTHING_OFFERED),), line_offered=True)
+    reasons = () if answering.choice.key_agreement is None else (Reason.SIGNALLING_UNSEEN,)
+    return Negotiation(
+        offer_preferences=(),
+        answer_preferences=answering.preferences or None,
+        chosen=answering.choice,
+        expected=PLAIN.expected,
+        winners=PLAIN.winners,
+        mutual=judgements[0],
+        undominated=judgements[1],
+        winner=judgements[2],
+        statements=(),
+        reasons=reasons,
+        defects=answering.defects,
+    )
+
+
+_NOTHING_OFFERED = judge_category(None, (), (), COMPUTED_RULES[0], ())[1:]
+
+
+def _negotiate(case: _Case) -> Negotiation:
+    offering, answering, choice = case.offering, case.answering, case.answering.choice
+    answered = _mikey_lists(answering.preferences, KEY_AGREEMENT)
+    agreement, known = _judge(case, KEY_AGREEMENT, choice.key_agreement, offering.key_agreements, answered)
+    method = choice.key_agreement or agreement.expected or _only(offering.key_agreements)
+    offered, listed = _suite_lists(case, method)
+    suite, known_suites = _judge(case, SUITE, choice.suite, offered, listed)
+    categories = (agreement, suite) if choice.suite is not None or _suite_is_missing(choice, offered) else (agreement,)
+    judgements = judge_all(categories, line_offered=answering.line_offered)
+    statements = read_statements(offering.messages, offering.attributes)
+    reasons: set[Reason] = {
+        *read_reasons(categories, line_offered=answering.line_offered),
+        *_statement_reasons(statements),
+        *_inventory_reasons(case, offered),
+    }
+    return Negotiation(
+        offer_preferences=_shown(offering.preferences, case.handshakes),
+        answer_preferences=(*answering.preferences, *known, *known_suites) or None,
+        chosen=choice,
+        expected=Expected(
+            agreement.rule,
+            suite.rule,
+            agreement.expected,
+            suite.expected,
+            tuple(dict.fromkeys(agreement.tie + suite.tie)),
+        ),
+        winners=tuple(
+            (rule, Choice(agreement.winners[place], suite.winners[place])) for place, rule in enumerate(COMPUTED_RULES)
+        ),
+        mutual=judgements[0],
+        undominated=judgements[1],
+        winner=judgements[2],
+        statements=statements,
+        reasons=sort_reasons(reasons),
+        defects=offering.defects + answering.defects + agreement.defects + suite.defects,
+    )
+
+
+def _mikey_lists(preferences: Sequence[Preference], kind: CapabilityKind) -> tuple[Preference, ...]:
+    return tuple(one for one in preferences if one.kind is kind and one.carrier in MIKEY_LISTS)
+
+
+def _only(preferences: Sequence[Preference]) -> str | None:
+    names = {one.name for one in preferences}
+    return names.pop() if len(names) == 1 else None
+
+
+def _suite_lists(case: _Case, method: str | None) -> tuple[Sequence[Preference], Sequence[Preference]]:
+    """The suites of the chosen method's own carriers: what the initiator offers, and what the responder lists.
+
+    In DTLS the initiator is the client, whichever side that is (RFC 5764 §4.1).
+    """
+    if method == DTLS_SRTP:
+        return (case.handshakes.offered if case.handshakes is not None else ()), ()
+    offered = case.offering.suites_of(method)
+    if method == ZRTP:
+        hellos = [one for one in case.answering.preferences if one.carrier is Carrier.ZRTP_HELLO]
+        return offered, tuple(one for one in hellos if one.kind is SUITE)
+    if method is not None and is_mikey(method):
+        return offered, _mikey_lists(case.answering.preferences, SUITE)
+    return offered, ()
+
+
+def _suite_is_missing(choice: Choice, offered: Sequence[Preference]) -> bool:
+    """Whether a suite must have been chosen but can't be told: its method negotiates suites where nobody looked."""
+    return choice.key_agreement in (DTLS_SRTP, ZRTP) or (choice.key_agreement is not None and bool(offered))
+
+
+def _judge(
+    case: _Case,
+    kind: CapabilityKind,
+    chosen: str | None,
+    offered: Sequence[Preference],
+    answered: Sequence[Preference],
+) -> tuple[Category, tuple[Preference, ...]]:
+    """The category, and the list from elsewhere that completed the responder's side."""
+    rule = case.policy.selection_rule
+    agreements = kind is KEY_AGREEMENT
+    strengths = case.policy.key_agreement_strength if agreements else case.policy.suite_strength
+    known: tuple[Preference, ...] = ()
+    if not answered and case.knowledge.inventory.endpoints:
+        known = case.knowledge.inventory.preferences(_identity(case, Side.ANSWERER), kind)
+    category = judge_category(chosen, offered, answered or known, rule, strengths)
+    if answered or known or category.agreement is None or None not in category.agreement[:3]:
+        return category, known
+    method = case.answering.choice.key_agreement
+    known = case.knowledge.preferences(_identity(case, Side.ANSWERER), case.line, kind, method)
+    return (judge_category(chosen, offered, known, rule, strengths) if known else category), known
+
+
+def _identity(case: _Case, side: Side) -> Identity:
+    exchange = case.line.exchange
+    offerer = exchange.offer.party if exchange.offer is not None else Party.CALLER
+    if side is Side.OFFERER:
+        return identify(case.call, exchange.offer, offerer)
+    other = Party.CALLEE if offerer is Party.CALLER else Party.CALLER
+    return identify(case.call, exchange.answer, other)
+
+
+def _shown(preferences: tuple[Preference, ...], handshakes: Handshakes | None) -> tuple[Preference, ...]:
+    """What the offer lists; a ClientHello of nobody known stands with it."""
+    if handshakes is None or handshakes.client is not None:
+        return preferences
+    return tuple(dict.fromkeys((*preferences, *handshakes.offered)))
+
+
+def _statement_reasons(statements: Sequence[ListStatement]) -> tuple[Reason, ...]:
+    return (Reason.OFFER_STRIPPED,) if any(missing_lines(statement) for statement in statements) else ()
+
+
+def _inventory_reasons(case: _Case, suites: Sequence[Preference]) -> tuple[Reason, ...]:
+    """Whether the inventory has another list for the offerer than the one on the wire."""
+    if not case.knowledge.inventory.endpoints:
+        return ()
+    party = _identity(case, Side.OFFERER)
+    for kind, offered in ((KEY_AGREEMENT, case.offering.key_agreements), (SUITE, suites)):
+        listed = case.knowledge.inventory.preferences(party, kind)
+        if listed and offered and _order(listed) != _order(offered):
+            return (Reason.OFFER_DIFFERS_FROM_INVENTORY,)
+    return ()
+
+
+def _order(preferences: Sequence[Preference]) -> list[set[str]]:
+    """The names in groups of one priority, best first; one group where numbers are missing."""
+    if any(one.priority is None for one in preferences):
+        return [{one.name for one in preferences}]
+    groups: dict[int, set[str]] = {}
+    seen: set[str] = set()
+    for one in sorted(preferences, key=lambda one: one.priority or 0):
+        if one.name not in seen:
+            groups.setdefault(one.priority or 0, set()).add(one.name)
+            seen.add(one.name)
+    return list(groups.values())
