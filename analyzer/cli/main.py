@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # The reader of our output went away: nothing is left to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.INCOMPLETE
-    except Exception as error:  # noqa: BLE001 - the last fence: a bug is said as such, never shown as a verdict
+    except Exception as error:
         if os.environ.get("SRTP_AUDIT_TRACEBACK"):
             raise
         click.echo(f"srtp-audit: internal error: {type(error).__name__} in {_place(error)}", err=True)
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _place(error: BaseException) -> str:
-    """Module and line where an exception was raised; its text might hold captured octets or keys, so it is not shown."""
+    """Module and line where an exception was raised; its text might hold captured octets or keys and is not shown."""
     trace = error.__traceback__
     place = "an unknown place"
     while trace is not None:

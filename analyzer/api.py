@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The whole way through, for programs: captures in, one report out.
+
+`audit(paths)` reads files; a live source feeds a `Reading` batch by batch and asks an `Auditor` for each call as it
+ends and for the report when it stops. Both take the same stages, so they give the same report of the same packets.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from analyzer import __version__
+from analyzer.calls.tracker import CallTracker
+from analyzer.capture.columns import PacketBatch, PayloadKind
+from analyzer.capture.source import Capture, open_capture
+from analyzer.errors import CaptureError
+from analyzer.evidence.media import MediaTable
+from analyzer.evidence.media_statistics import is_plausible_rtp
+from analyzer.evidence.packets import SignallingDatagram, SignallingReader
+from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.media_keying import EMPTY, Keymaster
+from analyzer.keying.stream_audit import audit_stream
+from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
+from analyzer.model.evidence import MediaEvidence, SignallingMessage
+from analyzer.model.policy import Policy
+from analyzer.model.report import AuditedCall, AuditedMedia, AuditedMessage, AuditedStream, CaptureFacts, Report
+from analyzer.negotiation.inventory import Inventory
+from analyzer.negotiation.knowledge import Knowledge, build_observations
+from analyzer.negotiation.negotiate import negotiate
+from analyzer.policies import DEFAULT_POLICY, read_policy
+from analyzer.rules.catalogue import rule_texts
+from analyzer.rules.findings import collect_findings
+from analyzer.rules.runner import evaluate_call, evaluate_message, evaluate_stream
+from analyzer.rules.verdict import judge
+from dissectors.grammar.defects import Defect
+from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.sip import parse_sip
+
+MAX_LISTED_DEFECTS = 100
+Progress = Callable[[str, int], None]
+
+
+@dataclass(slots=True)
+class Reading:
+    """One capture on its way into evidence: batches in, signalling messages out, media kept as columns."""
+
+    index: int
+    media: MediaTable = field(init=False)
+    signalling: SignallingReader = field(init=False)
+    packets: int = 0
+    messages: int = 0
+    media_packets: int = 0
+    first_time_ns: int | None = None
+    last_time_ns: int | None = None
+    _unreadable: list[Defect] = field(default_factory=list)
+    _unreadable_count: int = 0
+
+    def __post_init__(self) -> None:
+        self.media = MediaTable(self.index)
+        self.signalling = SignallingReader(self.index)
+
+    def feed(self, batch: PacketBatch) -> list[SignallingMessage]:
+        """Take one batch of packets; returns the SIP messages that it completes."""
+        columns = batch.columns
+        self.packets += len(batch)
+        times = columns.timestamp_ns
+        first, last = int(times.min()), int(times.max())
+        self.first_time_ns = first if self.first_time_ns is None else min(first, self.first_time_ns)
+        self.last_time_ns = last if self.last_time_ns is None else max(last, self.last_time_ns)
+        self.media_packets += int((columns.kind == PayloadKind.RTP_LIKE).sum())
+        self.media.feed(batch)
+        return self._parse(self.signalling.feed(batch))
+
+    def finish(self) -> list[SignallingMessage]:
+        """What was still being put together when the capture ended."""
+        return self._parse(self.signalling.finish())
+
+    def _parse(self, datagrams: Iterable[SignallingDatagram]) -> list[SignallingMessage]:
+        parsed = []
+        for datagram in datagrams:
+            try:
+                sip = parse_sip(datagram.data)
+            except GrammarError as error:
+                self._unreadable_count += 1
+                if len(self._unreadable) < MAX_LISTED_DEFECTS:
+                    detail = f"frame {datagram.frame}: {error}"
+                    self._unreadable.append(Defect("sip-unreadable", error.offset, error.clause, detail))
+                continue
+            self.messages += 1
+            parsed.append(
+                SignallingMessage(
+                    datagram.capture,
+                    datagram.frame,
+                    datagram.timestamp_ns,
+                    datagram.source,
+                    datagram.destination,
+                    datagram.transport,
+                    sip,
+                )
+            )
+        return parsed
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """What evidence could not be read, and how much of it."""
+        more = self._unreadable_count - len(self._unreadable)
+        rest = (Defect("sip-unreadable", 0, "", f"{more} more messages"),) if more else ()
+        return (*self.signalling.defects, *self.media.defects, *self._unreadable, *rest)
+
+    def facts(self, capture: Capture) -> CaptureFacts:
+        """What the report says of the capture."""
+        return CaptureFacts(
+            path=str(capture.path),
+            sha256=capture.sha256 or "",
+            format=capture.format,
+            packets=self.packets,
+            bytes=capture.bytes,
+            first_time_ns=self.first_time_ns,
+            last_time_ns=self.last_time_ns,
+            defects=(*capture.defects, *self.defects),
+            interface_drops=capture.interface_drops,
+            signalling_messages=self.messages,
+            media_packets=self.media_packets,
+            unread=capture.unread,
+        )
+
+
+class Auditor:
+    """Turns calls and media into verdicts and outcomes under one policy, with one key ring and one inventory."""
+
+    def __init__(self, policy: Policy, ring: KeyRing, inventory: Inventory) -> None:
+        self.policy = policy
+        self._ring = ring
+        self._inventory = inventory
+        self._keymaster = Keymaster(ring)
+
+    def audit_call(self, call: Call, knowledge: Knowledge) -> AuditedCall:
+        """One call with its verdicts and outcomes."""
+        media = tuple(self._audit_line(call, line, knowledge) for line in call.media)
+        return AuditedCall(call, media, evaluate_call(call, media, self.policy))
+
+    def _audit_line(self, call: Call, line: MediaLine, knowledge: Knowledge) -> AuditedMedia:
+        keying = self._keymaster.key(call, line)
+        negotiation = negotiate(line, keying, self.policy, knowledge, call)
+        suite, tolerated = negotiation.chosen.suite, self.policy.tolerated_failures
+        streams = tuple(audit_stream(bound, line, keying, self._ring, suite, tolerated) for bound in line.streams)
+        verdict, reasons = judge(line, negotiation, keying, streams)
+        return AuditedMedia(line, negotiation, keying, streams, verdict, reasons)
+
+    def audit_stream(self, bound: BoundStream) -> AuditedStream:
+        """A stream that belongs to no call."""
+        audit = audit_stream(bound, None, EMPTY, self._ring, None, self.policy.tolerated_failures)
+        return AuditedStream(audit, evaluate_stream(audit, self.policy))
+
+    def knowledge(self, calls: Sequence[Call]) -> Knowledge:
+        """What the inventory and the other calls of the set say of a side whose list is not on the wire."""
+        observed = None
+
+        def observations() -> object:
+            nonlocal observed
+            if observed is None:
+                observed = build_observations(calls)
+            return observed
+
+        return Knowledge(self._inventory, observations)  # type: ignore[arg-type]
+
+    def report(
+        self,
+        captures: Sequence[CaptureFacts],
+        calls: CallSet,
+        readings: Sequence[Reading],
+        *,
+        notes: Sequence[str] = (),
+        drops: int | None = None,
+    ) -> Report:
+        """The report over everything that was read."""
+        knowledge = self.knowledge(calls.calls)
+        audited = tuple(self.audit_call(call, knowledge) for call in calls.calls)
+        plausible = [bound for bound in calls.unbound if is_plausible_rtp(bound.stream)]
+        streams = tuple(self.audit_stream(bound) for bound in plausible)
+        messages = tuple(AuditedMessage(each, evaluate_message(each, self.policy)) for each in calls.outside)
+        unlike = sum(len(bound.stream) for bound in calls.unbound) - sum(len(bound.stream) for bound in plausible)
+        skipped = (f"{unlike} packets look like RTP but form no stream; they were not judged",) if unlike else ()
+        return Report(
+            tool_name="srtp-audit",
+            tool_version=__version__,
+            policy=self.policy,
+            captures=tuple(captures),
+            calls=audited,
+            streams=streams,
+            messages=messages,
+            findings=collect_findings(audited, streams, messages),
+            rules=rule_texts(self.policy),
+            tls_flows=tuple(flow for reading in readings for flow in reading.signalling.tls),
+            notes=(*notes, *skipped),
+            drops=drops,
+        )
+
+
+def audit(
+    paths: Sequence[Path | str],
+    *,
+    policy: Policy | None = None,
+    ring: KeyRing | None = None,
+    inventory: Inventory | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Audit captures (`-` is standard input) as one set; an unreadable one is reported and does not stop the others.
+
+    Raises nothing for bad captures: `CaptureFacts.readable` and `defects` say what could not be read.
+    """
+    auditor = Auditor(policy or read_policy(DEFAULT_POLICY), ring or KeyRing(), inventory or Inventory())
+    readings = [Reading(index) for index in range(len(paths))]
+    facts: list[CaptureFacts] = []
+    messages: list[SignallingMessage] = []
+    for path, reading in zip(paths, readings, strict=True):
+        facts.append(_read(path, reading, messages, progress))
+    if len(paths) > 1:
+        messages.sort(key=lambda message: message.timestamp_ns)
+    tracker = CallTracker()
+    for message in messages:
+        tracker.feed(message)
+    return auditor.report(facts, tracker.finish(merge_evidence(readings)), readings)
+
+
+def _read(
+    path: Path | str, reading: Reading, messages: list[SignallingMessage], progress: Progress | None
+) -> CaptureFacts:
+    try:
+        capture = open_capture(path)
+    except CaptureError as error:
+        defect = Defect("capture-unreadable", 0, "", str(error))
+        return CaptureFacts(str(path), "", "", 0, 0, None, None, (defect,), readable=False)
+    for batch in capture.batches():
+        messages += reading.feed(batch)
+        if progress is not None:
+            progress(str(path), reading.packets)
+    messages += reading.finish()
+    return reading.facts(capture)
+
+
+def merge_evidence(readings: Sequence[Reading]) -> MediaEvidence:
+    """The media of all captures of a set."""
+    parts = [reading.media.evidence() for reading in readings]
+    return MediaEvidence(
+        streams=tuple(flow for part in parts for flow in part.streams),
+        rtcp=tuple(flow for part in parts for flow in part.rtcp),
+        dtls=tuple(flow for part in parts for flow in part.dtls),
+        zrtp=tuple(flow for part in parts for flow in part.zrtp),
+        stun=tuple(flow for part in parts for flow in part.stun),
+    )

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`srtp-audit analyze`: captures in, verdicts out."""
+
+import click
+
+from analyzer.api import audit
+from analyzer.cli.capture_paths import expand_paths
+from analyzer.cli.files import check_outputs
+from analyzer.cli.options import evidence_options, load_inventory, load_policy, load_ring, output_options
+from analyzer.cli.progress import progress_line
+from analyzer.cli.rendering import Outputs, write_report
+from analyzer.model.exit_code import ExitCode
+from analyzer.model.outcome import Severity
+from analyzer.rules.exit_decision import decide_exit_code
+
+
+@click.command("analyze", short_help="Audit captures.")
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
+@evidence_options
+@output_options
+def analyze_command(
+    captures: tuple[str, ...],
+    keys: str | None,
+    policy: str,
+    inventory: str | None,
+    json_target: str | None,
+    html_target: str | None,
+    fail_on: str,
+    quiet: bool,
+    verbose: bool,
+    no_color: bool,
+) -> ExitCode:
+    """Audit captures as one set: pcap or pcapng files, directories of them, or - for standard input.
+
+    Without --json or --html a summary is printed. Exit codes: 0 nothing to complain about, 4 something is unknown or
+    could not be read, 3 nothing to judge, 5 a rule failed at or above --fail-on, 2 wrong usage, policy or key file.
+    """
+    check_outputs([json_target, html_target])
+    paths = expand_paths(captures)
+    ring, resolved, known = load_ring(keys), load_policy(policy), load_inventory(inventory)
+    with progress_line(quiet) as progress:
+        report = audit(paths, policy=resolved, ring=ring, inventory=known, progress=progress)
+    write_report(report, Outputs(json_target, html_target, quiet, verbose, no_color))
+    return decide_exit_code(report, Severity(fail_on))

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A finished report to wherever the command line wants it."""
+
+from dataclasses import dataclass
+
+from analyzer.cli.files import write_output
+from analyzer.cli.options import wants_color
+from analyzer.model.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Targets (None: not wanted) and how much to print."""
+
+    json: str | None
+    html: str | None
+    quiet: bool
+    verbose: bool
+    no_color: bool
+
+    @property
+    def to_terminal(self) -> bool:
+        """The summary is printed when no other output was named."""
+        return not self.quiet and self.json is None and self.html is None
+
+
+def write_report(report: Report, outputs: Outputs) -> None:
+    """Render and write every wanted output; a renderer is imported only when it is used. Raises UsageError."""
+    if outputs.json is not None:
+        from reports.json_report import render_json  # noqa: PLC0415 - a second saved where no JSON is wanted
+
+        write_output(outputs.json, render_json(report))
+    if outputs.html is not None:
+        from reports.html_report import render_html  # noqa: PLC0415 - Jinja is not free
+
+        write_output(outputs.html, render_html(report))
+    if outputs.to_terminal:
+        print_summary(report, outputs)
+
+
+def print_summary(report: Report, outputs: Outputs) -> None:
+    """The summary on standard output."""
+    from reports.terminal import render_terminal  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - neither is Rich
+
+    color = wants_color(outputs.no_color)
+    console = Console(no_color=not color, force_terminal=None if color else False, highlight=False, markup=False)
+    render_terminal(report, console, verbose=outputs.verbose)
