@@ -11,6 +11,7 @@ from analyzer.model.evidence import FrameRef, SignallingMessage
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, OutcomeValue, Severity
 from analyzer.model.report import AuditedMedia
+from analyzer.rules.line_facts import LineFacts
 
 
 class Level(StrEnum):
@@ -73,7 +74,7 @@ class Rule:
     remediation: str
     meaning: Meaning
     check_call: Callable[[Call, tuple[AuditedMedia, ...]], Result] | None = None
-    check_line: Callable[[AuditedMedia], Result] | None = None
+    check_line: Callable[[LineFacts], Result] | None = None
     check_bare_call: Callable[[Call], Result] | None = None
     check_stream: Callable[[StreamAudit], Result | None] | None = None
     check_message: Callable[[SignallingMessage], Result] | None = None

@@ -3,24 +3,24 @@
 
 from analyzer.model.evidence import FrameRef
 from analyzer.model.negotiation import Judgement
-from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Result, failed, not_applicable, passed, unknown
-from analyzer.rules.protection import line_refs, stream_refs
+from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.protection import stream_refs
 
 GUARDS = ("an element between the parties may have rewritten offer or answer: compare both of its legs",)
 
 
-def judge(media: AuditedMedia, judgement: Judgement) -> Result:
+def judge(facts: LineFacts, judgement: Judgement) -> Result:
     """Fail where the judgement does not hold, unknown where it can't be made."""
     if not judgement.applies:
         return not_applicable(judgement.explanation)
     if judgement.holds is None:
-        return unknown(judgement.missing or "preference-lists", judgement.explanation, _refs(media))
+        return unknown(judgement.missing or "preference-lists", judgement.explanation, _refs(facts))
     if judgement.holds:
-        return passed(judgement.explanation, _refs(media))
-    return failed(judgement.explanation, _refs(media), GUARDS)
+        return passed(judgement.explanation, _refs(facts))
+    return failed(judgement.explanation, _refs(facts), GUARDS)
 
 
-def _refs(media: AuditedMedia) -> tuple[FrameRef, ...]:
+def _refs(facts: LineFacts) -> tuple[FrameRef, ...]:
     """Offer and answer; the media where the choice was seen in band alone."""
-    return line_refs(media.line) or stream_refs(media.streams)
+    return facts.refs or stream_refs(facts.streams)

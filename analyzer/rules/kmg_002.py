@@ -3,8 +3,8 @@
 
 from analyzer.model.keying import MikeyEvidence
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.mikey import offered_messages
 from dissectors.grammar.mikey import GeneralExtension, MikeyMessage
 from dissectors.grammar.mikey.registries import DataType, GeneralExtensionType
@@ -21,8 +21,8 @@ def _lacks_list(evidence: MikeyEvidence) -> bool:
     return message is not None and message.header.data_type != DataType.ERROR and not _has_list(message)
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    offered = offered_messages(media.keying)
+def _check_line(facts: LineFacts) -> Result:
+    offered = offered_messages(facts.keying)
     if not offered:
         return _NO_MIKEY
     bare = [one for one in offered if _lacks_list(one)]

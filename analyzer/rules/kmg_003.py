@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """KMG-003: the list inside the MIKEY message differs from the lines that arrived."""
 
-from analyzer.model.call import Resolution
 from analyzer.model.negotiation import ListStatement
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
-from analyzer.rules import protection
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.mikey import offered_messages
+from analyzer.rules.protection import is_pending
 
 _NO_LIST = not_applicable("The offer carries no list to compare; KMG-002 speaks of that.")
 _NO_MIKEY = not_applicable("No MIKEY message was offered.")
@@ -23,28 +22,28 @@ def _deciding(statements: tuple[ListStatement, ...]) -> list[ListStatement]:
     return [one for one in statements if one.source is None or one.level not in with_ids]
 
 
-def _differs(media: AuditedMedia, differing: list[ListStatement]) -> Result:
+def _differs(facts: LineFacts, differing: list[ListStatement]) -> Result:
     one = differing[0]
-    refs = tuple(dict.fromkeys(statement.ref for statement in differing)) + protection.line_refs(media.line)[1:]
+    refs = tuple(dict.fromkeys(statement.ref for statement in differing)) + facts.refs[1:]
     what = f"At {one.level} level the list names {len(one.claimed)} line(s), and {len(one.seen)} arrived"
-    if protection.agreed_proto(media.line) is not None:
+    if facts.agreed_proto is not None:
         proof = Confidence.C4 if one.verified else None
         return failed(f"{what} or in another order; the call was accepted all the same.", refs, _GUARDS, proof)
-    if media.line.answer is None and media.line.exchange.resolution is Resolution.UNANSWERED:
+    if is_pending(facts.line):
         return unknown("answer", f"{what} or in another order; what became of the offer was not seen.", refs)
     return passed(f"{what} or in another order; the offer was refused, as it should be.", refs)
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    statements = _deciding(media.negotiation.statements)
+def _check_line(facts: LineFacts) -> Result:
+    statements = _deciding(facts.negotiation.statements)
     if not statements:
-        offered = offered_messages(media.keying)
+        offered = offered_messages(facts.keying)
         if any(one.message is None for one in offered):
             return unknown("readable-mikey", "A MIKEY message can't be read.", tuple(one.ref for one in offered))
         return _NO_LIST if offered else _NO_MIKEY
     differing = [one for one in statements if not one.agrees]
     if differing:
-        return _differs(media, differing)
+        return _differs(facts, differing)
     proof = Confidence.C4 if all(one.verified for one in statements) else None
     return passed("The lines that arrived are those the sender listed.", tuple(one.ref for one in statements), proof)
 

@@ -4,8 +4,8 @@
 from analyzer.model.call import Side
 from analyzer.model.keying import MikeyEvidence
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.mikey import mikey_messages
 from analyzer.rules.sig_002 import CLEAR_TRANSPORTS
 from dissectors.grammar.mikey import Kemac
@@ -20,16 +20,16 @@ def _transported(evidence: MikeyEvidence) -> tuple[Kemac, ...]:
     return tuple(one for one in evidence.message.find_all(Kemac) if len(one.data))
 
 
-def _in_clear(media: AuditedMedia, evidence: MikeyEvidence) -> bool:
-    side = media.line.offer if evidence.side is Side.OFFERER else media.line.answer
+def _in_clear(facts: LineFacts, evidence: MikeyEvidence) -> bool:
+    side = facts.line.offer if evidence.side is Side.OFFERER else facts.line.answer
     if side is not None and side.body.message.transport not in CLEAR_TRANSPORTS:
         return False
     return any(one.encryption_algorithm == EncryptionAlgorithm.NULL for one in _transported(evidence))
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    messages = mikey_messages(media.keying)
-    clear = tuple(dict.fromkeys(one.ref for one in messages if _in_clear(media, one)))
+def _check_line(facts: LineFacts) -> Result:
+    messages = mikey_messages(facts.keying)
+    clear = tuple(dict.fromkeys(one.ref for one in messages if _in_clear(facts, one)))
     if clear:
         return failed("MIKEY carries its keys unencrypted in readable signalling.", clear)
     if any(one.message is None for one in messages):

@@ -4,9 +4,8 @@
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
-from analyzer.rules import protection
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.mikey import mikey_messages
 
 _NO_MIKEY = not_applicable("No MIKEY message was exchanged.")
@@ -16,21 +15,21 @@ _GUARDS = (
 )
 
 
-def _failing_refs(media: AuditedMedia) -> tuple[FrameRef, ...]:
-    messages = mikey_messages(media.keying)
+def _failing_refs(facts: LineFacts) -> tuple[FrameRef, ...]:
+    messages = mikey_messages(facts.keying)
     refs = [one.ref for one in messages if one.mac.verified is False]
-    if not refs and media.keying.response_verified is False:
+    if not refs and facts.keying.response_verified is False:
         refs = [one.ref for one in messages if one.side is Side.ANSWERER]
-    return tuple(dict.fromkeys(refs)) or protection.line_refs(media.line)
+    return tuple(dict.fromkeys(refs)) or facts.refs
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    keying = media.keying
+def _check_line(facts: LineFacts) -> Result:
+    keying = facts.keying
     messages = mikey_messages(keying)
     if not messages:
         return _NO_MIKEY
     if keying.authentic is False or keying.verified is False:
-        return failed(f"A MIKEY message is not authentic: {keying.how}.", _failing_refs(media), _GUARDS)
+        return failed(f"A MIKEY message is not authentic: {keying.how}.", _failing_refs(facts), _GUARDS)
     refs = tuple(dict.fromkeys(one.ref for one in messages))
     if keying.verified:
         return passed(f"The MIKEY messages are authentic: {keying.how}.", refs)

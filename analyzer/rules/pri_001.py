@@ -2,13 +2,13 @@
 """PRI-001: the choice stands not in both lists."""
 
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule
 from analyzer.rules.judging import judge
+from analyzer.rules.line_facts import LineFacts
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    return judge(media, media.negotiation.mutual)
+def _check_line(facts: LineFacts) -> Result:
+    return judge(facts, facts.negotiation.mutual)
 
 
 RULE = Rule(

@@ -2,13 +2,13 @@
 """PRI-003: the choice is not the winner of the selection rule in force."""
 
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule
 from analyzer.rules.judging import judge
+from analyzer.rules.line_facts import LineFacts
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    return judge(media, media.negotiation.winner)
+def _check_line(facts: LineFacts) -> Result:
+    return judge(facts, facts.negotiation.winner)
 
 
 RULE = Rule(

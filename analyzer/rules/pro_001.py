@@ -4,9 +4,9 @@
 from analyzer.model.evidence import Wire
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
 from analyzer.rules import protection
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.unseen import check_bare_call, signalling_unseen
 
 _NO_MEDIA = not_applicable("Nothing was agreed and nothing flowed.")
@@ -23,24 +23,24 @@ def _clear(streams: tuple[StreamAudit, ...]) -> Result:
     )
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    line, streams = media.line, media.streams
+def _check_line(facts: LineFacts) -> Result:
+    line, streams = facts.line, facts.streams
     if protection.is_proved_clear(streams):
         return _clear(streams)
     if protection.nothing_protects(line, streams):
-        return failed("Plain RTP was agreed, and nothing protects it.", protection.line_refs(line))
-    if protection.is_without_media(line, streams):
+        return failed("Plain RTP was agreed, and nothing protects it.", facts.refs)
+    if facts.is_without_media:
         return _NO_MEDIA
     if line.offer is None:
-        return signalling_unseen(protection.line_refs(line))
-    if not protection.is_rtp(line):
+        return signalling_unseen(facts.refs)
+    if not (facts.is_agreed_secure or protection.is_rtp(line)):
         return _NOT_RTP
-    if protection.agreed_proto(line) is None:
-        return unknown("answer", "No accepting answer was seen.", protection.line_refs(line))
+    if facts.agreed_proto is None:
+        return unknown("answer", "No accepting answer was seen.", facts.refs)
     if not streams or any(stream.wire is Wire.UNSEEN for stream in streams):
-        return unknown("media", "Too few packets were seen to tell what protects them.", protection.line_refs(line))
+        return unknown("media", "Too few packets were seen to tell what protects them.", facts.refs)
     if all(stream.wire in _FIT for stream in streams):
-        return passed("Protection was agreed, and the packets bear it out.", protection.line_refs(line))
+        return passed("Protection was agreed, and the packets bear it out.", facts.refs)
     return unknown("wire", "The packets are not clear, but not protected as agreed either.")
 
 

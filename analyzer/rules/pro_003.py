@@ -1,33 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """PRO-003: a secure profile was offered and a plain one answered."""
 
-from analyzer.model.call import Resolution
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
 from analyzer.rules import protection
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts
 
 _NOT_OFFERED = not_applicable("RTP/SAVP was not offered.")
 _NOT_AGREED = not_applicable("The offer was refused.")
 _GUARDS = ("an element between the parties may have rewritten offer or answer: compare both of its legs",)
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    line = media.line
+def _check_line(facts: LineFacts) -> Result:
+    line = facts.line
     if line.offer is None:
-        return unknown("signalling-unseen", "The offer was not seen.", protection.line_refs(line))
+        return unknown("signalling-unseen", "The offer was not seen.", facts.refs)
     if not protection.is_secure_profile(line.offer.media.proto):
         return _NOT_OFFERED
-    if line.answer is None and line.exchange.resolution is Resolution.UNANSWERED:
-        return unknown("answer", "No answer was seen.", protection.line_refs(line))
-    proto = protection.agreed_proto(line)
+    if protection.is_pending(line):
+        return unknown("answer", "No answer was seen.", facts.refs)
+    proto = facts.agreed_proto
     if proto is None:
         return _NOT_AGREED
     if protection.is_plain_profile(proto):
-        return failed(
-            "RTP/SAVP was offered, and the answer turned it into plain RTP.", protection.line_refs(line), _GUARDS
-        )
-    return passed("The answer keeps the offered security.", protection.line_refs(line))
+        return failed("RTP/SAVP was offered, and the answer turned it into plain RTP.", facts.refs, _GUARDS)
+    return passed("The answer keeps the offered security.", facts.refs)
 
 
 RULE = Rule(

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """PRO-004: a secure profile was accepted with nothing to key it."""
 
-from analyzer.model.call import Resolution, Side
+from analyzer.model.call import Side
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
 from analyzer.rules import protection
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts
 from dissectors.grammar.mikey import Header
 from dissectors.grammar.mikey.registries import DataType
 
@@ -20,15 +20,15 @@ def _is_one_way(header: Header) -> bool:
     return header.data_type in _MAY_BE_ONE_WAY and not header.v
 
 
-def _judge_bare(media: AuditedMedia) -> Result:
+def _judge_bare(facts: LineFacts) -> Result:
     """An accepted secure line without keying: a MIKEY message with V=0 needs no answer (RFC 3830 §3.1, §3.2)."""
-    line = media.line
-    refs = protection.line_refs(line)
+    line = facts.line
+    refs = facts.refs
     if line.zrtp:
         return _IN_BAND
     if line.offer is None:
         return unknown("signalling-unseen", "The offer was not seen; it may need no keying in the answer.", refs)
-    offered = [one.message for one in media.keying.mikey if one.side is Side.OFFERER]
+    offered = [one.message for one in facts.keying.mikey if one.side is Side.OFFERER]
     if any(message is not None and _is_one_way(message.header) for message in offered):
         return _ONE_WAY
     if None in offered:
@@ -36,17 +36,13 @@ def _judge_bare(media: AuditedMedia) -> Result:
     return failed("The answer accepts RTP/SAVP but has neither crypto, key-mgmt nor fingerprint.", refs, _GUARDS)
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    line = media.line
-    proto = protection.agreed_proto(line)
-    if proto is not None and protection.is_secure_profile(proto):
-        if protection.accepted_keying(line):
-            return passed("The answer keys what it accepts.", protection.line_refs(line))
-        return _judge_bare(media)
-    offer = line.offer
-    waiting = line.answer is None and line.exchange.resolution is Resolution.UNANSWERED
-    if waiting and offer is not None and protection.is_secure_profile(offer.media.proto):
-        return unknown("answer", "RTP/SAVP was offered; no answer was seen.", protection.line_refs(line))
+def _check_line(facts: LineFacts) -> Result:
+    if facts.is_agreed_secure:
+        if protection.accepted_keying(facts.line):
+            return passed("The answer keys what it accepts.", facts.refs)
+        return _judge_bare(facts)
+    if facts.expects_srtp is None:
+        return unknown("answer", "RTP/SAVP was offered; no answer was seen.", facts.refs)
     return _NOT_AGREED
 
 

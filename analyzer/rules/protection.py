@@ -2,6 +2,7 @@
 """Whether media is protected: the predicates that the verdict and the rules share, so that they can't differ."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from analyzer.model.call import MediaLine, MediaSide, Resolution
 from analyzer.model.evidence import FrameRef, Wire
@@ -16,11 +17,13 @@ _SECURE = frozenset(("SAVP", "SAVPF"))
 _REFUSED = frozenset((Resolution.REJECTED, Resolution.CANCELLED))
 
 
+@lru_cache(maxsize=64)
 def is_plain_profile(proto: str) -> bool:
     """Whether an m-line's proto is an RTP profile without security: AVP or AVPF, over whatever transport."""
     return not _PLAIN.isdisjoint(proto.upper().split("/"))
 
 
+@lru_cache(maxsize=64)
 def is_secure_profile(proto: str) -> bool:
     """Whether an m-line's proto is SAVP or SAVPF (RFC 3711 §12, RFC 5124), over whatever transport."""
     return not _SECURE.isdisjoint(proto.upper().split("/"))
@@ -58,13 +61,18 @@ def _says_zrtp(side: MediaSide) -> bool:
     return side.media.attribute(ZRTP_HASH) is not None or side.body.session.attribute(ZRTP_HASH) is not None
 
 
+def is_pending(line: MediaLine) -> bool:
+    """Whether the capture shows an offer, and neither an answer to it nor that it was refused."""
+    return line.answer is None and line.offer is not None and line.exchange.resolution not in _REFUSED
+
+
 def expects_srtp(line: MediaLine) -> bool | None:
     """Whether SRTP was agreed, by profile or by keying; None where the answer to such an offer was not seen."""
     proto = agreed_proto(line)
     if proto is not None:
         return is_secure_profile(proto) or bool(accepted_keying(line) or line.dtls or line.zrtp)
-    if line.answer is None and line.offer is not None and line.exchange.resolution not in _REFUSED:
-        return None if is_secure_profile(line.offer.media.proto) else False
+    if line.offer is not None and is_pending(line) and is_secure_profile(line.offer.media.proto):
+        return None
     return False
 
 

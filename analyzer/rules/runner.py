@@ -11,6 +11,7 @@ from analyzer.model.outcome import Outcome, OutcomeValue
 from analyzer.model.policy import Policy, RuleSetting
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Result, Rule, not_applicable
+from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.registry import rule_by_id
 
 _P = ParamSpec("_P")
@@ -21,12 +22,13 @@ _NO_LINES = not_applicable("The call has no media line.")
 def evaluate_call(call: Call, media: tuple[AuditedMedia, ...], policy: Policy) -> tuple[Outcome, ...]:
     """Every selected rule on a call: once, or once for each media line and exchange, in the order of the policy."""
     outcomes: list[Outcome] = []
+    lines = tuple(map(LineFacts, media))
     for setting in policy.rules:
         rule = rule_by_id(setting.id)
         if rule.check_call is not None:
             outcomes.append(_outcome(rule, setting, _guarded(rule.check_call, call, media)))
-        elif rule.check_line is not None and media:
-            outcomes.extend(_line_outcome(rule, setting, _guarded(rule.check_line, line), line) for line in media)
+        elif rule.check_line is not None and lines:
+            outcomes.extend(_line_outcome(rule, setting, _guarded(rule.check_line, line), line) for line in lines)
         else:
             bare = _NO_LINES if rule.check_bare_call is None else _guarded(rule.check_bare_call, call)
             outcomes.append(_outcome(rule, setting, bare))
@@ -82,5 +84,5 @@ def _outcome(
     )
 
 
-def _line_outcome(rule: Rule, setting: RuleSetting, result: Result, media: AuditedMedia) -> Outcome:
-    return _outcome(rule, setting, result, media.line.index, media.line.exchange.number)
+def _line_outcome(rule: Rule, setting: RuleSetting, result: Result, facts: LineFacts) -> Outcome:
+    return _outcome(rule, setting, result, facts.line.index, facts.line.exchange.number)

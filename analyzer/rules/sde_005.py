@@ -2,9 +2,8 @@
 """SDE-005: the answer uses a master key of the offer."""
 
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
-from analyzer.rules import protection
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
+from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.sdes import find_gap
 from dissectors.grammar.sdes import CryptoAttribute
 from dissectors.grammar.secret import Secret
@@ -19,14 +18,14 @@ def _master_keys(lines: tuple[CryptoAttribute, ...]) -> set[Secret]:
     return {Secret(key.reveal()[:MASTER_KEY_OCTETS]) for key in keys}
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    gap = find_gap(media)
+def _check_line(facts: LineFacts) -> Result:
+    gap = find_gap(facts)
     if gap is not None:
         return gap
-    offered, accepted = _master_keys(media.keying.offered_crypto), _master_keys(media.keying.accepted_crypto)
+    offered, accepted = _master_keys(facts.keying.offered_crypto), _master_keys(facts.keying.accepted_crypto)
     if not offered or not accepted:
         return _NO_KEYS
-    refs = protection.line_refs(media.line)
+    refs = facts.refs
     if offered & accepted:
         return failed("The answer uses a master key of the offer: both directions share one keystream.", refs, _GUARDS)
     return passed("Each side sent its own master key.", refs)

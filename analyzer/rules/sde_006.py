@@ -2,22 +2,21 @@
 """SDE-006: the answer names a crypto line that was not offered."""
 
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
-from analyzer.rules import protection
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, passed
+from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.sdes import find_gap
 from dissectors.grammar.sdes import canonical_suite
 
 _GUARDS = ("an element between the parties may have rewritten the offer: compare both of its legs",)
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    gap = find_gap(media)
+def _check_line(facts: LineFacts) -> Result:
+    gap = find_gap(facts)
     if gap is not None:
         return gap
-    offered = {(one.tag, canonical_suite(one.suite)) for one in media.keying.offered_crypto}
-    refs = protection.line_refs(media.line)
-    for one in media.keying.accepted_crypto:
+    offered = {(one.tag, canonical_suite(one.suite)) for one in facts.keying.offered_crypto}
+    refs = facts.refs
+    for one in facts.keying.accepted_crypto:
         if (one.tag, canonical_suite(one.suite)) not in offered:
             return failed(f"The answer takes tag {one.tag} with a suite that was not offered under it.", refs, _GUARDS)
     return passed("Tag and suite of the answer were offered.", refs)

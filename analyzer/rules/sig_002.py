@@ -10,13 +10,15 @@ from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 
 CLEAR_TRANSPORTS = frozenset(("UDP", "TCP"))
-_INLINE = re.compile(rb"(?:^|[\r\n])a=(?:acap:[0-9]+[ \t]+)?crypto:[^\r\n]*inline:", re.IGNORECASE)
+_CRYPTO = re.compile(rb"a=crypto:(?<=[\r\n]a=crypto:)[^\r\n]*(?i:inline:)")
+_CAPABILITY = re.compile(rb"a=acap:(?<=[\r\n]a=acap:)[0-9]+[ \t]+crypto:[^\r\n]*(?i:inline:)")
 _NO_KEY = not_applicable("No SDES key was sent.")
 
 
 def _carries_key(message: SignallingMessage) -> bool:
     sip = message.sip
-    return b"crypto:" in sip.raw and _INLINE.search(sip.body) is not None
+    where = (sip.raw, sip.body_offset, sip.body_end)
+    return _CRYPTO.search(*where) is not None or _CAPABILITY.search(*where) is not None
 
 
 def _judge(carriers: list[SignallingMessage]) -> Result:

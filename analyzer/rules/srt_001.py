@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """SRT-001: clear RTP where SRTP was agreed."""
 
-from analyzer.model.call import Resolution
 from analyzer.model.evidence import Protection
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
 from analyzer.rules import protection
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.unseen import check_bare_call, signalling_unseen
 
 _NO_SRTP = not_applicable("RTP/SAVP was not agreed.")
@@ -26,25 +25,21 @@ def _check_unseen(streams: tuple[StreamAudit, ...]) -> Result:
     return signalling_unseen(protection.stream_refs(streams))
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    line, streams = media.line, media.streams
-    if line.offer is None:
+def _check_line(facts: LineFacts) -> Result:
+    streams = facts.streams
+    if facts.line.offer is None:
         return _check_unseen(streams)
-    proto = protection.agreed_proto(line)
-    if proto is None:
-        waiting = line.answer is None and line.exchange.resolution is Resolution.UNANSWERED
-        if waiting and protection.is_secure_profile(line.offer.media.proto):
-            return unknown("answer", "RTP/SAVP was offered; no answer was seen.", protection.line_refs(line))
-        return _NO_SRTP
-    if not protection.is_secure_profile(proto):
+    if facts.expects_srtp is None:
+        return unknown("answer", "RTP/SAVP was offered; no answer was seen.", facts.refs)
+    if not facts.is_agreed_secure:
         return _NO_SRTP
     if protection.is_proved_clear(streams):
         return _clear(streams, " although RTP/SAVP was agreed")
-    if protection.is_without_media(line, streams):
+    if facts.is_without_media:
         return _NO_MEDIA
     if streams and all(stream.protection is Protection.SRTP for stream in streams):
-        return passed("No stream is clear.", protection.stream_refs(streams))
-    return unknown("media", "Too little media was seen to tell clear from encrypted.", protection.line_refs(line))
+        return passed("No stream is clear.", facts.stream_refs)
+    return unknown("media", "Too little media was seen to tell clear from encrypted.", facts.refs)
 
 
 def _check_stream(audit: StreamAudit) -> Result:

@@ -3,9 +3,9 @@
 
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
 from analyzer.rules import protection
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts
 
 _NO_SRTP = not_applicable("SRTP was not agreed.")
 _CLEAR = not_applicable("The packets are clear RTP and have no tag.")
@@ -43,15 +43,15 @@ def _judge(streams: tuple[StreamAudit, ...]) -> Result:
     return unknown("tag-length", "The length of the tag can't be measured, or the suite is not known.")
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    expected = protection.expects_srtp(media.line)
+def _check_line(facts: LineFacts) -> Result:
+    expected = facts.expects_srtp
     if expected is None:
-        return unknown("answer", "SRTP was offered; no answer was seen.", protection.line_refs(media.line))
-    if not expected and not any(map(protection.was_tried, media.streams)):
+        return unknown("answer", "SRTP was offered; no answer was seen.", facts.refs)
+    if not expected and not facts.was_tried:
         return _NO_SRTP
-    if protection.is_without_media(media.line, media.streams):
+    if facts.is_without_media:
         return _NO_SRTP
-    return _judge(media.streams)
+    return _judge(facts.streams)
 
 
 def _check_stream(audit: StreamAudit) -> Result | None:

@@ -3,9 +3,9 @@
 
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.model.report import AuditedMedia
 from analyzer.rules import protection
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts
 
 _NO_SRTP = not_applicable("SRTP was not agreed.")
 _GUARDS = (
@@ -35,16 +35,14 @@ def _judge(streams: tuple[StreamAudit, ...]) -> Result:
     return unknown("usable-key", f"No bound key settles whether every stream authenticates{why}.")
 
 
-def _check_line(media: AuditedMedia) -> Result:
-    line, streams = media.line, media.streams
-    tried = any(map(protection.was_tried, streams))
-    expected = protection.expects_srtp(line)
-    if (expected is False and not tried) or protection.is_without_media(line, streams):
+def _check_line(facts: LineFacts) -> Result:
+    streams = facts.streams
+    if (facts.expects_srtp is False and not facts.was_tried) or facts.is_without_media:
         return _NO_SRTP
-    if media.keying.authentic is False:
+    if facts.keying.authentic is False:
         return unknown("authentic-keying", "The keying message does not verify, so its keys prove nothing.")
     if not streams:
-        return unknown("media", "No media was seen.", protection.line_refs(line))
+        return unknown("media", "No media was seen.", facts.refs)
     return _judge(streams)
 
 
