@@ -3,10 +3,9 @@
 
 import contextlib
 import os
+import sys
 import tempfile
 from pathlib import Path
-
-import click
 
 from analyzer.errors import UsageError
 
@@ -18,7 +17,7 @@ def write_output(target: str, content: str | bytes) -> None:
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
     if target == "-":
-        stream = click.get_binary_stream("stdout")
+        stream = sys.stdout.buffer
         stream.write(data)
         stream.flush()
         return
