@@ -74,6 +74,9 @@ def build_rtp_header(header: RtpHeader) -> bytes:
     """The octets of `header`; raises `Malformed` where a field does not fit its width."""
     if len(header.csrc) > MAX_CSRCS or len(header.extension_data) % 4 or len(header.extension_data) > 4 * 0xFFFF:
         raise Malformed("CSRC count or extension length does not fit", clause="RFC 3550 §5.1")
+    if not 0 <= header.payload_type <= 0x7F:
+        msg = f"payload type {header.payload_type}"
+        raise Malformed(msg, clause="RFC 3550 §5.1")
     first = header.version << 6 | header.padding << 5 | header.extension << 4 | len(header.csrc)
     second = header.marker << 7 | header.payload_type
     try:
