@@ -19,6 +19,7 @@ from dissectors.grammar.secret import Secret
 
 MAX_SESSION_KEYS = 512
 MAX_TGK_OCTETS = 1024
+MAX_MASTER_OCTETS = 64  # DOUBLE_AEAD_AES_256_GCM_AEAD_AES_256_GCM has the longest key
 DEFAULT_KEY_OCTETS = 16
 DEFAULT_SALT_OCTETS = 14
 CLAUSE = "RFC 3830 §6.13"
@@ -112,7 +113,9 @@ class _Derivation:
     def add(self, session: SrtpIdEntry | GenericIdEntry, key: KeyData) -> None:
         """The keys that `key` gives to `session`."""
         policy = next((self.policies[number] for number in session.policies if number in self.policies), None)
-        if key.key_type in TGK_TYPES:
+        if max(_lengths(policy)) > MAX_MASTER_OCTETS:
+            self._note("master-key-length", key.offset, f"the policy wants more than {MAX_MASTER_OCTETS} octets")
+        elif key.key_type in TGK_TYPES:
             self._add_derived(session, key, policy)
         elif key.key_type in TEK_TYPES:
             self._add_direct(session, key, policy)
@@ -174,7 +177,7 @@ def _lengths(policy: SrtpPolicy | None) -> tuple[int, int]:
     """Octets of master key and salt; the encryption key length is also the master key's (RFC 3830 §6.10.1)."""
     if policy is None:
         return DEFAULT_KEY_OCTETS, DEFAULT_SALT_OCTETS
-    return min(policy.key_octets, MAX_TGK_OCTETS), min(policy.salt_octets, MAX_TGK_OCTETS)
+    return policy.key_octets, policy.salt_octets
 
 
 def _session_keys(

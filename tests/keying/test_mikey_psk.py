@@ -282,6 +282,13 @@ def test_one_message_gives_a_bounded_number_of_keys() -> None:
     assert [defect.code for defect in opening.defects] == ["session-key-limit"]
 
 
+def test_a_policy_that_wants_absurd_lengths_costs_nothing() -> None:
+    policy = SecurityPolicy(0, 0, (PolicyParameter(1, b"\xff\xff\xff\xff"),))
+    data, message = message_with([KeyData(0, Secret(bytes(16)))], policy=policy)
+    opening = open_psk_message(data, message, None)
+    assert (opening.crypto_session_keys, [defect.code for defect in opening.defects]) == ((), ["master-key-length"])
+
+
 def test_a_peer_with_libmikeys_prf_is_recognised_and_named() -> None:
     vector = vectors.V2
     template = parse_mikey(bytes.fromhex(vector["I"]))

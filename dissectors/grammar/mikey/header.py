@@ -152,7 +152,7 @@ def _read_map(
         if map_type == CsIdMapType.SRTP_ID:
             octets = cursor.take(SRTP_ID.size * count, "CS ID map info")
             entries = enumerate(SRTP_ID.iter_unpack(octets), start=1)
-            return tuple(SrtpIdEntry(cs_id, *entry) for cs_id, entry in entries), b""
+            return tuple([SrtpIdEntry(cs_id, *entry) for cs_id, entry in entries]), b""
         if map_type == CsIdMapType.GENERIC_ID:
             return tuple(_read_generic_entry(cursor) for _ in range(count)), b""
     except Truncated as error:

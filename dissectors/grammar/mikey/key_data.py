@@ -21,7 +21,7 @@ class Validity:
     `raw` holds what follows an unassigned KV at the end of the message.
     """
 
-    kind: int = KeyValidity.NULL
+    kind: int = 0
     spi: bytes = b""
     valid_from: bytes = b""
     valid_to: bytes = b""

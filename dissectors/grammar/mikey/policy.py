@@ -182,7 +182,9 @@ def build_policy_for_suite(suite: str, policy_number: int) -> SecurityPolicy:
     """An SP for the named suite, SRTCP with its full tag (RFC 3711 §5.2); raises `Malformed` for other names."""
     for (encryption, key_octets, tag_octets), name in SUITES.items():
         if name == suite:
-            return SecurityPolicy(policy_number, ProtocolType.SRTP, _parameters(encryption, key_octets, tag_octets))
+            return SecurityPolicy(
+                policy_number, int(ProtocolType.SRTP), _parameters(encryption, key_octets, tag_octets)
+            )
     message = f"no MIKEY security policy for suite {suite}"
     raise Malformed(message, clause=CLAUSE)
 

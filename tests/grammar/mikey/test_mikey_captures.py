@@ -5,6 +5,7 @@ import base64
 import binascii
 import contextlib
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from dissectors.grammar.mikey import (
     Sign,
     SrtpIdEntry,
     Timestamp,
+    Verification,
     build_mikey,
     parse_key_data_payloads,
     parse_mikey,
@@ -264,3 +266,46 @@ def test_a_camera_that_pads_with_a_zero_is_read_whole(captures: Path) -> None:
         assert message.find(Kemac) is not None
         assert message.find(GeneralExtension) is None
     assert padded
+
+
+@pytest.mark.tool("tshark")
+def test_the_minisip_call_is_read_as_tshark_reads_it_now(captures: Path) -> None:
+    fields = [
+        "type",
+        "v.set",
+        "csb_id",
+        "cs_count",
+        "srtp_id.ssrc",
+        "rand.data",
+        "kemac.mac",
+        "v.ver_data",
+        "sp.param.type",
+    ]
+    path = captures / "public" / "wireshark-wiki" / "SampleCaptures" / "mikey_psk.pcap"
+    command = ["tshark", "-r", str(path), "-Y", "mikey", "-T", "fields", "-E", "occurrence=a"]
+    for field in ("sdp.key_mgmt.data", *(f"mikey.{field}" for field in fields)):
+        command += ["-e", field]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [line.split("\t") for line in output.splitlines()]
+    assert len(rows) == 2
+    for row in rows:
+        assert our_row(bytes.fromhex(row[0])) == row[1:]
+
+
+def our_row(data: bytes) -> list[str]:
+    """Our reading in tshark's words."""
+    message = parse_mikey(data)
+    header = message.header
+    rand, kemac, verification = message.find(Rand), message.find(Kemac), message.find(Verification)
+    policy = message.find(SecurityPolicy)
+    return [
+        str(header.data_type),
+        str(int(header.v)),
+        f"0x{header.csb_id:08x}",
+        str(header.cs_count),
+        ",".join(f"0x{session.ssrc:08x}" for session in header.crypto_sessions),
+        "" if rand is None else rand.data.hex(),
+        "" if kemac is None else kemac.mac.hex(),
+        "" if verification is None else verification.mac.hex(),
+        "" if policy is None else ",".join(str(kind) for kind, _ in policy.parameters),
+    ]
