@@ -63,6 +63,7 @@ class Reason(StrEnum):
 
 
 RANK = {reason: rank for rank, reason in enumerate(Reason)}
+REASONS = {reason.value: reason for reason in Reason}
 
 
 def sort_reasons(reasons: Iterable[Reason]) -> tuple[Reason, ...]:

@@ -110,7 +110,7 @@ def is_without_media(line: MediaLine, streams: tuple[StreamAudit, ...]) -> bool:
     """Whether, on complete signalling, nothing was agreed and nothing flowed."""
     if line.offer is None or any(stream.packets for stream in streams):
         return False
-    if line.answer is None:
+    if line.answer is None or line.exchange.resolution in _REFUSED:
         return line.exchange.resolution in _REFUSED
     return not line.answer.media.port or is_inactive(line)
 
