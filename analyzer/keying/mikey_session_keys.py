@@ -18,7 +18,7 @@ from dissectors.grammar.mikey.registries import KeyDataType, KeyValidity, Protoc
 from dissectors.grammar.secret import Secret
 
 MAX_SESSION_KEYS = 512
-MAX_TGK_OCTETS = 1024
+MAX_TGK_OCTETS = 256
 MAX_MASTER_OCTETS = 64  # DOUBLE_AEAD_AES_256_GCM_AEAD_AES_256_GCM has the longest key
 DEFAULT_KEY_OCTETS = 16
 DEFAULT_SALT_OCTETS = 14
