@@ -28,20 +28,20 @@ UNREAD_LINK, NOT_IP, BROKEN, FRAGMENT, OTHER, TCP, UDP = 0, 1, 2, 3, 4, 6, 17  #
 UNKNOWN, EMPTY, RTP_LIKE, RTCP_LIKE, STUN, DTLS, ZRTP, SIP_LIKE, TURN_CHANNEL = 0, 1, 2, 3, 4, 5, 6, 7, 8
 SNAPPED, NO_TIME = 1, 2  # columns.Flag
 
-ETHERTYPE_IPV4, ETHERTYPE_IPV6 = 0x0800, 0x86DD
+ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_PPPOE = 0x0800, 0x86DD, 0x8864
 MAX_VLAN_TAGS = 8
 MAX_EXTENSION_HEADERS = 16
 MAX_TIME_NS = 1 << 62
 
 
 def read16(buf: Octets, at: int) -> int:
-    """Two octets, network order."""
-    return (buf[at] << 8) | buf[at + 1]  # type: ignore[no-any-return]
+    """Two octets, network order; by arithmetic, as shifts of an octet are unsigned in Numba and mix badly."""
+    return buf[at] * 256 + buf[at + 1]  # type: ignore[no-any-return]
 
 
 def read32(buf: Octets, at: int) -> int:
     """Four octets, network order."""
-    return (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]  # type: ignore[no-any-return]
+    return buf[at] * 16777216 + buf[at + 1] * 65536 + buf[at + 2] * 256 + buf[at + 3]  # type: ignore[no-any-return]
 
 
 def signed64(high: int, low: int) -> int:
@@ -52,15 +52,13 @@ def signed64(high: int, low: int) -> int:
 def file32(buf: Octets, at: int, big: int) -> int:
     """Four octets in the file's order."""
     if big:
-        return (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]  # type: ignore[no-any-return]
-    return (buf[at + 3] << 24) | (buf[at + 2] << 16) | (buf[at + 1] << 8) | buf[at]  # type: ignore[no-any-return]
+        return read32(buf, at)
+    return buf[at] + buf[at + 1] * 256 + buf[at + 2] * 65536 + buf[at + 3] * 16777216  # type: ignore[no-any-return]
 
 
 def file16(buf: Octets, at: int, big: int) -> int:
     """Two octets in the file's order."""
-    if big:
-        return (buf[at] << 8) | buf[at + 1]  # type: ignore[no-any-return]
-    return (buf[at + 1] << 8) | buf[at]  # type: ignore[no-any-return]
+    return read16(buf, at) if big else buf[at] + buf[at + 1] * 256
 
 
 def is_token(octet: int) -> bool:
@@ -140,7 +138,8 @@ def classify_binary(buf: Octets, at: int, end: int) -> int:
     if 20 <= first <= 25:
         return DTLS if octets >= 13 and buf[at + 1] == 254 else UNKNOWN
     if 64 <= first <= 79:
-        return TURN_CHANNEL if octets >= 4 and read16(buf, at + 2) <= octets - 4 else UNKNOWN
+        padding = octets - 4 - read16(buf, at + 2) if octets >= 4 else -1  # RFC 8656 §12.5: none needed over UDP
+        return TURN_CHANNEL if 0 <= padding < 4 else UNKNOWN
     return UNKNOWN
 
 
@@ -167,7 +166,7 @@ def peel_payload(buf: Octets, at: int, end: int, cols: Table, n: int) -> None:
     cols[C_KIND, n] = kind
     if kind == RTP_LIKE:
         cols[C_PAYLOAD_TYPE, n] = buf[at + 1] & 127
-        cols[C_MARKER, n] = buf[at + 1] >> 7
+        cols[C_MARKER, n] = buf[at + 1] // 128
         cols[C_SEQ, n] = read16(buf, at + 2)
         cols[C_RTP_TIMESTAMP, n] = read32(buf, at + 4)
         cols[C_SSRC, n] = read32(buf, at + 8)
@@ -204,7 +203,7 @@ def peel_transport(buf: Octets, at: int, end: int, wire_end: int, protocol: int,
     else:
         if end - at < 20:
             return
-        header = 4 * (buf[at + 12] >> 4)
+        header = 4 * (buf[at + 12] // 16)
         if header < 20 or header > end - at:
             return
     cols[C_TRANSPORT, n] = protocol
@@ -296,6 +295,16 @@ def peel_network(buf: Octets, at: int, end: int, wire_end: int, ethertype: int, 
             return
         ethertype = read16(buf, at + 2)
         at += 4
+    if ethertype == ETHERTYPE_PPPOE and end - at >= 8:  # RFC 2516 §4: a session frame, then PPP's protocol number
+        protocol = read16(buf, at + 6)
+        if protocol == 0x0021 or protocol == 0x0057:
+            ethertype = ETHERTYPE_IPV4 if protocol == 0x0021 else ETHERTYPE_IPV6
+            wire_end = min(wire_end, at + 6 + read16(buf, at + 4))
+            at += 8
+            end = min(end, wire_end)
+            if at > end:
+                cols[C_TRANSPORT, n] = BROKEN
+                return
     if ethertype == ETHERTYPE_IPV4:
         peel_ipv4(buf, at, end, wire_end, cols, n)
     elif ethertype == ETHERTYPE_IPV6:
@@ -328,13 +337,14 @@ def peel_link(buf: Octets, at: int, end: int, wire_end: int, link: int, cols: Ta
     if end - at <= header:
         cols[C_TRANSPORT, n] = BROKEN
         return
-    ethertype = ETHERTYPE_IPV6 if buf[at + header] >> 4 == 6 else ETHERTYPE_IPV4
+    ethertype = ETHERTYPE_IPV6 if buf[at + header] // 16 == 6 else ETHERTYPE_IPV4
     if header == 20:
         ethertype = read16(buf, at)
     elif header > 4:
         ethertype = read16(buf, at + header - 2)
     elif header == 4:
-        family = buf[at] | buf[at + 1] | buf[at + 2] | buf[at + 3]  # one octet is set, in the writer's host order
+        word = read32(buf, at)  # in the order of the writer's host
+        family = word if word < 256 else word // 16777216
         if family not in (2, 10, 24, 28, 30):
             ethertype = 0xFF00 | family
     peel_network(buf, at + header, end, wire_end, ethertype, cols, n)
@@ -468,7 +478,7 @@ def scan_pcapng(buf: Octets, state: State, interfaces: Octets, cols: Table) -> N
 
 
 def seems_pcap_record(buf: Octets, at: int, seconds: int, state: State) -> bool:
-    """Whether three records in a row, or all up to the end, could begin here, within a day of `seconds`."""
+    """Whether three records in a row, or all up to the end, could begin here, within a day of `seconds` (or −1)."""
     big, end, header = state[S_BIG], state[S_END], state[S_HEADER]
     for link in range(3):
         if at == end and link > 0:
@@ -477,7 +487,8 @@ def seems_pcap_record(buf: Octets, at: int, seconds: int, state: State) -> bool:
             return False
         captured = file32(buf, at + 8, big)
         wire = file32(buf, at + 12, big)
-        apart = file32(buf, at, big) - seconds
+        apart = file32(buf, at, big) - seconds if seconds >= 0 else 0
+        seconds = file32(buf, at, big)
         if captured == 0 or captured > end - at - header or captured > wire or wire > state[S_LIMIT]:
             return False
         if file32(buf, at + 4, big) * state[S_SCALE] >= 1_000_000_000 or apart < -86400 or apart > 86400:

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Captures from files, growing files and standard input, as batches of packet columns."""
 
-import gzip
 import hashlib
-import io
 import mmap
 import os
 import sys
@@ -106,18 +104,17 @@ class Capture:
 
     def _decompress(self, stored: Octets) -> bytes:
         """The inside of a gzip file, as far as it can be read."""
-        whole = bytearray()
-        try:
-            with gzip.GzipFile(fileobj=io.BytesIO(stored)) as stream:
-                while chunk := stream.read(_CHUNK):
-                    whole += chunk
-                    if len(whole) > MAX_DECOMPRESSED_OCTETS:
-                        message = f"{self.name}: more than {MAX_DECOMPRESSED_OCTETS} octets once decompressed"
-                        raise CaptureError(message)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            self._opening_defects.append(Defect("damaged-compression", len(whole), "RFC 1952", str(error)))
         if self._sha256 is None:
             self._sha256 = hashlib.sha256(stored).hexdigest()
+        whole = bytearray()
+        try:
+            for piece in iter_gzip(stored):
+                whole += piece
+                if len(whole) > MAX_DECOMPRESSED_OCTETS:
+                    message = f"{self.name}: more than {MAX_DECOMPRESSED_OCTETS} octets once decompressed"
+                    raise CaptureError(message)
+        except (EOFError, zlib.error) as error:
+            self._opening_defects.append(Defect("damaged-compression", len(whole), "RFC 1952", str(error)))
         return bytes(whole)
 
     @property
@@ -184,6 +181,8 @@ class Capture:
         self._scan(table, fast=left > COMPILE_OCTETS)
         columns = table_columns(table, int(state[scan.S_ROWS]))
         side = self._defragmenter.feed_batch(columns, self.buffer)
+        if self._at_end() and not self.follow:
+            self._finish()
         self._account(columns)
         return PacketBatch(columns, self.buffer, side)
 
@@ -203,20 +202,21 @@ class Capture:
             if status == scan.BLOCK:
                 status = read_block(self.buffer, self._layout)
             if status == scan.DAMAGED or (status == scan.SHORT and not self.follow):
-                self._resume(module, buffer, status)
+                self._resume(module, buffer, table, status)
                 status = scan.END
-        if self._at_end() and not self.follow:
-            self._finish()
 
     def _at_end(self) -> bool:
         return int(self._layout.state[scan.S_OFFSET]) >= int(self._layout.state[scan.S_END])
 
-    def _resume(self, module: Any, buffer: Octets, status: int) -> None:
+    def _resume(self, module: Any, buffer: Octets, table: Table, status: int) -> None:
         """Step over what makes no sense to the next record that does, or to the end."""
         state = self._layout.state
         at, end = int(state[scan.S_OFFSET]), int(state[scan.S_END])
         limit = min(end, at + RESYNC_OCTETS)
-        seconds = 0 if self.last_time_ns is None else self.last_time_ns // 1_000_000_000
+        last_ns = -1 if self.last_time_ns is None else self.last_time_ns
+        if state[scan.S_ROWS]:
+            last_ns = int(table[scan.C_TIMESTAMP_NS, state[scan.S_ROWS] - 1])
+        seconds = last_ns // 1_000_000_000
         cells = state if buffer is not self.buffer else view_plain(state)
         found = int(module.find_record(buffer, cells, limit, seconds, self.format == "pcapng"))
         if found < 0 and status == scan.SHORT:
@@ -270,3 +270,22 @@ def map_file(path: Path) -> Octets:
         if size == 0:
             return file.read()
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def iter_gzip(stored: Octets) -> Iterator[bytes]:
+    """The content of gzip members in pieces; raises EOFError or zlib.error after all that can be read."""
+    at, end = 0, len(stored)
+    while at < end:
+        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        while not member.eof:
+            chunk = member.unconsumed_tail
+            if not chunk:
+                chunk = bytes(stored[at : at + _CHUNK])
+                at += len(chunk)
+            if not chunk:
+                message = "the compressed data is cut"
+                raise EOFError(message)
+            yield member.decompress(chunk, _CHUNK)
+        at -= len(member.unused_data)
+        if not any(stored[at : at + 4]):  # padding to a block of a tape or disc
+            return

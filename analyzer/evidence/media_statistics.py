@@ -130,7 +130,7 @@ def jitter_ms(timestamp_ns: Column, rtp_timestamp: Column, clock_rate: int) -> n
 
 
 def is_plausible_rtp(stream: MediaStream) -> bool:
-    """Whether an unannounced flow behaves as RTP: several packets whose sequence numbers mostly go on in small steps."""
+    """Whether an unannounced flow behaves as RTP: packets whose sequence numbers mostly go on in small steps."""
     if len(stream) < MIN_PLAUSIBLE_PACKETS:
         return False
     steps = sequence_steps(stream.sequence_number)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""UDP datagrams as whole Ethernet frames, for captures that this program writes itself."""
+
+import ipaddress
+import struct
+
+from analyzer.capture.address import split_endpoint
+
+# Locally administered addresses: nobody's hardware (IEEE 802, the U/L bit).
+DESTINATION_MAC = bytes.fromhex("020000000002")
+SOURCE_MAC = bytes.fromhex("020000000001")
+ETHERTYPE_IPV4 = 0x0800
+ETHERTYPE_IPV6 = 0x86DD
+UDP = 17
+HOP_LIMIT = 64
+MAX_UDP_PAYLOAD_OCTETS = 65_507
+
+
+def build_udp_frame(source: str, destination: str, payload: bytes) -> bytes:
+    """Ethernet, IP and UDP round `payload`; endpoints are `address:port`, both of one family. Raises ValueError."""
+    (source_text, source_port), (target_text, target_port) = split_endpoint(source), split_endpoint(destination)
+    if len(payload) > MAX_UDP_PAYLOAD_OCTETS:
+        raise ValueError(f"{len(payload)} octets do not fit a datagram")
+    sender, receiver = ipaddress.ip_address(source_text), ipaddress.ip_address(target_text)
+    length = 8 + len(payload)
+    pseudo = sender.packed + receiver.packed + struct.pack(">IHH", length, 0, UDP)
+    header = struct.pack(">HHH", source_port, target_port, length)
+    checksum = _checksum(pseudo + header + bytes(2) + payload) or 0xFFFF
+    datagram = header + struct.pack(">H", checksum) + payload
+    if sender.version == 6:
+        packet = struct.pack(">IHBB", 0x60000000, length, UDP, HOP_LIMIT) + sender.packed + receiver.packed + datagram
+        return DESTINATION_MAC + SOURCE_MAC + struct.pack(">H", ETHERTYPE_IPV6) + packet
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + length, 0, 0, HOP_LIMIT, UDP, 0) + sender.packed + receiver.packed
+    head = head[:10] + struct.pack(">H", _checksum(head)) + head[12:]
+    return DESTINATION_MAC + SOURCE_MAC + struct.pack(">H", ETHERTYPE_IPV4) + head + datagram
+
+
+def _checksum(octets: bytes) -> int:
+    """The Internet checksum (RFC 1071)."""
+    padded = octets + bytes(len(octets) % 2)
+    total = sum(struct.unpack(f">{len(padded) // 2}H", padded))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
