@@ -64,6 +64,7 @@ def _environment() -> Environment:
         "count": spelling.count_text,
         "duration": spelling.duration_text,
         "frames": _frames,
+        "missing": wording.explain_missing,
         "octets": spelling.octets_text,
         "reason": wording.explain_reason,
         "ssrc": spelling.ssrc_text,

@@ -13,6 +13,7 @@ _INVISIBLE = re.compile(
 )
 # How Python's surrogateescape keeps an octet that is not UTF-8.
 _ESCAPED_OCTET = range(0xDC80, 0xDD00)
+_SPACES = (" ", "\u00a0", "\u202f")
 
 
 class VisibleText(str):
@@ -22,7 +23,7 @@ class VisibleText(str):
 
 
 def _escape(character: str) -> str:
-    if character == " " or (character.isprintable() and not _INVISIBLE.fullmatch(character)):
+    if character in _SPACES or (character.isprintable() and not _INVISIBLE.fullmatch(character)):
         return character
     code = ord(character)
     if code in _ESCAPED_OCTET:

@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from analyzer.model.call import CallState
 from analyzer.model.outcome import Finding, Outcome, OutcomeValue, Severity, Verdict
 from analyzer.model.report import AuditedCall, AuditedMedia, AuditedStream, Report
 
 VERDICT_RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 SEVERITIES = tuple(sorted(Severity, key=lambda severity: -severity.rank))
 FAULTY = frozenset((Verdict.UNPROTECTED, Verdict.MISMATCH, Verdict.DOWNGRADE))
+_NEVER_SET_UP = frozenset((CallState.REJECTED, CallState.CANCELLED))
 
 
 class RuleCount(NamedTuple):
@@ -47,7 +49,12 @@ def verdict_counts(report: Report) -> dict[Verdict, int]:
 
 
 def call_verdict(call: AuditedCall) -> Verdict | None:
-    """The strongest verdict among a call's media lines; None where it has none."""
+    """The strongest verdict among a call's media lines.
+
+    Without a media line a call that was refused or given up had no media; any other is not judged: None.
+    """
+    if not call.media and call.call.state in _NEVER_SET_UP:
+        return Verdict.NO_MEDIA
     return min((media.verdict for media in call.media), key=VERDICT_RANK.__getitem__, default=None)
 
 

@@ -114,6 +114,19 @@ RESOLUTIONS = {
     Resolution.UNANSWERED: "no answer seen",
     Resolution.OFFER_UNSEEN: "offer not seen",
 }
+MISSING: dict[str, str] = {
+    "answer": "the answer to the offer",
+    "authentic-keying": "a keying message that verifies",
+    "key-mgmt": "key management that can be read",
+    "media": "enough media packets",
+    "mikey-key": "the key that protects the MIKEY messages",
+    "preference-lists": "a preference list of one side",
+    "readable-mikey": "a MIKEY message that can be read",
+    "signalling-unseen": "the signalling of this media",
+    "tag-length": "the length of the authentication tag",
+    "usable-key": "a key that is bound to this media",
+    "wire": "packets that prove the protection",
+}
 LIMITS = (
     (
         "RFC 4567 authenticates the list of key management protocols, not the order among several MIKEY lines: a "
@@ -144,3 +157,8 @@ NOT_CHECKABLE = (
 def explain_reason(code: str) -> str:
     """The sentence for a reason code; the code in words where there is none."""
     return REASONS.get(code) or code.replace("-", " ").capitalize() + "."
+
+
+def explain_missing(code: str) -> str:
+    """What a code for missing evidence means; anything else is said as it stands."""
+    return MISSING.get(code, code)

@@ -338,10 +338,11 @@ def make_call(plan: Plan | None = None, *, number: int = 0) -> AuditedCall:
         (),
         (),
     )
+    negotiation = _negotiation(plan)
     accepted = tuple(parse_crypto(text[len("a=crypto:") :]) for text in _crypto_lines(plan.answered or ()))
     keys = (MasterKey(CM80, Secret(SECRET_KEY), Secret(SECRET_SALT), "sdes", bound=True),)
-    keying = Keying(plan.method, plan.verified, plan.how, keys, accepted_crypto=accepted)
-    media = AuditedMedia(line, _negotiation(plan), keying, streams, plan.verdict, plan.reasons)
+    keying = Keying(negotiation.chosen.key_agreement, plan.verified, plan.how, keys, accepted_crypto=accepted)
+    media = AuditedMedia(line, negotiation, keying, streams, plan.verdict, plan.reasons)
     call = Call(
         words.call_id,
         "sip",

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The report for a terminal: a row for each call, findings with frames, what stayed unknown, one last sentence."""
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console, OverflowMethod
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from analyzer.model.outcome import Finding, OutcomeValue, Severity, Verdict
+from analyzer.model.report import AuditedCall, CaptureFacts, Report
+from reports.safe_text import visible
+from reports.spelling import address_of_record, clock_text, frames_text, plural, ssrc_text
+from reports.summary import headline
+from reports.tally import (
+    call_verdict,
+    list_unjudged,
+    needs_a_page,
+    outcome_counts,
+    proved_streams,
+    sorted_findings,
+    urgency,
+    worst_failure,
+)
+from reports.wording import VERDICT_ASCII, VERDICT_SYMBOLS, explain_missing
+
+MAX_ROWS = 50
+MAX_PLACES = 3
+MAX_LINES = 12
+WIDE = 112
+
+_VERDICT_STYLES = {
+    Verdict.UNPROTECTED: "bold red",
+    Verdict.MISMATCH: "red",
+    Verdict.DOWNGRADE: "yellow",
+    Verdict.INCONCLUSIVE: "magenta",
+    Verdict.NO_MEDIA: "dim",
+    Verdict.CONFORM: "green",
+}
+_SEVERITY_STYLES = {
+    Severity.CRITICAL: "bold red",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "default",
+    Severity.INFO: "dim",
+}
+_ASCII = str.maketrans({"→": ">", "·": "-", "…": "~", "–": "-", "\u202f": " ", "✕": "X", "§": "s."})
+
+
+class _Pen:
+    """Makes rich texts out of plain ones: never markup, never a control character, ASCII where nothing else shows."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.ascii = console.options.ascii_only
+        self.width = console.width
+        self.wide = console.width >= WIDE
+
+    def text(self, text: str, style: str = "") -> Text:
+        """One piece of one line."""
+        shown = "\n".join(visible(line) for line in text.split("\n"))
+        if self.ascii:
+            shown = shown.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+        return Text(shown, style=style)
+
+    def line(self, *pieces: tuple[str, str], indent: int = 0) -> None:
+        """Print one line of styled pieces; where it wraps, the rest keeps the indent."""
+        line = Text()
+        for text, style in pieces:
+            line.append_text(self.text(visible(text), style))
+        self._console.print(Padding(line, (0, 0, 0, indent), expand=False) if indent else line)
+
+    def table(self, table: Table) -> None:
+        """Print a table."""
+        self._console.print(table)
+
+
+def render_terminal(report: Report, console: Console, *, verbose: bool = False) -> None:
+    """Print the report; `verbose` shows every call and every place instead of the first ones.
+
+    Colours follow the console, which has none when it is no terminal or NO_COLOR is set.
+    """
+    pen = _Pen(console)
+    _print_header(report, pen)
+    if report.calls:
+        _print_calls(report, pen, verbose)
+    _print_findings(report, pen, verbose)
+    _print_unjudged(report, pen, verbose)
+    _print_outside(report, pen)
+    for note in report.notes:
+        pen.line(("note  ", "dim"), (note, ""))
+    pen.line()
+    pen.line((headline(report), "bold"))
+
+
+def render_call(call: AuditedCall, number: int, console: Console) -> None:
+    """Print one call as a line of its own, for calls that end while a capture runs."""
+    pen = _Pen(console)
+    verdict, worst = call_verdict(call), worst_failure(call.outcomes)
+    symbol, style = _verdict_text(verdict, pen)
+    proved, streams = proved_streams(call.media)
+    pieces = [(f"{number:>4}  ", "dim"), (f"{symbol}  ", style), (_parties(call), "")]
+    pieces += [
+        (f"  {', '.join(_keyed(call))}", "dim"),
+        (f"  {proved}/{streams} streams proved" if streams else "  no stream", ""),
+    ]
+    if worst is not None:
+        pieces.append((f"  {worst.severity} {worst.rule}", _SEVERITY_STYLES[worst.severity]))
+    pen.line(*pieces)
+
+
+def _verdict_text(verdict: Verdict | None, pen: _Pen) -> tuple[str, str]:
+    if verdict is None:
+        return "? not judged", "magenta"
+    symbols = VERDICT_ASCII if pen.ascii else VERDICT_SYMBOLS
+    return f"{symbols[verdict]} {verdict}", _VERDICT_STYLES[verdict]
+
+
+def _parties(call: AuditedCall, separator: str = " → ") -> str:
+    caller, callee = address_of_record(call.call.caller), address_of_record(call.call.callee)
+    return f"{visible(caller, 120)}{separator}{visible(callee, 120)}"
+
+
+def _keyed(call: AuditedCall, separator: str = " ") -> list[str]:
+    texts = []
+    for media in call.media:
+        parts = (media.keying.method, media.negotiation.chosen.suite)
+        texts.append(separator.join(visible(part, 60) for part in parts if part) or "no keying")
+    return list(dict.fromkeys(texts)) or ["–"]
+
+
+def _print_header(report: Report, pen: _Pen) -> None:
+    policy = report.policy
+    pen.line(
+        (f"{report.tool_name} {report.tool_version}", "bold"),
+        (f"  policy {policy.id}@{policy.version} · selection rule {policy.selection_rule}", "dim"),
+    )
+    for capture in report.captures:
+        _print_capture(capture, pen)
+    if report.drops:
+        pen.line((f"{plural(report.drops, 'packet')} dropped while capturing", "yellow"))
+
+
+def _print_capture(capture: CaptureFacts, pen: _Pen) -> None:
+    if not capture.readable:
+        pen.line((f"{capture.path}  ", ""), ("not readable", "bold red"))
+    else:
+        facts = [capture.format, plural(capture.packets, "packet"), plural(capture.signalling_messages, "SIP message")]
+        facts.append(f"from {clock_text(capture.first_time_ns)}")
+        pen.line((capture.path, ""))
+        pen.line((" · ".join(facts), "dim"), indent=2)
+    for defect in capture.defects[:MAX_LINES]:
+        pen.line((f"{defect.code} at octet {defect.offset} {defect.detail}".rstrip(), "yellow"), indent=2)
+    skipped = [f"{what} ({plural(packets, 'packet')})" for what, packets in capture.unread]
+    if capture.interface_drops:
+        skipped.insert(0, f"dropped at the interface ({plural(capture.interface_drops, 'packet')})")
+    if skipped:
+        pen.line((f"skipped: {', '.join(skipped)}", "dim"), indent=2)
+
+
+def _chosen_rows(report: Report, verbose: bool) -> list[tuple[int, AuditedCall]]:
+    numbered = list(enumerate(report.calls, 1))
+    if verbose or len(numbered) <= MAX_ROWS:
+        return numbered
+    return sorted(sorted(numbered, key=lambda item: (urgency(item[1]), item[0]))[:MAX_ROWS])
+
+
+def _table(pen: _Pen, numbers: int) -> Table:
+    """Columns that fit: in a narrow terminal two lines for each call, and the parties take what is left."""
+    cut: OverflowMethod = "crop" if pen.ascii else "ellipsis"
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
+    columns = [("#", numbers), ("Verdict", 14), ("State", 9)][: 3 if pen.wide else 2]
+    parties = ("From > to" if pen.ascii else "From → to", 0)
+    columns += [parties, ("Keyed by", 37 if pen.wide else 23), ("Proved", 6), ("Worst", 16 if pen.wide else 8)]
+    left = pen.width - sum(width for _, width in columns) - 2 * len(columns)
+    for title, width in columns:
+        right = title in ("#", "Proved")
+        wanted = width or max(8, min(left, 70 if pen.wide else 40))
+        table.add_column(title, justify="right" if right else "left", no_wrap=True, overflow=cut, width=wanted)
+    return table
+
+
+def _row(number: int, call: AuditedCall, pen: _Pen) -> Iterator[Text]:
+    symbol, style = _verdict_text(call_verdict(call), pen)
+    state = call.call.state.value
+    yield pen.text(str(number), "dim")
+    yield pen.text(symbol, style) if pen.wide else Text("\n").join([pen.text(symbol, style), pen.text(state, "dim")])
+    if pen.wide:
+        yield pen.text(state, "dim")
+    yield pen.text(_parties(call, " → " if pen.wide else "\n→ "))
+    keyed = _keyed(call, " " if pen.wide else "\n")
+    more = f" and {len(keyed) - 1} more" if len(keyed) > 1 else ""
+    yield pen.text(keyed[0] + more)
+    proved, streams = proved_streams(call.media)
+    yield pen.text(f"{proved}/{streams}" if streams else "–", "" if proved == streams else "magenta")
+    worst = worst_failure(call.outcomes)
+    if worst is not None:
+        yield pen.text(f"{worst.rule}{' ' if pen.wide else chr(10)}{worst.severity}", _SEVERITY_STYLES[worst.severity])
+    else:
+        unknown = outcome_counts(call.outcomes)[OutcomeValue.UNKNOWN]
+        yield pen.text(f"{unknown} unknown", "magenta") if unknown else pen.text("none", "dim")
+
+
+def _print_calls(report: Report, pen: _Pen, verbose: bool) -> None:
+    rows = _chosen_rows(report, verbose)
+    table = _table(pen, len(str(len(report.calls))))
+    for number, call in rows:
+        table.add_row(*_row(number, call, pen))
+    pen.line()
+    pen.table(table)
+    left_out = len(report.calls) - len(rows)
+    if left_out:
+        text = f"{plural(left_out, 'more call')} not shown here, the worst are; --verbose or --json has all."
+        pen.line((text, "dim"))
+    for number, call in rows[: None if verbose else MAX_LINES]:
+        if needs_a_page(call):
+            _print_reasons(number, call, pen)
+
+
+def _print_reasons(number: int, call: AuditedCall, pen: _Pen) -> None:
+    reasons = dict.fromkeys(reason for media in call.media for reason in media.reasons)
+    if reasons:
+        pen.line((f"call {number}  ", "dim"), (", ".join(reasons), ""))
+
+
+def _places(finding: Finding, report: Report, limit: int) -> Iterator[str]:
+    numbers: dict[str, int] = {}
+    for number, call in enumerate(report.calls, 1):
+        numbers.setdefault(call.call.call_id, number)
+    for evidence in finding.evidence[:limit]:
+        number = numbers.get(evidence.call_id, 0) if evidence.call_id is not None else 0
+        where = f"call {number}" if number else "outside calls"
+        path = f" of {report.captures[evidence.capture].path}" if len(report.captures) > 1 else ""
+        yield f"{where}: {frames_text(evidence.frames)}{path}"
+    if len(finding.evidence) > limit:
+        yield f"and {plural(len(finding.evidence) - limit, 'more place')}"
+
+
+def _print_findings(report: Report, pen: _Pen, verbose: bool) -> None:
+    findings = sorted_findings(report)
+    if not findings:
+        return
+    pen.line()
+    pen.line(("Findings", "bold"))
+    for finding in findings:
+        style = _SEVERITY_STYLES[finding.severity]
+        head = ((f"{finding.severity.value:<8}  ", style), (f"{finding.rule}  ", "bold"), (finding.title, ""))
+        pen.line(*head, indent=2)
+        for place in _places(finding, report, len(finding.evidence) if verbose else MAX_PLACES):
+            pen.line((place, "dim"), indent=12)
+        if verbose:
+            pen.line((f"{finding.citation}. {finding.remediation}", ""), indent=12)
+
+
+def _print_unjudged(report: Report, pen: _Pen, verbose: bool) -> None:
+    unjudged = list_unjudged(report)
+    shut = list(_shut_streams(report))
+    if not unjudged and not shut:
+        return
+    limit = max(len(unjudged), len(shut)) if verbose else MAX_LINES
+    pen.line()
+    pen.line(("Unknown", "bold magenta"), (" (not a pass)", "dim"))
+    for item in unjudged[:limit]:
+        text = f"{plural(item.places, 'place')}, missing: {explain_missing(item.missing)}"
+        pen.line(("?  ", "magenta"), (f"{item.rule}  ", "bold"), (text, ""), indent=2)
+    _print_more(len(unjudged) - limit, pen)
+    for line in shut[:limit]:
+        pen.line(("?  ", "magenta"), (line, ""), indent=2)
+    _print_more(len(shut) - limit, pen)
+
+
+def _print_more(number: int, pen: _Pen) -> None:
+    if number > 0:
+        pen.line((f"     and {number} more", "dim"))
+
+
+def _shut_streams(report: Report) -> Iterator[str]:
+    for number, call in enumerate(report.calls, 1):
+        for media in call.media:
+            for stream in media.streams:
+                if stream.not_tried and stream.reason:
+                    yield (
+                        f"call {number}, stream {ssrc_text(stream.bound.stream.ssrc)}: "
+                        f"{plural(stream.not_tried, 'packet')} not opened, {stream.reason}"
+                    )
+
+
+def _print_outside(report: Report, pen: _Pen) -> None:
+    parts = _counted(
+        (len(report.streams), "media stream"),
+        (len(report.messages), "SIP message"),
+        (len(report.tls_flows), "TLS connection"),
+    )
+    if parts:
+        pen.line()
+        pen.line(("Outside calls  ", "bold"), (", ".join(parts), ""))
+
+
+def _counted(*pairs: tuple[int, str]) -> list[str]:
+    return [plural(number, name) for number, name in pairs if number]
