@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from analyzer.srtp.columns import Flags, Numbers, PacketColumns, RtpColumns, packet_columns, read_rtp_headers
 from analyzer.srtp.context import KeySchedule, SrtpContext, StreamKey
 from analyzer.srtp.decrypt import iter_clear_packets
-from analyzer.srtp.index import MAX_ROC, Rollover
+from analyzer.srtp.index import HALF, MAX_ROC, Rollover
 from analyzer.srtp.kdf import Usage
 from analyzer.srtp.verify import Verifier, verifier_for
 
@@ -182,29 +182,38 @@ class _Opener:
         self.sources: dict[int, _Source] = {}
         self.searches = SEARCHES
         self.signalled = opening.context.mki_octets > 0
+        self.good = PacketOutcome.AUTHENTICATED if opening.tag_octets else PacketOutcome.UNAUTHENTICATED
 
     def run(self) -> None:
-        outcome, index, keys = self.opening.outcome, self.opening.index, self.opening.key_number
         verify, sequence, ssrcs, sources = self.verifier.verify, self.sequence, self.ssrc, self.sources
-        good = PacketOutcome.AUTHENTICATED if self.opening.tag_octets else PacketOutcome.UNAUTHENTICATED
+        settled: list[tuple[int, int, int]] = []
         for number in self.numbers.tolist():
             source = sources.get(ssrcs[number])
             if source is None:
                 source = sources[ssrcs[number]] = _Source()
             rollover = source.rollover
-            if rollover is None or self.signalled:
-                self._slow(number, source, good)
-                continue
-            roc = rollover.estimate(sequence[number])
-            if verify(number, roc, source.key_number):
-                outcome[number] = good
-                index[number] = roc << 16 | sequence[number]
-                keys[number] = source.key_number
-                rollover.accept(sequence[number], roc)
-                source.failures = 0
-            else:
-                self._slow(number, source, good)
+            if rollover is not None and not self.signalled:
+                sequence_number = sequence[number]
+                step = sequence_number - rollover.highest
+                roc = rollover.roc if -HALF < step < HALF else rollover.estimate(sequence_number)
+                if verify(number, roc, source.key_number):
+                    settled.append((number, roc << 16 | sequence_number, source.key_number))
+                    if 0 < step < HALF:
+                        rollover.highest = sequence_number
+                    else:
+                        rollover.accept(sequence_number, roc)
+                    source.failures = 0
+                    continue
+            self._slow(number, source)
+        self._settle(settled)
         self._report()
+
+    def _settle(self, settled: list[tuple[int, int, int]]) -> None:
+        if settled:
+            numbers, index, keys = (np.array(column, dtype=np.int64) for column in zip(*settled, strict=True))
+            self.opening.outcome[numbers] = self.good
+            self.opening.index[numbers] = index
+            self.opening.key_number[numbers] = keys
 
     def _report(self) -> None:
         opened = np.flatnonzero(self.opening.opened)
@@ -214,7 +223,7 @@ class _Opener:
         for ssrc, start, end in zip(found.tolist(), rocs[first].tolist(), rocs[last].tolist(), strict=True):
             self.opening.roc[ssrc] = (start, end)
 
-    def _slow(self, number: int, source: _Source, good: PacketOutcome) -> None:
+    def _slow(self, number: int, source: _Source) -> None:
         """A packet whose key or rollover counter is not settled."""
         keys = self._keys(number, source)
         if not keys:
@@ -223,12 +232,12 @@ class _Opener:
         for roc in self._likely_rocs(number, source):
             for key_number in keys:
                 if self.verifier.verify(number, roc, key_number):
-                    self._accept(number, source, roc, key_number, good)
+                    self._accept(number, source, roc, key_number)
                     return
         self.opening.outcome[number] = PacketOutcome.BAD_TAG
         source.failures += 1
         source.pending.append(number)
-        self._search(number, source, keys, good)
+        self._search(number, source, keys)
 
     def _keys(self, number: int, source: _Source) -> tuple[int, ...]:
         if self.signalled:
@@ -243,19 +252,19 @@ class _Opener:
         start = self.context.roc or 0
         return (start,) if start >= MAX_ROC else (start, start + 1)
 
-    def _accept(self, number: int, source: _Source, roc: int, key_number: int, good: PacketOutcome) -> None:
+    def _accept(self, number: int, source: _Source, roc: int, key_number: int) -> None:
         opening, sequence_number = self.opening, self.sequence[number]
-        opening.outcome[number] = good
+        opening.outcome[number] = self.good
         opening.index[number] = roc << 16 | sequence_number
         opening.key_number[number] = key_number
         source.key_number, source.failures = key_number, 0
         if source.rollover is None:
             source.rollover = Rollover(roc, sequence_number)
-            self._retry(source, good)
+            self._retry(source)
         else:
             source.rollover.accept(sequence_number, roc)
 
-    def _retry(self, source: _Source, good: PacketOutcome) -> None:
+    def _retry(self, source: _Source) -> None:
         """Packets that came while the rollover counter was not known."""
         rollover = source.rollover
         while rollover is not None and source.pending:
@@ -263,12 +272,12 @@ class _Opener:
             roc = rollover.estimate(self.sequence[number])
             for key_number in self._keys(number, source):
                 if self.verifier.verify(number, roc, key_number):
-                    self.opening.outcome[number] = good
+                    self.opening.outcome[number] = self.good
                     self.opening.index[number] = roc << 16 | self.sequence[number]
                     self.opening.key_number[number] = key_number
                     break
 
-    def _search(self, number: int, source: _Source, keys: tuple[int, ...], good: PacketOutcome) -> None:
+    def _search(self, number: int, source: _Source, keys: tuple[int, ...]) -> None:
         """Looks for the rollover counter by trial, at the start and after a run of failures (RFC 3711 §3.3.1)."""
         synchronised = source.rollover is not None
         if not source.searches or not self.searches or (synchronised and source.failures < RESYNC_AFTER):
@@ -280,7 +289,7 @@ class _Opener:
                 if self._confirmed(number, roc, key_number):
                     source.rollover = None
                     source.pending.remove(number)
-                    self._accept(number, source, roc, key_number, good)
+                    self._accept(number, source, roc, key_number)
                     source.searches = SYNC_SEARCHES
                     return
 

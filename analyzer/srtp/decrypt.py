@@ -28,9 +28,10 @@ def iter_clear_packets(
     for start in range(0, len(numbers), BATCH_PACKETS):
         batch = numbers[start : start + BATCH_PACKETS]
         payloads = _payloads(columns, headers, schedule, index, key_number, batch)
-        for number in batch.tolist():
-            begin = int(columns.offsets[number])
-            yield number, bytes(columns.buffer[begin : begin + int(headers.header_octets[number])]) + payloads[number]
+        starts = columns.offsets[batch]
+        ends = starts + headers.header_octets[batch]
+        for number, begin, end in zip(batch.tolist(), starts.tolist(), ends.tolist(), strict=True):
+            yield number, b"".join((columns.buffer[begin:end], payloads[number]))
 
 
 def _payloads(

@@ -4,7 +4,9 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from analyzer.srtp.columns import PacketColumns, RtpColumns
+import numpy as np
+
+from analyzer.srtp.columns import PacketColumns, RtpColumns, rows
 from analyzer.srtp.context import KeySchedule
 
 
@@ -51,28 +53,32 @@ class _Base:
 class _HmacVerifier(_Base):
     def __init__(self, columns: PacketColumns, headers: RtpColumns, schedule: KeySchedule) -> None:
         super().__init__(columns, headers, schedule)
-        self.trailer_octets = self.mki_octets + self.tag_octets
+        whole = columns.lengths >= self.mki_octets + self.tag_octets
+        ends = columns.offsets + columns.lengths
+        self.cut = (ends - self.mki_octets - self.tag_octets).tolist()
+        starts = np.where(whole, ends - self.tag_octets, 0)
+        received = rows(columns.buffer, starts, self.tag_octets).tobytes() if whole.any() else b""
+        size = self.tag_octets
+        self.tags = [received[place : place + size] for place in range(0, len(received), size)]
         once = schedule.context.kdr == 0
         self.macs = [schedule.session(n, 0).mac for n in range(len(schedule.context.keys))] if once else []
 
     def verify(self, number: int, roc: int, key_number: int) -> bool:
-        end = self.end[number]
         if self.macs:
             mac = self.macs[key_number].copy()
         else:
             mac = self.schedule.session(key_number, roc << 16 | self.sequence[number]).mac.copy()
-        mac.update(self.view[self.start[number] : end - self.trailer_octets])
+        mac.update(self.view[self.start[number] : self.cut[number]])
         mac.update(roc.to_bytes(4, "big"))
-        return bool(mac.finalize()[: self.tag_octets] == self.view[end - self.tag_octets : end])
+        return mac.finalize()[: self.tag_octets] == self.tags[number]
 
     def matching_rocs(self, number: int, key_number: int, limit: int) -> Iterator[int]:
         if not self.macs:
             yield from (roc for roc in range(limit) if self.verify(number, roc, key_number))
             return
-        end = self.end[number]
         whole = self.macs[key_number].copy()
-        whole.update(self.view[self.start[number] : end - self.trailer_octets])
-        tag = bytes(self.view[end - self.tag_octets : end])
+        whole.update(self.view[self.start[number] : self.cut[number]])
+        tag = self.tags[number]
         for roc in range(limit):
             mac = whole.copy()
             mac.update(roc.to_bytes(4, "big"))
