@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A bounded reader over octets: the one place where binary offsets are checked."""
 
+from typing import NoReturn
+
 from dissectors.grammar.errors import Truncated
 
 
@@ -19,17 +21,24 @@ class Cursor:
         """Octets not yet read."""
         return self.end - self.offset
 
+    def _refuse(self, octets: int, what: str) -> NoReturn:
+        raise Truncated(what, needed=octets, have=self.left, offset=self.offset)
+
     def _advance(self, octets: int, what: str) -> int:
         if octets < 0 or octets > self.end - self.offset:
-            raise Truncated(what, needed=octets, have=self.left, offset=self.offset)
+            self._refuse(octets, what)
         start = self.offset
         self.offset = start + octets
         return start
 
     def take(self, octets: int, what: str = "octets") -> bytes:
         """The next `octets` octets; raises `Truncated`."""
-        start = self._advance(octets, what)
-        return self.data[start : self.offset]
+        start = self.offset
+        stop = start + octets
+        if not start <= stop <= self.end:
+            self._refuse(octets, what)
+        self.offset = stop
+        return self.data[start:stop]
 
     def rest(self) -> bytes:
         """Everything that is left."""
@@ -37,12 +46,19 @@ class Cursor:
 
     def u8(self, what: str = "octet") -> int:
         """One unsigned octet."""
-        return self.data[self._advance(1, what)]
+        start = self.offset
+        if start >= self.end:
+            self._refuse(1, what)
+        self.offset = start + 1
+        return self.data[start]
 
     def u16(self, what: str = "16-bit field") -> int:
         """Two octets, big-endian."""
-        start = self._advance(2, what)
-        return int.from_bytes(self.data[start : self.offset], "big")
+        start = self.offset
+        if start + 2 > self.end:
+            self._refuse(2, what)
+        self.offset = start + 2
+        return self.data[start] << 8 | self.data[start + 1]
 
     def u32(self, what: str = "32-bit field") -> int:
         """Four octets, big-endian."""
