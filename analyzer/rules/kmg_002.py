@@ -5,7 +5,6 @@ from analyzer.model.keying import MikeyEvidence
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.line_facts import LineFacts
-from analyzer.rules.mikey import offered_messages
 from dissectors.grammar.mikey import GeneralExtension, MikeyMessage
 from dissectors.grammar.mikey.registries import DataType, GeneralExtensionType
 
@@ -22,7 +21,7 @@ def _lacks_list(evidence: MikeyEvidence) -> bool:
 
 
 def _check_line(facts: LineFacts) -> Result:
-    offered = offered_messages(facts.keying)
+    offered = facts.offered_mikey
     if not offered:
         return _NO_MIKEY
     bare = [one for one in offered if _lacks_list(one)]

@@ -5,7 +5,6 @@ from analyzer.model.negotiation import ListStatement
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.line_facts import LineFacts
-from analyzer.rules.mikey import offered_messages
 from analyzer.rules.protection import is_pending
 
 _NO_LIST = not_applicable("The offer carries no list to compare; KMG-002 speaks of that.")
@@ -35,9 +34,9 @@ def _differs(facts: LineFacts, differing: list[ListStatement]) -> Result:
 
 
 def _check_line(facts: LineFacts) -> Result:
-    statements = _deciding(facts.negotiation.statements)
+    statements = facts.negotiation.statements and _deciding(facts.negotiation.statements)
     if not statements:
-        offered = offered_messages(facts.keying)
+        offered = facts.offered_mikey
         if any(one.message is None for one in offered):
             return unknown("readable-mikey", "A MIKEY message can't be read.", tuple(one.ref for one in offered))
         return _NO_LIST if offered else _NO_MIKEY

@@ -1,53 +1,61 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One media line as the rules see it: what several of them ask for is worked out once."""
 
-from functools import cached_property
-
+from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
+from analyzer.model.keying import MikeyEvidence
 from analyzer.model.report import AuditedMedia
 from analyzer.rules import protection
 
 
 class LineFacts:
-    """An audited media line with its references and what was agreed on, each computed when first asked for."""
+    """An audited media line with what follows from it.
+
+    `refs` are its offer and answer, `agreed_proto` is the proto of the answer (None: there is none, or it refuses
+    the line), `is_agreed_secure` says that this is SAVP or SAVPF. `expects_srtp` says whether SRTP was agreed, and
+    is None where such an offer has neither answer nor refusal in the capture. `was_tried` says that a key was tried
+    on a stream; `is_without_media` that, on complete signalling, nothing was agreed and nothing flowed. `mikey` are
+    the MIKEY messages of both sides, readable or not.
+    """
+
+    __slots__ = (
+        "_stream_refs",
+        "agreed_proto",
+        "expects_srtp",
+        "is_agreed_secure",
+        "is_without_media",
+        "keying",
+        "line",
+        "mikey",
+        "negotiation",
+        "refs",
+        "streams",
+        "was_tried",
+    )
 
     def __init__(self, media: AuditedMedia) -> None:
-        self.line = media.line
-        self.streams = media.streams
+        line, streams = media.line, media.streams
+        self.line = line
+        self.streams = streams
         self.keying = media.keying
         self.negotiation = media.negotiation
+        self.refs = protection.line_refs(line)
+        self.agreed_proto = protection.agreed_proto(line)
+        self.is_agreed_secure = self.agreed_proto is not None and protection.is_secure_profile(self.agreed_proto)
+        self.expects_srtp = protection.expects_srtp(line)
+        self.was_tried = any(map(protection.was_tried, streams))
+        self.is_without_media = protection.is_without_media(line, streams)
+        self.mikey = media.keying.mikey and tuple(one for one in media.keying.mikey if one.protocol.lower() == "mikey")
+        self._stream_refs: tuple[FrameRef, ...] | None = None
 
-    @cached_property
-    def refs(self) -> tuple[FrameRef, ...]:
-        """Where offer and answer stand."""
-        return protection.line_refs(self.line)
+    @property
+    def offered_mikey(self) -> tuple[MikeyEvidence, ...]:
+        """The MIKEY messages of the offer."""
+        return tuple(one for one in self.mikey if one.side is Side.OFFERER) if self.mikey else ()
 
-    @cached_property
+    @property
     def stream_refs(self) -> tuple[FrameRef, ...]:
         """The first packet of each stream."""
-        return protection.stream_refs(self.streams)
-
-    @cached_property
-    def agreed_proto(self) -> str | None:
-        """The proto of the answer, None where there is none or it refuses the line."""
-        return protection.agreed_proto(self.line)
-
-    @cached_property
-    def is_agreed_secure(self) -> bool:
-        """Whether SAVP or SAVPF was agreed."""
-        return self.agreed_proto is not None and protection.is_secure_profile(self.agreed_proto)
-
-    @cached_property
-    def expects_srtp(self) -> bool | None:
-        """Whether SRTP was agreed; None where such an offer has no answer and no refusal in the capture."""
-        return protection.expects_srtp(self.line)
-
-    @cached_property
-    def was_tried(self) -> bool:
-        """Whether a key was tried on any stream."""
-        return any(map(protection.was_tried, self.streams))
-
-    @cached_property
-    def is_without_media(self) -> bool:
-        """Whether, on complete signalling, nothing was agreed and nothing flowed."""
-        return protection.is_without_media(self.line, self.streams)
+        if self._stream_refs is None:
+            self._stream_refs = protection.stream_refs(self.streams)
+        return self._stream_refs

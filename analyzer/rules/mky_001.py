@@ -6,7 +6,6 @@ from analyzer.model.keying import MikeyEvidence
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.line_facts import LineFacts
-from analyzer.rules.mikey import mikey_messages
 from analyzer.rules.sig_002 import CLEAR_TRANSPORTS
 from dissectors.grammar.mikey import Kemac
 from dissectors.grammar.mikey.registries import EncryptionAlgorithm
@@ -28,7 +27,9 @@ def _in_clear(facts: LineFacts, evidence: MikeyEvidence) -> bool:
 
 
 def _check_line(facts: LineFacts) -> Result:
-    messages = mikey_messages(facts.keying)
+    messages = facts.mikey
+    if not messages:
+        return _NO_TRANSPORT
     clear = tuple(dict.fromkeys(one.ref for one in messages if _in_clear(facts, one)))
     if clear:
         return failed("MIKEY carries its keys unencrypted in readable signalling.", clear)

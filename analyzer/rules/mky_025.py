@@ -6,7 +6,6 @@ from analyzer.model.evidence import FrameRef
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.line_facts import LineFacts
-from analyzer.rules.mikey import mikey_messages
 
 _NO_MIKEY = not_applicable("No MIKEY message was exchanged.")
 _GUARDS = (
@@ -16,16 +15,15 @@ _GUARDS = (
 
 
 def _failing_refs(facts: LineFacts) -> tuple[FrameRef, ...]:
-    messages = mikey_messages(facts.keying)
-    refs = [one.ref for one in messages if one.mac.verified is False]
+    refs = [one.ref for one in facts.mikey if one.mac.verified is False]
     if not refs and facts.keying.response_verified is False:
-        refs = [one.ref for one in messages if one.side is Side.ANSWERER]
+        refs = [one.ref for one in facts.mikey if one.side is Side.ANSWERER]
     return tuple(dict.fromkeys(refs)) or facts.refs
 
 
 def _check_line(facts: LineFacts) -> Result:
     keying = facts.keying
-    messages = mikey_messages(keying)
+    messages = facts.mikey
     if not messages:
         return _NO_MIKEY
     if keying.authentic is False or keying.verified is False:

@@ -49,9 +49,9 @@ def accepted_keying(line: MediaLine) -> frozenset[str]:
     """The names of the keying attributes in the answer, on the line or above it; `zrtp-hash` of either side counts."""
     found: set[str] = set()
     if line.answer is not None:
-        for attributes in (line.answer.media.attributes, line.answer.body.session.attributes):
-            found.update(attribute.name for attribute in attributes)
-    found &= _ACCEPTABLE
+        found.update([attribute.name for attribute in line.answer.media.attributes])
+        found.update([attribute.name for attribute in line.answer.body.session.attributes])
+        found &= _ACCEPTABLE
     if line.offer is not None and _says_zrtp(line.offer):
         found.add(ZRTP_HASH)
     return frozenset(found)
@@ -117,12 +117,15 @@ def is_without_media(line: MediaLine, streams: tuple[StreamAudit, ...]) -> bool:
 
 def line_refs(line: MediaLine) -> tuple[FrameRef, ...]:
     """Where its offer and answer stand."""
-    return tuple(side.body.message.ref for side in (line.offer, line.answer) if side is not None)
+    offer, answer = line.offer, line.answer
+    if offer is not None and answer is not None:
+        return offer.body.message.ref, answer.body.message.ref
+    return tuple(side.body.message.ref for side in (offer, answer) if side is not None)
 
 
 def stream_refs(streams: Iterable[StreamAudit]) -> tuple[FrameRef, ...]:
     """The first packet of each stream."""
-    return tuple(FrameRef(stream.bound.stream.capture, stream.first_frame) for stream in streams)
+    return tuple([FrameRef(stream.bound.stream.capture, stream.first_frame) for stream in streams])
 
 
 def clear_refs(streams: Iterable[StreamAudit]) -> tuple[FrameRef, ...]:

@@ -2,18 +2,20 @@
 """Apply the rules a policy selects to a call, a stream of no call, or a message outside calls."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import ParamSpec, TypeVar
 
 from analyzer.model.call import Call
 from analyzer.model.evidence import SignallingMessage
 from analyzer.model.keying import StreamAudit
-from analyzer.model.outcome import Outcome, OutcomeValue
+from analyzer.model.outcome import Confidence, Outcome, OutcomeValue, Severity
 from analyzer.model.policy import Policy, RuleSetting
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Result, Rule, not_applicable
 from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.registry import rule_by_id
 
+MAX_SHARED_OUTCOMES = 1024
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _NO_LINES = not_applicable("The call has no media line.")
@@ -70,11 +72,23 @@ def _guarded(check: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R
 def _outcome(
     rule: Rule, setting: RuleSetting, result: Result, media_index: int | None = None, exchange: int | None = None
 ) -> Outcome:
+    build = _build if result.refs else _build_once
+    return build(rule.id, setting.severity, result, result.confidence or rule.confidence, media_index, exchange)
+
+
+def _build(
+    rule_id: str,
+    severity: Severity,
+    result: Result,
+    confidence: Confidence,
+    media_index: int | None,
+    exchange: int | None,
+) -> Outcome:
     return Outcome(
-        rule.id,
+        rule_id,
         result.value,
-        setting.severity,
-        result.confidence or rule.confidence,
+        severity,
+        confidence,
         result.refs,
         result.explanation,
         result.missing,
@@ -82,6 +96,9 @@ def _outcome(
         exchange,
         result.guards,
     )
+
+
+_build_once = lru_cache(maxsize=MAX_SHARED_OUTCOMES)(_build)  # most calls share the outcomes that cite no frame
 
 
 def _line_outcome(rule: Rule, setting: RuleSetting, result: Result, facts: LineFacts) -> Outcome:
