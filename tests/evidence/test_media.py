@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Media streams: grouping, payload access, loss, order and jitter, against tshark's own counts."""
+
+import random
+import re
+import subprocess
+from pathlib import Path
+
+import capture_frames as made
+import numpy as np
+import pytest
+
+from analyzer.capture.columns import PayloadKind
+from analyzer.capture.source import open_capture
+from analyzer.evidence import media
+from analyzer.evidence.media import MediaTable, PacketColumns, group_rows
+from analyzer.evidence.media_statistics import is_plausible_rtp, jitter_ms, sequence_runs, stream_statistics
+
+
+def table_of(path: Path, packets: int = 1 << 18) -> MediaTable:
+    table = MediaTable()
+    with open_capture(path) as capture:
+        for batch in capture.batches(packets):
+            table.feed(batch)
+    return table
+
+
+def streams_of(frames: list[bytes], tmp_path: Path, packets: int = 1 << 18) -> tuple[PacketColumns, ...]:
+    path = tmp_path / "media.pcap"
+    path.write_bytes(made.pcap(frames))
+    return table_of(path, packets).flows(PayloadKind.RTP_LIKE)
+
+
+def packet(sequence: int, ssrc: int = 1, port: int = 4000, body: bytes = bytes(20)) -> bytes:
+    return made.ethernet(made.ipv4(made.udp(made.rtp(sequence, sequence * 160, ssrc, body), port, 4002)))
+
+
+def test_streams_keep_their_packets_in_order(tmp_path: Path) -> None:
+    frames = [packet(index, ssrc=index % 3, port=4000 + index % 2, body=bytes([index])) for index in range(60)]
+    for packets in (1 << 18, 7):
+        streams = streams_of(frames, tmp_path, packets)
+        assert len(streams) == 6
+        assert [stream.source for stream in streams[:2]] == ["10.0.0.1:4000", "10.0.0.1:4001"]
+        for stream in streams:
+            assert len(stream) == 10
+            assert [stream.payload(i)[-1] for i in range(10)] == stream.sequence_number.tolist()
+            assert [frame - 1 for frame in stream.frame.tolist()] == stream.sequence_number.tolist()
+            assert list(stream.payloads())[3] == stream.payload(3)
+            with pytest.raises(IndexError):
+                stream.payload(10)
+
+
+def test_fragmented_media_counts_like_other_media(tmp_path: Path) -> None:
+    frames = []
+    for index in range(6):
+        datagram = made.udp(made.rtp(index, index * 160, 7, bytes([index]) * 100), 4000, 4002)
+        frames.append(made.ethernet(made.ipv4(datagram[:64], identification=index, fragment=0x2000)))
+        frames.append(made.ethernet(made.ipv4(datagram[64:], identification=index, fragment=8)))
+        frames.append(packet(100 + index))
+    for packets in (1 << 18, 1):
+        (fragmented,) = (stream for stream in streams_of(frames, tmp_path, packets) if stream.ssrc == 7)
+        assert fragmented.frame.tolist() == [2, 5, 8, 11, 14, 17]
+        assert [fragmented.payload(i)[12:] for i in range(6)] == [bytes([i]) * 100 for i in range(6)]
+        assert fragmented.payload_octets.tolist() == fragmented.wire_octets.tolist() == [112] * 6
+
+
+def test_kinds_beside_rtp(tmp_path: Path) -> None:
+    payloads = [
+        made.rtp(1, second=200), b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12), b"\x16\xfe\xfd" + bytes(12),
+        b"\x10\x00\x00\x01ZRTP" + bytes(12),
+    ]  # fmt: skip
+    path = tmp_path / "media.pcap"
+    path.write_bytes(made.pcap([made.ethernet(made.ipv4(made.udp(payload))) for payload in payloads]))
+    evidence = table_of(path).evidence()
+    flows = (evidence.rtcp, evidence.stun, evidence.dtls, evidence.zrtp)
+    assert [[flow.payload(0) for flow in kind] for kind in flows] == [[payload] for payload in payloads]
+    assert evidence.streams == ()
+
+
+def test_equal_keys_come_together_even_if_hashes_collide(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(1)
+    keys = tuple(chance.integers(0, 3, 500) for _ in range(7))
+    for mixers in (media._MIXERS, (0,) * 7):
+        monkeypatch.setattr(media, "_MIXERS", mixers)
+        order, starts = group_rows(keys)
+        rows = [tuple(int(column[row]) for column in keys) for row in order]
+        groups = [order[a:b].tolist() for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]
+        assert len(groups) == len(set(rows))
+        assert all(group == sorted(group) for group in groups)
+        assert all(len({tuple(int(column[row]) for column in keys) for row in group}) == 1 for group in groups)
+
+
+def test_the_number_of_flows_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "MAX_FLOWS", 4)
+    path = tmp_path / "media.pcap"
+    path.write_bytes(made.pcap([packet(1, ssrc=ssrc) for ssrc in range(10)]))
+    table = table_of(path)
+    assert len(table.flows(PayloadKind.RTP_LIKE)) == 4
+    assert table.defects[0].detail == "6 packets beyond 4 flows"
+
+
+@pytest.mark.parametrize(
+    ("sequence", "expected", "lost", "duplicates", "reordered", "restarts"),
+    [
+        (range(10), 10, 0, 0, 0, 0),
+        ([0, 1, 2, 5, 6], 7, 2, 0, 0, 0),
+        ([65534, 65535, 0, 2], 5, 1, 0, 0, 0),
+        ([0, 1, 1, 2], 3, -1, 1, 0, 0),
+        ([0, 2, 1, 3], 4, 0, 0, 1, 0),
+        ([65535, 1, 0, 65534, 2], 5, 0, 0, 2, 0),
+        ([1000, 1001, 1002, 7, 8, 9], 6, 0, 0, 0, 1),
+        ([1000, 1001, 1300, 1002, 1301], 302, 297, 0, 1, 0),
+        ([(7 * i) & 0xFFFF for i in range(20000)], 7 * 19999 + 1, 7 * 19999 + 1 - 20000, 0, 0, 0),
+    ],
+)  # fmt: skip
+def test_loss_and_order(
+    sequence: list[int], expected: int, lost: int, duplicates: int, reordered: int, restarts: int, tmp_path: Path
+) -> None:
+    (stream,) = streams_of([packet(number) for number in sequence], tmp_path)
+    told = stream_statistics(stream)
+    assert (told.packets, told.expected, told.lost) == (len(sequence), expected, lost)
+    assert (told.duplicates, told.reordered, told.restarts) == (duplicates, reordered, restarts)
+    assert told.missing == lost + duplicates
+    assert (told.first_frame, told.last_frame) == (1, len(sequence))
+
+
+def test_jitter_is_the_recurrence_of_the_rfc() -> None:
+    chance = random.Random(3)
+    for length in (1, 2, 63, 64, 65, 129, 1000):
+        times = np.cumsum([chance.randint(10_000_000, 30_000_000) for _ in range(length)])
+        stamps = np.array([(0xFFFFFF00 + 160 * index) & 0xFFFFFFFF for index in range(length)])
+        jitter, wanted = 0.0, [0.0]
+        for index in range(1, length):
+            distance = (times[index] - times[index - 1]) / 1e6 - 160 / 8
+            jitter += (abs(distance) - jitter) / 16
+            wanted.append(jitter)
+        assert np.allclose(jitter_ms(times, stamps, 8000), wanted, rtol=1e-9)
+
+
+def test_sequence_runs_follow_the_restart() -> None:
+    runs = sequence_runs(np.array([60000, 60001, 3, 4, 5]))
+    assert [run.tolist() for run in runs] == [[60000, 60001, 65539, 65540, 65541]]
+
+
+def test_what_is_no_stream(tmp_path: Path) -> None:
+    chance = random.Random(2)
+    noise = [made.ethernet(made.ipv4(made.udp(b"\x80" + chance.randbytes(199), 4000, 4002))) for _ in range(50)]
+    noise += [packet(0x8180, ssrc=5, port=53) for _ in range(20)]
+    streams = streams_of(noise + [packet(index, ssrc=9, port=6000) for index in range(0, 40, 2)], tmp_path)
+    assert [stream.ssrc for stream in streams if is_plausible_rtp(stream)] == [9]
+
+
+LINE = re.compile(
+    r"^\s*(\S+)\s+(\S+)\s+(\S+)\s+(\d+)\s+(\S+)\s+(\d+)\s+0x([0-9A-F]+)\s+(.*?)\s+(\d+)\s+(-?\d+) \(\S+%\)"
+    r"\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)",
+    re.MULTILINE,
+)
+SIDE_BY_SIDE = [
+    "baresip/udp_plain_pcmu", "baresip/udp_sdes_cm80_mand", "baresip/tls13_sdes_cm80_mand", "linphone/sdes_80",
+    "linphone/zrtp", "ffmpeg/srtp_80", "gst_rtsp/savp_udp", "rtpengine/F8_128_HMAC_SHA1_80",
+    "libsrtp/base_AES_CM_128_HMAC_SHA1_80.srtp", "libsrtp/loss_reorder_AES_CM_128_HMAC_SHA1_80.srtp",
+    "libsrtp/tampered_AES_CM_128_HMAC_SHA1_80.srtp", "libsrtp/rekey_AES_CM_128_HMAC_SHA1_80.srtp",
+]  # fmt: skip
+
+
+@pytest.mark.captures
+@pytest.mark.tool("tshark")
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
+def test_streams_equal_tshark(name: str, captures: Path) -> None:
+    path = captures / "peers" / f"{name}.pcap"
+    streams = [stream for stream in table_of(path).flows(PayloadKind.RTP_LIKE) if is_plausible_rtp(stream)]
+    ports = {stream.key.ports & 0xFFFF for stream in streams}
+    decode = [word for port in sorted(ports) for word in ("-d", f"udp.port=={port},rtp")]
+    told = subprocess.run(
+        ["tshark", "-n", "-q", "-r", str(path), *decode, "-z", "rtp,streams"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    theirs = {(line[3], line[4], line[5], line[6], int(line[7], 16)): line for line in LINE.finditer(told.stdout)}
+    assert streams
+    assert len(theirs) == len(streams)
+    for stream in streams:
+        line = theirs[(*stream.source.split(":"), *stream.destination.split(":"), stream.ssrc)]
+        ours = stream_statistics(stream)
+        assert (ours.packets, ours.lost) == (int(line[9]), int(line[10]))
+        assert ours.delta == pytest.approx([float(line[i]) for i in (11, 12, 13)], abs=0.001)
+        if ours.jitter is not None:
+            assert ours.jitter[1:] == pytest.approx([float(line[i]) for i in (15, 16)], abs=0.001)
