@@ -240,7 +240,7 @@ class _Reader:
         selected, severity = setting.get("selected", True), setting.get("severity")
         if not isinstance(selected, bool):
             self._problem((rule, "selected"), f"selected of {rule} has to be true or false")
-        known = tuple(Severity)
+        known = tuple(severity.value for severity in Severity)
         if severity is not None and severity not in known:
             self._problem((rule, "severity"), f"unknown severity {severity!r}; {closest(str(severity), known)}")
             severity = None
