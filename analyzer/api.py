@@ -37,6 +37,11 @@ from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.sip import parse_sip
 
 MAX_LISTED_DEFECTS = 100
+# ARP, LLDP, EAPOL, spanning tree and the like; ICMP, IGMP, ICMPv6, OSPF, PIM, VRRP.
+OTHER_TRAFFIC = frozenset(
+    [("not-ip", code) for code in ("0x0806", "0x88cc", "0x888e", "0x9000", "0x8035", "0x0027", "0x0026", "0x0069")]
+    + [("unread-protocol", number) for number in ("1", "2", "58", "89", "103", "112")]
+)
 Progress = Callable[[str, int], None]
 
 
@@ -117,12 +122,23 @@ class Reading:
             bytes=capture.bytes,
             first_time_ns=self.first_time_ns,
             last_time_ns=self.last_time_ns,
-            defects=(*capture.defects, *self.defects),
+            defects=tuple(defect for defect in capture.defects if not _is_other_traffic(defect)) + self.defects,
             interface_drops=capture.interface_drops,
             signalling_messages=self.messages,
             media_packets=self.media_packets,
-            unread=capture.unread,
+            unread=tuple(_passed_over(defect) for defect in capture.defects if _is_other_traffic(defect)),
         )
+
+
+def _is_other_traffic(defect: Defect) -> bool:
+    """Whether a count of unread packets is of a kind that carries no call: named in the report, a gap in nothing."""
+    return (defect.code, defect.detail.rpartition(" ")[2]) in OTHER_TRAFFIC
+
+
+def _passed_over(defect: Defect) -> tuple[str, int]:
+    """What was passed over, and how many packets of it."""
+    number, _, what = defect.detail.partition(" packets of ")
+    return what, int(number)
 
 
 class Auditor:

@@ -4,7 +4,7 @@
 import ipaddress
 import struct
 
-from analyzer.capture.address import split_endpoint
+from analyzer.capture.address import format_address, parse_endpoint
 
 # Locally administered addresses: nobody's hardware (IEEE 802, the U/L bit).
 DESTINATION_MAC = bytes.fromhex("020000000002")
@@ -18,10 +18,12 @@ MAX_UDP_PAYLOAD_OCTETS = 65_507
 
 def build_udp_frame(source: str, destination: str, payload: bytes) -> bytes:
     """Ethernet, IP and UDP round `payload`; endpoints are `address:port`, both of one family. Raises ValueError."""
-    (source_text, source_port), (target_text, target_port) = split_endpoint(source), split_endpoint(destination)
+    source_hi, source_lo, source_port = parse_endpoint(source)
+    target_hi, target_lo, target_port = parse_endpoint(destination)
     if len(payload) > MAX_UDP_PAYLOAD_OCTETS:
         raise ValueError(f"{len(payload)} octets do not fit a datagram")
-    sender, receiver = ipaddress.ip_address(source_text), ipaddress.ip_address(target_text)
+    sender = ipaddress.ip_address(format_address(source_hi, source_lo))
+    receiver = ipaddress.ip_address(format_address(target_hi, target_lo))
     length = 8 + len(payload)
     pseudo = sender.packed + receiver.packed + struct.pack(">IHH", length, 0, UDP)
     header = struct.pack(">HHH", source_port, target_port, length)
@@ -38,7 +40,7 @@ def build_udp_frame(source: str, destination: str, payload: bytes) -> bytes:
 def _checksum(octets: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     padded = octets + bytes(len(octets) % 2)
-    total = sum(struct.unpack(f">{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f">{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

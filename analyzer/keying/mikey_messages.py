@@ -122,7 +122,7 @@ def open_initiator_message(evidence: MikeyEvidence, ring: Sequence[PskEntry], pa
     for entry, bound in order_keys(ring, (*identities_of(message), *parties)):
         opening = open_psk_message(octets, message, entry.key)
         if opening.mac is Authentication.VERIFIED:
-            return _opened(evidence, opening, entry, MacState(True, _how(opening)), bound=bound)
+            return _opened(evidence, opening, entry, _mac_state(opening), bound=bound)
         if bound and failure is None and opening.mac is Authentication.FAILED:
             failure = _opened(evidence, opening, entry, MacState(False, _why_failed(opening)), bound=True)
     if failure is not None:
@@ -131,10 +131,11 @@ def open_initiator_message(evidence: MikeyEvidence, ring: Sequence[PskEntry], pa
     return _opened(evidence, opening, None, NO_KEY)
 
 
-def _how(opening: PskOpening) -> str:
+def _mac_state(opening: PskOpening) -> MacState:
+    """A MAC that verifies; with libmikey's PRF a key of this length does not count, so it proves nothing."""
     if opening.prf_variant is PrfVariant.LIBMIKEY:
-        return "MAC verifies with libmikey's PRF, in which the key does not count"
-    return "MAC verifies"
+        return MacState(None, "the MAC is libmikey's, in which a key of this length does not count")
+    return MacState(True, "MAC verifies")
 
 
 def _why_failed(opening: PskOpening) -> str:

@@ -67,7 +67,7 @@ def audit_stream(
 ) -> StreamAudit:
     """Judge one bound stream; `chosen_suite` is what the answer says, `tolerated` the share that may fail (0 to 1)."""
     packets = StreamSlice(bound.stream, bound.start, bound.stop)
-    rtpmap = _rtpmap(line, bound)
+    rtpmap = rtpmap_of(line, bound)
     statistics = stream_statistics(packets, _clock_rate(packets, rtpmap))
     candidates = candidates_for(bound, keying, ring)
     case = _Case(bound, packets, statistics, rtpmap, keying, candidates, chosen_suite)
@@ -75,7 +75,7 @@ def audit_stream(
     return _conclude(case, tally, _clear_runs(case, tally), tolerated)
 
 
-def _rtpmap(line: MediaLine | None, bound: BoundStream) -> dict[int, RtpMap]:
+def rtpmap_of(line: MediaLine | None, bound: BoundStream) -> dict[int, RtpMap]:
     """The payload types as the receiver's description maps them, else as the sender's does (RFC 3264 §5.1)."""
     if line is None:
         return {}

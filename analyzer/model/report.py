@@ -27,7 +27,7 @@ class CaptureFacts:
     interface_drops: int | None = None
     signalling_messages: int = 0
     media_packets: int = 0
-    unread: tuple[tuple[str, int], ...] = ()  # what was skipped, and how many packets of it
+    unread: tuple[tuple[str, int], ...] = ()  # traffic of other kinds that was passed over, and how many packets
     readable: bool = True
 
 

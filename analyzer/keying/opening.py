@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The clear packets of an audited stream: opened with the key that fitted, or clear from the start."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from analyzer.keying.contexts import Candidate, candidates_for
+from analyzer.keying.key_ring import KeyRing
+from analyzer.model.call import BoundStream
+from analyzer.model.keying import Keying, StreamAudit
+from analyzer.srtp.bulk import open_stream
+from analyzer.srtp.columns import packet_columns
+from analyzer.srtp.context import SrtpContext
+from analyzer.srtp.rtcp import RtcpOutcome, open_rtcp
+from dissectors.grammar.rtcp import is_clear_rtcp
+
+
+class ClearPacket(NamedTuple):
+    """One clear RTP packet or RTCP compound and where it stood in the capture."""
+
+    timestamp_ns: int
+    frame: int
+    source: str
+    destination: str
+    octets: bytes
+
+
+def context_that_opened(audit: StreamAudit, keying: Keying, ring: KeyRing) -> SrtpContext | None:
+    """The context whose key the audit found to fit, None where none did."""
+    if audit.key is None:
+        return None
+    found: Candidate | None = next(
+        (candidate for candidate in candidates_for(audit.bound, keying, ring) if candidate.key == audit.key), None
+    )
+    return None if found is None else found.context
+
+
+def iter_clear_rtp(audit: StreamAudit, context: SrtpContext | None) -> Iterator[ClearPacket]:
+    """Every RTP packet of the stream that opens, and those that were proved clear, in capture order."""
+    bound = audit.bound
+    opened = dict(_open(bound, context)) if context is not None else {}
+    was_clear = frozenset(audit.clear_frames) if audit.decrypted else None
+    for number in range(bound.stop - bound.start):
+        octets = opened.get(number)
+        frame = int(bound.stream.frame[bound.start + number])
+        if octets is None and (frame in was_clear if was_clear is not None else audit.clear or audit.clear_early):
+            octets = bound.stream.payload(bound.start + number)
+        if octets is not None:
+            timestamp_ns = int(bound.stream.timestamp_ns[bound.start + number])
+            yield ClearPacket(timestamp_ns, frame, bound.stream.source, bound.stream.destination, octets)
+
+
+def _open(bound: BoundStream, context: SrtpContext) -> Iterator[tuple[int, bytes]]:
+    packets = [bound.stream.payload(number) for number in range(bound.start, bound.stop)]
+    columns = packet_columns(packets, bound.stream.wire_octets[bound.start : bound.stop])
+    return open_stream(columns, context).clear_packets()
+
+
+def iter_clear_rtcp(bound: BoundStream, context: SrtpContext | None) -> Iterator[ClearPacket]:
+    """Every RTCP compound beside the stream that opens or was sent in the clear, in capture order."""
+    for part in bound.rtcp:
+        datagrams = [part.flow.payload(index) for index in part.indices]
+        for index, octets in zip(part.indices, _clear_compounds(datagrams, context), strict=True):
+            if octets is not None:
+                flow = part.flow
+                yield ClearPacket(
+                    int(flow.timestamp_ns[index]), int(flow.frame[index]), flow.source, flow.destination, octets
+                )
+
+
+def _clear_compounds(datagrams: list[bytes], context: SrtpContext | None) -> list[bytes | None]:
+    if context is None or not datagrams:
+        return [datagram if is_clear_rtcp(datagram) else None for datagram in datagrams]
+    opening = open_rtcp(datagrams, context)
+    compounds: list[bytes | None] = []
+    for datagram, outcome, opened in zip(datagrams, opening.outcomes, opening.opened, strict=True):
+        if opened is not None:
+            compounds.append(opened.packet)
+        else:
+            compounds.append(datagram if outcome is RtcpOutcome.CLEAR else None)
+    return compounds
