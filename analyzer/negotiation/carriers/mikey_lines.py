@@ -128,18 +128,23 @@ def _positional(
 
 
 def chosen_suite(offer: MikeyEvidence, answer: MikeyEvidence | None, index: int, media_lines: int) -> str | None:
-    """The suite that the answer's map names (or, one-way, the offer's), else that of the only policy offered."""
+    """The suite that the answer's map names (or, one-way, the offer's), else that of the only policy in question.
+
+    A policy number means the answer's own policy where it has one of that number. None where several suites remain.
+    """
     if offer.message is None:
         return None
-    policies = {policy.policy_number: policy for policy in offer.message.find_all(SecurityPolicy)}
-    speaker = offer
+    policies = _by_number(offer.message)
+    speaker, message = offer, offer.message
     if answer is not None and answer.message is not None:
-        speaker = answer
-        policies |= {policy.policy_number: policy for policy in answer.message.find_all(SecurityPolicy)}
-    if speaker.message is None:
-        return None
-    sessions = crypto_sessions(speaker.message, speaker.level, index, media_lines)
-    suites = {suite_of(policies[n]) for session in sessions for n in session.policies if n in policies}
-    if not suites:
-        suites = {suite_of(policy) for policy in policies.values()}
+        speaker, message = answer, answer.message
+    own = _by_number(message)
+    sessions = crypto_sessions(message, speaker.level, index, media_lines)
+    numbers = {number for session in sessions for number in session.policies}
+    named = [policy for number in numbers if (policy := own.get(number) or policies.get(number)) is not None]
+    suites = {suite_of(policy) for policy in named or (own or policies).values()}
     return suites.pop() if len(suites) == 1 else None
+
+
+def _by_number(message: MikeyMessage) -> dict[int, SecurityPolicy]:
+    return {policy.policy_number: policy for policy in message.find_all(SecurityPolicy)}

@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whole negotiations, from session descriptions to judgements, as the page of verdicts defines them."""
+
+from dataclasses import replace
+
+import pytest
+from scenes import CM_32, CM_80, F8, POLICY, Scene, crypto, message, session, table_4
+
+from analyzer.errors import PolicyError
+from analyzer.model.call import Resolution
+from analyzer.model.negotiation import Carrier, Choice, SelectionRule
+from analyzer.negotiation.inventory import read_inventory
+from analyzer.negotiation.knowledge import Knowledge, build_observations
+from dissectors.grammar.mikey import GenericIdEntry, SrtpIdEntry
+from dissectors.grammar.mikey.priority_extension import Owner
+
+PSK, PKE, DH = 0, 2, 4
+RESPONSE = {PSK: 1, PKE: 3, DH: 5}
+ALICE = [
+    message(kind, (CM_80, CM_32), listed=table_4(Owner.INITIATOR), ids="mikey;mikey;mikey") for kind in (PSK, PKE, DH)
+]
+
+
+def paper_call(mode: int, suite: str, lines: list[str] | None = None, mac: bool | None = True) -> Scene:
+    """Alice's offer of Table 4 and Bob's answer, which takes one mode and one suite."""
+    answer = message(RESPONSE[mode], (suite,), listed=table_4(Owner.RESPONDER))
+    return Scene(session(*(ALICE if lines is None else lines)), session(answer), mac)
+
+
+def judged(negotiation) -> tuple:
+    return tuple(one.holds for one in (negotiation.mutual, negotiation.undominated, negotiation.winner))
+
+
+def test_table_4_gives_pke_and_the_short_tag() -> None:
+    found = paper_call(PKE, CM_32).negotiate()
+    assert found.expected[:4] == (SelectionRule.MIN_SUM, SelectionRule.MIN_SUM, "MIKEY-PKE", CM_32)
+    assert found.chosen == Choice("MIKEY-PKE", CM_32)
+    assert judged(found) == (True, True, True)
+    assert found.reasons == ()
+    winners = dict(found.winners)
+    assert winners[SelectionRule.INITIATOR_FIRST] == Choice("MIKEY-PSK", CM_32)
+    assert winners[SelectionRule.RESPONDER_FIRST] == winners[SelectionRule.MIN_MAX] == Choice("MIKEY-PKE", CM_32)
+    explicit = [one for one in found.offer_preferences if one.carrier is Carrier.PRIORITY_EXTENSION]
+    assert [one.name for one in explicit] == ["MIKEY-PSK", "MIKEY-PKE", "MIKEY-DH", CM_80, CM_32]
+    assert all(one.authenticated for one in explicit)
+    assert all(statement.agrees for statement in found.statements)
+
+
+def test_a_dominated_choice_and_one_that_only_loses() -> None:
+    assert paper_call(DH, CM_32).negotiate().reasons == ("dominated", "not-winner")
+    found = paper_call(PSK, CM_32).negotiate()
+    assert found.reasons == ("not-winner",)
+    assert "min-sum" in found.winner.explanation
+    assert "MIKEY-PKE" in found.winner.explanation
+
+
+def test_a_choice_outside_the_responders_own_list() -> None:
+    found = paper_call(PKE, CM_80).negotiate()
+    assert found.mutual.holds is False
+    assert "choice-not-in-responder-list" in found.reasons
+
+
+def test_a_stripped_line_shows_in_the_list_of_protocols() -> None:
+    found = paper_call(PKE, CM_32, ALICE[1:]).negotiate()
+    assert "offer-stripped" in found.reasons
+    assert {statement.agrees for statement in found.statements} == {False}
+    assert {statement.source for statement in found.statements} == {None}
+
+
+def test_the_priority_list_speaks_of_the_lines_where_no_protocol_list_is() -> None:
+    lines = [message(kind, (CM_80, CM_32), listed=table_4(Owner.INITIATOR)) for kind in (PKE, DH)]
+    found = paper_call(PKE, CM_32, lines).negotiate()
+    assert found.reasons == ("offer-stripped",)
+    assert found.statements[0].source is Carrier.PRIORITY_EXTENSION
+    whole = [message(kind, (CM_80, CM_32), listed=table_4(Owner.INITIATOR)) for kind in (DH, PSK, PKE)]
+    assert all(one.agrees for one in paper_call(PKE, CM_32, whole).negotiate().statements)
+
+
+def test_lists_under_a_failed_mac_are_not_authenticated() -> None:
+    found = paper_call(PKE, CM_32, mac=False).negotiate()
+    assert {one.authenticated for one in found.offer_preferences} == {False}
+    assert judged(found) == (True, True, True)
+
+
+def test_repeated_lines_need_the_list_of_the_responder() -> None:
+    lines = [message(kind, (CM_80,)) for kind in (PSK, PKE)]
+    found = Scene(session(*lines), session(message(1))).negotiate()
+    assert found.expected.rule is SelectionRule.MIN_SUM
+    assert found.chosen == Choice("MIKEY-PSK", CM_80)
+    assert judged(found) == (True, True, None)
+    assert found.reasons == ("responder-list-unknown",)
+
+
+def test_one_mode_and_one_policy_leave_nothing_open() -> None:
+    found = Scene(session(message(PSK, (CM_80,))), session(message(1))).negotiate()
+    assert found.expected[:4] == (SelectionRule.SINGLE, SelectionRule.SINGLE, "MIKEY-PSK", CM_80)
+    assert judged(found) == (True, True, True)
+    assert found.reasons == ()
+
+
+def test_a_message_that_needs_no_answer_keys_the_line() -> None:
+    found = Scene(session(message(PSK, (CM_80,), v=False)), session()).negotiate()
+    assert found.chosen == Choice("MIKEY-PSK", CM_80)
+    assert Scene(session(message(DH, (CM_80,))), session()).negotiate().chosen == Choice(None, None)
+
+
+def test_plain_policies_bind_nobody() -> None:
+    found = Scene(session(message(PSK, (CM_80, CM_32))), session(message(1, (CM_32,)))).negotiate()
+    assert found.expected.suite_rule is SelectionRule.ANY_COMMON
+    assert found.chosen == Choice("MIKEY-PSK", CM_32)
+    assert judged(found) == (True, None, True)
+    assert found.reasons == ("order-not-binding",)
+    assert dict(found.winners)[SelectionRule.MIN_SUM].suite is None
+
+
+def test_the_map_of_the_answer_names_the_policy() -> None:
+    both = GenericIdEntry(1, 0, False, (1, 0), bytes(4), b"")
+    offer = message(PSK, (CM_80, CM_32), sessions=(both,), map_type=2)
+    answer = message(1, sessions=(SrtpIdEntry(1, 1, 7, 0),))
+    found = Scene(session(offer), session(answer)).negotiate()
+    suites = [(one.name, one.priority) for one in found.offer_preferences if one.carrier is Carrier.SP_ORDER]
+    assert suites == [(CM_32, 0), (CM_80, 1)]
+    assert found.chosen.suite == CM_32
+    assert judged(found) == (True, True, True)
+    silent = Scene(session(offer), session(message(1))).negotiate()
+    assert silent.reasons == ("choice-unknown",)
+    assert judged(silent) == (None, None, None)
+
+
+def test_one_policy_for_each_crypto_session_is_no_order() -> None:
+    sessions = (SrtpIdEntry(1, 0, 7, 0), SrtpIdEntry(2, 1, 8, 0))
+    offer = message(PSK, (CM_80, CM_80), sessions=sessions)
+    found = Scene(session(offer), session(message(1))).negotiate()
+    assert {one.carrier for one in found.offer_preferences if one.kind == "suite"} == {Carrier.SP}
+    assert found.expected.suite_rule is SelectionRule.SINGLE
+
+
+def test_policies_in_an_error_message_are_the_responders_list() -> None:
+    offer = session(message(PSK, (CM_80, CM_32)))
+    found = Scene(offer, session(message(6, (CM_32, F8)))).negotiate()
+    assert found.chosen == Choice(None, None)
+    assert [(one.name, one.carrier) for one in found.answer_preferences] == [
+        (CM_32, Carrier.MIKEY_ERROR),
+        (F8, Carrier.MIKEY_ERROR),
+    ]
+    assert found.expected.suite_rule is SelectionRule.MIN_SUM
+    assert found.expected.suite == CM_32
+
+
+@pytest.mark.parametrize(
+    ("tag", "suite", "expected", "reasons"),
+    [
+        (1, CM_80, (True, True, True), ()),
+        (2, CM_32, (True, None, None), ("responder-list-unknown",)),
+        (3, F8, (False, None, False), ("choice-not-offered", "not-winner")),
+        (2, CM_80, (False, True, True), ("choice-not-offered",)),
+    ],
+)
+def test_sdes(tag, suite, expected, reasons) -> None:
+    found = Scene(session(crypto(1, CM_80), crypto(2, CM_32)), session(crypto(tag, suite))).negotiate()
+    assert judged(found) == expected
+    assert found.reasons == reasons
+    assert found.chosen == Choice("SDES", suite)
+    assert found.expected.rule is SelectionRule.SINGLE
+    assert found.expected.suite_rule is SelectionRule.INITIATOR_FIRST
+    assert found.answer_preferences is None
+
+
+def test_one_crypto_line_is_single() -> None:
+    found = Scene(session(crypto(1, CM_32)), session(crypto(1, CM_32))).negotiate()
+    assert found.expected[:4] == (SelectionRule.SINGLE, SelectionRule.SINGLE, "SDES", CM_32)
+    assert dict(found.winners)[SelectionRule.MIN_SUM] == Choice("SDES", CM_32)
+    assert [one.priority for one in found.offer_preferences] == [0, 0]
+
+
+def test_the_policy_may_name_one_rule_for_everything() -> None:
+    policy = replace(POLICY, selection_rule=SelectionRule.RESPONDER_FIRST)
+    scene = Scene(session(crypto(1, CM_80), crypto(2, CM_32)), session(crypto(1, CM_80)))
+    assert scene.negotiate(policy).expected.suite_rule is SelectionRule.RESPONDER_FIRST
+    assert scene.negotiate(policy).winner.holds is None
+
+
+def test_between_attributes_of_one_line_there_is_no_order() -> None:
+    offer = session(crypto(1, CM_80), "fingerprint:sha-256 00:11", message(PSK, (CM_80,)))
+    found = Scene(offer, session(crypto(1, CM_80))).negotiate()
+    methods = {one.name: one.priority for one in found.offer_preferences if one.kind == "key_agreement"}
+    assert methods == {"SDES": None, "DTLS-SRTP": None, "MIKEY-PSK": None}
+    assert found.expected.rule is SelectionRule.ANY_COMMON
+    assert judged(found) == (True, True, True)
+    assert found.reasons == ()
+
+
+def test_potential_configurations_order_methods() -> None:
+    offer = [
+        *session(proto="RTP/AVP"),
+        f"a=acap:1 {message(PSK, (CM_80,))}",
+        f"a=acap:2 {crypto(1, CM_80)}",
+        "a=tcap:1 RTP/SAVP",
+        "a=pcfg:1 t=1 a=1",
+        "a=pcfg:2 t=1 a=2",
+    ]
+    later = Scene(offer, session(crypto(1, CM_80), "acfg:2 t=1 a=2")).negotiate()
+    methods = [(one.name, one.priority) for one in later.offer_preferences if one.kind == "key_agreement"]
+    assert methods == [("MIKEY-PSK", 1), ("SDES", 2)]
+    assert later.expected.rule is SelectionRule.INITIATOR_FIRST
+    assert judged(later) == (True, None, None)
+    first = Scene(offer, session(message(1), "acfg:1 t=1 a=1")).negotiate()
+    assert first.chosen == Choice("MIKEY-PSK", CM_80)
+    assert judged(first) == (True, True, True)
+
+
+def test_numbers_written_behind_the_message_count_as_a_list() -> None:
+    offer = session(f"{message(PSK, (CM_80,))} PSK=1 PKE=0 AES_F8_128_HMAC_SHA1_80=0 {CM_80}:1")
+    found = Scene(offer, session(f"{message(1)} PSK=0 PKE=1")).negotiate()
+    free = [(one.name, one.priority) for one in found.offer_preferences if one.carrier is Carrier.FREE_TEXT]
+    assert free == [("MIKEY-PSK", 1), ("MIKEY-PKE", 0), (F8, 0), (CM_80, 1)]
+    assert found.expected.rule is SelectionRule.MIN_SUM
+    assert found.expected.tie == ("MIKEY-PSK", "MIKEY-PKE")
+    assert found.expected.key_agreement == "MIKEY-PSK"
+
+
+def test_odd_numbers_are_defects_and_decide_nothing() -> None:
+    offer = session(f"{message(PSK, (CM_80,))} PSK=-1 PKE=0 PKE=3")
+    found = Scene(offer, session(f"{message(1)} PSK=0 PKE=1")).negotiate()
+    assert {defect.code for defect in found.defects} == {"priority-negative", "priority-repeated"}
+    assert found.winner.holds is None
+
+
+def test_the_media_level_overrides_the_session() -> None:
+    own = session(message(PKE, (CM_80,)), level=(message(PSK, (CM_80,)),))
+    found = Scene(own, session(message(3))).negotiate()
+    assert [one.name for one in found.offer_preferences if one.kind == "key_agreement"] == ["MIKEY-PKE"]
+
+
+def test_plain_rtp_has_nothing_to_judge() -> None:
+    found = Scene(session(proto="RTP/AVP"), session(proto="RTP/AVP")).negotiate()
+    assert found.offer_preferences == ()
+    assert not found.mutual.applies
+    assert [rule for rule, _ in found.winners] == list(dict(found.winners))
+
+
+def test_refused_lines_have_no_choice() -> None:
+    offer = session(crypto(1, CM_80))
+    assert Scene(offer, session(port=0)).negotiate().chosen == Choice(None, None)
+    rejected = Scene(offer, None, resolution=Resolution.REJECTED).negotiate()
+    assert not rejected.winner.applies
+    assert rejected.expected.suite is None
+
+
+def test_an_unseen_offer_leaves_the_choice_open() -> None:
+    found = Scene(None, session(crypto(1, CM_80)), resolution=Resolution.OFFER_UNSEEN).negotiate()
+    assert found.chosen == Choice("SDES", CM_80)
+    assert judged(found) == (None, None, None)
+    assert found.reasons == ("signalling-unseen",)
+
+
+def test_an_observed_list_decides_what_the_answer_leaves_open() -> None:
+    scene = Scene(session(crypto(1, CM_80), crypto(2, CM_32)), session(crypto(2, CM_32)))
+    other = Scene(session(crypto(1, CM_80), crypto(2, CM_32)), None, swapped=True, start_ns=10)
+    knowledge = Knowledge(observed=lambda: build_observations([scene.call, other.call]))
+    found = scene.negotiate(knowledge=knowledge)
+    assert {one.carrier for one in found.answer_preferences} == {Carrier.OBSERVED}
+    assert judged(found) == (True, False, False)
+    only_short = Scene(session(crypto(1, CM_32)), None, swapped=True)
+    knowledge = Knowledge(observed=lambda: build_observations([only_short.call]))
+    assert judged(scene.negotiate(knowledge=knowledge)) == (True, True, True)
+
+
+INVENTORY = """
+[[endpoint]]
+id = "sip:bob@example.com"
+key_agreements = {"MIKEY-PKE" = 0, "MIKEY-DH" = 1, "MIKEY-PSK" = 2}
+
+[[endpoint]]  # Alice
+id = "192.0.2.1"
+suites = {"AES_F8_128_HMAC_SHA1_80" = 0}
+"""
+
+
+def test_an_inventory_completes_the_responder_and_doubts_the_offer(tmp_path) -> None:
+    path = tmp_path / "inventory.toml"
+    path.write_text(INVENTORY)
+    inventory = read_inventory(path)
+    assert [one.name for one in inventory.endpoints[1].preferences] == [F8]
+    lines = [message(kind, (CM_80,)) for kind in (PSK, PKE)]
+    found = Scene(session(*lines), session(message(3))).negotiate(knowledge=Knowledge(inventory))
+    assert judged(found) == (True, True, True)
+    assert found.expected.key_agreement == "MIKEY-PKE"
+    assert {one.carrier for one in found.answer_preferences} == {Carrier.INVENTORY}
+    assert found.reasons == ("offer-differs-from-inventory",)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ('[[endpoint]]\nid = "x"\n\n[[endpoint]]\nsuits = {}\n', 4, "suits"),
+        ('[[endpoint]]\nid = "x"\nsuites = {"A" = -1}\n', 1, "number from 0"),
+        ("[[endpoint]]\nsuites = {}\n", 1, "id"),
+        ('[[endpoint]]\nid = "x\n', 2, ""),
+        ('\n[[endpoint]]\nid = "x"\nsuites = {AES_F8_128_HMAC_SHA1_80 = 0, F8_128_HMAC_SHA1_80 = 1}\n', 2, "twice"),
+    ],
+)
+def test_a_bad_inventory_is_refused_with_its_line(tmp_path, text, line, what) -> None:
+    path = tmp_path / "inventory.toml"
+    path.write_text(text)
+    with pytest.raises(PolicyError) as caught:
+        read_inventory(path)
+    assert f"inventory.toml:{line}:" in str(caught.value)
+    assert what in str(caught.value)
