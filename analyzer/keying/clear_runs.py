@@ -42,16 +42,18 @@ def find_clear_runs(stream: MediaStream, unproved: Flags, early: Flags, rtpmap: 
     """Test the unproved packets in runs of one payload type and one length.
 
     A tag that appears or vanishes changes the length, so a stream that turns clear half-way has a kind of its own
-    there. Of many runs of a kind `MAX_RUNS` evenly spread ones are tested; when all are clear, so is the kind.
+    there. Of many runs of a kind `MAX_RUNS` evenly spread ones are tested; when some are clear and none is not, the
+    kind is.
     """
     clear: list[int] = []
     encrypted = 0
     for kind in _kinds(stream, unproved, early):
-        verdicts = [_test(stream, run, rtpmap) for run in _sample_runs(kind)]
-        if verdicts and all(verdict is Clearness.CLEAR for verdict in verdicts):
+        runs = _sample_runs(kind)
+        verdicts = [_test(stream, run, rtpmap) for run in runs]
+        if Clearness.CLEAR in verdicts and Clearness.NOT_CLEAR not in verdicts:
             clear.extend(kind.tolist())
-        elif Clearness.CLEAR in verdicts:
-            tested = zip(verdicts, _sample_runs(kind), strict=True)
+        else:
+            tested = zip(verdicts, runs, strict=True)
             clear.extend(number for verdict, run in tested if verdict is Clearness.CLEAR for number in run.tolist())
         encrypted += verdicts.count(Clearness.NOT_CLEAR)
     before = int(early[clear].sum())
