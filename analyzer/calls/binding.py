@@ -113,10 +113,10 @@ class Binder:
             keyed: dict[int, Claim] = {}  # by index of the media line
             for position, line in enumerate(self._drafts[order].lines):
                 if position in positions:
-                    keyed[line.index] = positions[position]
-                elif line.index not in keyed or not endpoints & _addresses(line.offer, line.answer):
+                    keyed[line.media_index] = positions[position]
+                elif line.media_index not in keyed or not endpoints & _addresses(line.offer, line.answer):
                     continue
-                yield self._line(keyed[line.index], position)
+                yield self._line(keyed[line.media_index], position)
 
 
 def sender_of(span: Span) -> Side | None:

@@ -68,7 +68,6 @@ def freeze_call(draft: CallDraft, media: dict[int, LineMedia]) -> Call:
     """The finished call: `media` holds what was bound, by position of the line."""
     used = {draft.lines[position].exchange for position, bound in media.items() if bound.parts}
     exchanges = tuple(_settle(each.exchange, each.early, used) for each in draft.exchanges)
-    nothing = LineMedia()
     return Call(
         call_id=draft.call_id,
         protocol="sip",
@@ -80,7 +79,7 @@ def freeze_call(draft: CallDraft, media: dict[int, LineMedia]) -> Call:
         messages=draft.messages,
         exchanges=exchanges,
         media=tuple(
-            _media_line(line, exchanges[line.exchange], media.get(position, nothing))
+            _media_line(line, exchanges[line.exchange], media.get(position))
             for position, line in enumerate(draft.lines)
         ),
     )
@@ -93,13 +92,16 @@ def _settle(exchange: Exchange, early: bool, used: set[int]) -> Exchange:
     return exchange
 
 
-def _media_line(line: DraftLine, exchange: Exchange, media: LineMedia) -> MediaLine:
+def _media_line(line: DraftLine, exchange: Exchange, media: LineMedia | None) -> MediaLine:
+    answer = line.answer if exchange.answer else None
+    if media is None:
+        return MediaLine(line.media_index, exchange, line.type, line.offer, answer, (), (), ())
     return MediaLine(
-        index=line.index,
+        index=line.media_index,
         exchange=exchange,
         type=line.type,
         offer=line.offer,
-        answer=line.answer if exchange.answer else None,
+        answer=answer,
         streams=freeze_parts(media.parts),
         dtls=_sorted_flows(media.dtls),
         zrtp=_sorted_flows(media.zrtp),

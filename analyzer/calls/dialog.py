@@ -3,7 +3,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from analyzer.calls.media_lines import DraftLine, read_lines
 from analyzer.calls.offer_answer import Dialog, Proposal, ProposalReader
@@ -18,8 +18,7 @@ _KEYING_ATTRIBUTES = ("crypto", "key-mgmt", "fingerprint", "zrtp-hash", "acap", 
 _IN_FORCE = (Resolution.ANSWERED, Resolution.OFFER_UNSEEN)
 
 
-@dataclass(frozen=True, slots=True)
-class DraftExchange:
+class DraftExchange(NamedTuple):
     """An exchange with the dialog it belongs to; `early` as in `Proposal`."""
 
     exchange: Exchange
@@ -32,8 +31,7 @@ class DraftExchange:
         return self.exchange.resolution in _IN_FORCE
 
 
-@dataclass(frozen=True, slots=True)
-class CallDraft:
+class CallDraft(NamedTuple):
     """A call without its media; `over` says that nothing more is expected of it."""
 
     call_id: str
@@ -108,6 +106,8 @@ def _dialog_of(ledger: Ledger, bye: SignallingMessage) -> Dialog:
 
 def _without_repeats(proposals: list[Proposal]) -> list[Proposal]:
     """Leave out what says nothing new: refreshes of the session in force, and offers asked for again."""
+    if len(proposals) < 2:
+        return proposals
     kept = []
     current: dict[tuple[Dialog, Party], tuple[bytes, ...]] = {}
     followers = _followers(proposals)

@@ -4,18 +4,17 @@
 import functools
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from analyzer.model.call import Exchange, MediaSide, SdpBody
 from dissectors.grammar.sdp import MediaDescription
 
 
-@dataclass(frozen=True, slots=True)
-class DraftLine:
+class DraftLine(NamedTuple):
     """One media line of one exchange, before streams are bound to it."""
 
     exchange: int
-    index: int
+    media_index: int
     type: str
     offer: MediaSide | None
     answer: MediaSide | None
@@ -34,7 +33,7 @@ def read_lines(exchanges: Iterable[Exchange]) -> tuple[DraftLine, ...]:
             lines.append(
                 DraftLine(
                     exchange=exchange.number,
-                    index=index,
+                    media_index=index,
                     type=(offer or answered[index]).type,
                     offer=_side(exchange.offer, offer, mux),
                     answer=_side(exchange.answer, answer, mux),

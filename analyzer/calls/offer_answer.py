@@ -3,6 +3,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from analyzer.calls.session_reader import SessionReader
 from analyzer.calls.transaction import Hop, Ledger, Pair, Transaction, refusal_on
@@ -13,8 +14,7 @@ _RACK = re.compile(r"[0-9]+[ \t]+([0-9]{1,10})[ \t]+INVITE")
 Dialog = tuple[str | None, str | None]  # tag of the caller, tag of the callee
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """One offer with its fate, before repeats are left out.
 
     `early` says that the answer came in a provisional response and the INVITE was refused later. `status` is that of

@@ -26,8 +26,19 @@ class _Record:
     seen: dict[tuple[object, ...], int] = field(default_factory=dict)  # a message's identity -> frame of its first copy
     is_call: bool = False
     is_answered: bool = False
+    has_strays: bool = False  # REGISTER under this Call-ID, which never belongs to a call
     invite: SignallingMessage | None = None  # the last that asked for a dialog
     draft: CallDraft | None = None
+
+    def split(self) -> tuple[list[SignallingMessage], list[SignallingMessage]]:
+        """The messages of the call, and those that belong to none."""
+        if not self.is_call:
+            return [], self.messages
+        if not self.has_strays:
+            return self.messages, []
+        strays = [each for each in self.messages if (each.sip.method or each.sip.cseq_method) == _NEVER_IN_CALLS]
+        stray = set(map(id, strays))
+        return [each for each in self.messages if id(each) not in stray], strays
 
 
 class CallTracker:
@@ -61,6 +72,7 @@ class CallTracker:
             message = replace(message, retransmission_of=first)
         else:
             self._note(call_id, record, message)
+        record.has_strays = record.has_strays or (sip.method or sip.cseq_method) == _NEVER_IN_CALLS
         record.messages.append(message)
         self._changed[call_id] = None
 
@@ -88,7 +100,8 @@ class CallTracker:
         binder = Binder(drafts, media)
         outside = list(self._nameless)
         for record in self._records.values():
-            outside += [message for message in record.messages if not _belongs(record, message)]
+            if record.has_strays or not record.is_call:
+                outside += record.split()[1]
         outside.sort(key=lambda message: (message.timestamp_ns, message.capture, message.frame))
         return CallSet(tuple(binder.call(draft) for draft in drafts), binder.unbound(), tuple(outside))
 
@@ -103,8 +116,7 @@ class CallTracker:
         for call_id in self._changed:
             record = self._records[call_id]
             if record.is_call:
-                messages = [message for message in record.messages if _belongs(record, message)]
-                record.draft = build_draft(call_id, messages, self._sessions)
+                record.draft = build_draft(call_id, record.split()[0], self._sessions)
                 for address in announced_addresses(record.draft):
                     self._announced.setdefault(address, {})[call_id] = None
         self._changed.clear()
@@ -149,12 +161,6 @@ def _refuses(response: SignallingMessage, invite: SignallingMessage | None) -> b
     if invite is None or response.sip.cseq_number != invite.sip.cseq_number:
         return False
     return response.destination == invite.source
-
-
-def _belongs(record: _Record, message: SignallingMessage) -> bool:
-    """Whether a message is part of the call of its Call-ID."""
-    method = message.sip.method or message.sip.cseq_method
-    return record.is_call and method != _NEVER_IN_CALLS
 
 
 def _about(media: MediaEvidence, addresses: set[str]) -> MediaEvidence:

@@ -201,6 +201,8 @@ class SipMessage(NamedTuple):
         """The first `application/sdp` part; a body without Content-Type counts when it starts with `v=`."""
         if (self.header("content-encoding") or "identity").lower() != "identity":
             return None
+        if self.header("content-type") == "application/sdp":
+            return SdpBody(self.body, self.body_offset) if self.body_end > self.body_offset else None
         for part in self.body_parts():
             if part.content_type == "application/sdp" or (not part.content_type and part.content[:2] == b"v="):
                 return SdpBody(part.content, part.offset)

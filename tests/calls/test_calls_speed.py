@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Ten thousand calls: what a message costs here, beside what it cost to parse it."""
+
+import time
+
+import pytest
+from call_builders import Packets, Script, answered, media, sdp
+
+from analyzer.calls import CallTracker
+from dissectors.grammar.sip import parse_sip
+
+
+def load(calls):
+    """Seven messages a call (INVITE, 100, 180, 200, ACK, BYE, 200), each call with a description of its own."""
+    messages, streams = [], []
+    for number in range(calls):
+        script = Script(f"call-{number}", clock=number * 0.01, frame=number * 7)
+        port = 10000 + 2 * (number % 20000)
+        invite = script.request("INVITE", 1, sdp("10.0.0.1", port, f"tool:{number}"))
+        script.response(invite, 100)
+        script.response(invite, 180)
+        script.response(invite, 200, sdp("10.0.0.2", port, f"tool:{number}"))
+        script.ack(1)
+        script.response(script.request("BYE", 2, to_tag="b"), 200)
+        messages += script.messages
+        streams.append(Packets(f"10.0.0.1:{port}", f"10.0.0.2:{port}", (number * 0.01 + 6.0,), ssrc=number))
+    messages.sort(key=lambda message: message.timestamp_ns)
+    return messages, media(*streams[:1000])
+
+
+@pytest.mark.proof
+def test_a_message_costs_less_than_three_times_its_parsing():
+    messages, evidence = load(10_000)
+    start = time.process_time()
+    for message in messages:
+        parse_sip(message.sip.raw)
+    parsed = time.process_time() - start
+    tracker = CallTracker()
+    start = time.process_time()
+    for message in messages:
+        tracker.feed(message)
+    fed = time.process_time()
+    found = tracker.finish(evidence)
+    done = time.process_time()
+    each = 1e6 / len(messages)
+    print(f"parse {parsed * each:.1f}, feed {(fed - start) * each:.1f}, finish {(done - fed) * each:.1f} us a message")
+    assert len(found.calls) == 10_000
+    assert sum(len(call.media[0].streams) for call in found.calls) == 1000
+    assert done - start < 3 * parsed
+
+
+def test_a_later_call_costs_no_more_than_an_early_one():
+    def seconds(calls):
+        messages, evidence = load(calls)
+        start = time.process_time()
+        tracker = CallTracker()
+        for message in messages:
+            tracker.feed(message)
+        tracker.finish(evidence)
+        return time.process_time() - start
+
+    assert seconds(2000) < 12 * max(seconds(500), 0.02)
+
+
+def test_asking_for_each_call_as_it_ends_gives_what_the_end_gives():
+    script = answered()
+    tracker = CallTracker()
+    for message in script.messages:
+        tracker.feed(message)
+    evidence = media(Packets("10.0.0.1:4000", "10.0.0.2:6000", (5.0,)))
+    assert [tracker.call(call_id, evidence) for call_id in tracker.ended()] == list(tracker.finish(evidence).calls)
