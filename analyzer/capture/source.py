@@ -76,6 +76,7 @@ class Capture:
         self._defects = list(self._opening_defects)
         self._counts: Counter[tuple[str, str]] = Counter()
         self._defragmenter = Defragmenter()
+        self._fast = False
         self._layout: Layout = read_file_header(bytes(self.buffer[:64]), self.name)
         self._finished = False
 
@@ -178,7 +179,8 @@ class Capture:
         state[scan.S_ROWS] = 0
         state[scan.S_CAPACITY] = capacity = max(1, min(packets, left // 16 + 1))
         table = empty_table(capacity)
-        self._scan(table, fast=left > COMPILE_OCTETS)
+        self._fast = self._fast or left > COMPILE_OCTETS
+        self._scan(table, fast=self._fast)
         columns = table_columns(table, int(state[scan.S_ROWS]))
         side = self._defragmenter.feed_batch(columns, self.buffer)
         if self._at_end() and not self.follow:
