@@ -54,7 +54,8 @@ def tshark_counts(path: Path) -> tuple[collections.Counter[str], set[str]]:
     """Messages by Call-ID, and the Call-IDs of frames with an INVITE."""
     fields = ("-T", "fields", "-e", "sip.Call-ID", "-e", "sip.Method")
     command = ["tshark", "-r", str(path), "-Y", "sip", *fields]
-    rows = [line.split("\t") for line in subprocess.run(command, capture_output=True, text=True).stdout.splitlines()]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [line.split("\t") for line in output.splitlines()]
     messages = collections.Counter(call_id for row in rows for call_id in row[0].split(",") if call_id)
     return messages, {call_id for row in rows if "INVITE" in row[1].split(",") for call_id in row[0].split(",")}
 
