@@ -4,8 +4,11 @@
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import MikeyEvidence
+from analyzer.model.reasons import Reason
 from analyzer.model.report import AuditedMedia
 from analyzer.rules import protection
+
+_UNSEEN = frozenset((Reason.WIRE_UNSEEN, Reason.ONE_DIRECTION_UNSEEN))
 
 
 class LineFacts:
@@ -14,8 +17,9 @@ class LineFacts:
     `refs` are its offer and answer, `agreed_proto` is the proto of the answer (None: there is none, or it refuses
     the line), `is_agreed_secure` says that this is SAVP or SAVPF. `expects_srtp` says whether SRTP was agreed, and
     is None where such an offer has neither answer nor refusal in the capture. `was_tried` says that a key was tried
-    on a stream; `is_without_media` that, on complete signalling, nothing was agreed and nothing flowed. `mikey` are
-    the MIKEY messages of both sides, readable or not.
+    on a stream; `misses_media` that a direction shows no packets, or too few to tell; `is_without_media` that, on
+    complete signalling, nothing was agreed and nothing flowed. `mikey` are the MIKEY messages of both sides,
+    readable or not.
     """
 
     __slots__ = (
@@ -27,6 +31,7 @@ class LineFacts:
         "keying",
         "line",
         "mikey",
+        "misses_media",
         "negotiation",
         "refs",
         "streams",
@@ -44,6 +49,7 @@ class LineFacts:
         self.is_agreed_secure = self.agreed_proto is not None and protection.is_secure_profile(self.agreed_proto)
         self.expects_srtp = protection.expects_srtp(line)
         self.was_tried = any(map(protection.was_tried, streams))
+        self.misses_media = not streams or not _UNSEEN.isdisjoint(media.reasons)
         self.is_without_media = protection.is_without_media(line, streams)
         self.mikey = media.keying.mikey and tuple(one for one in media.keying.mikey if one.protocol.lower() == "mikey")
         self._stream_refs: tuple[FrameRef, ...] | None = None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """PRO-001: the auditor's own demand that media is protected."""
 
-from analyzer.model.evidence import Wire
+from analyzer.model.evidence import Protection, Wire
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules import protection
@@ -10,8 +10,6 @@ from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.unseen import check_bare_call, signalling_unseen
 
 _NO_MEDIA = not_applicable("Nothing was agreed and nothing flowed.")
-_NOT_RTP = not_applicable("The media line is not RTP.")
-_FIT = frozenset((Wire.PROVED, Wire.CONSISTENT))
 
 
 def _clear(streams: tuple[StreamAudit, ...]) -> Result:
@@ -21,6 +19,11 @@ def _clear(streams: tuple[StreamAudit, ...]) -> Result:
         protection.clear_refs(streams),
         confidence=Confidence.C1,
     )
+
+
+def _contradicts(stream: StreamAudit) -> bool:
+    """Whether the packets fit neither the choice nor clear RTP; clear packets before the answer tell nothing."""
+    return stream.wire is Wire.CONTRADICTING and stream.protection is not Protection.RTP
 
 
 def _check_line(facts: LineFacts) -> Result:
@@ -34,14 +37,14 @@ def _check_line(facts: LineFacts) -> Result:
     if line.offer is None:
         return signalling_unseen(facts.refs)
     if not (facts.is_agreed_secure or protection.is_rtp(line)):
-        return _NOT_RTP
+        return unknown("media-not-rtp", "The media line is not RTP, so nothing here can judge it.", facts.refs)
     if facts.agreed_proto is None:
         return unknown("answer", "No accepting answer was seen.", facts.refs)
-    if not streams or any(stream.wire is Wire.UNSEEN for stream in streams):
-        return unknown("media", "Too few packets were seen to tell what protects them.", facts.refs)
-    if all(stream.wire in _FIT for stream in streams):
-        return passed("Protection was agreed, and the packets bear it out.", facts.refs)
-    return unknown("wire", "The packets are not clear, but not protected as agreed either.")
+    if facts.misses_media:
+        return unknown("media", "In a direction that was agreed too few packets were seen to tell.", facts.refs)
+    if any(map(_contradicts, streams)):
+        return unknown("wire", "The packets are not clear, but not protected as agreed either.", facts.stream_refs)
+    return passed("Protection was agreed, and the packets bear it out.", facts.refs)
 
 
 def _check_stream(audit: StreamAudit) -> Result:
@@ -62,8 +65,8 @@ RULE = Rule(
     meaning=Meaning(
         passes="What was agreed protects the media, and the packets fit it.",
         fails="Packets are proved clear, or plain RTP was agreed with no keying accepted and neither ZRTP nor DTLS.",
-        unknown="The offer, the answer or the media was not seen, or the packets tell neither way.",
-        not_applicable="No media was agreed and none flowed, or the line is not RTP.",
+        unknown="Offer, answer or media was not seen whole, the packets tell neither way, or they are not RTP.",
+        not_applicable="No media was agreed and none flowed.",
     ),
     check_line=_check_line,
     check_bare_call=check_bare_call,

@@ -19,8 +19,8 @@ from analyzer.model.call import (
 from analyzer.model.evidence import FrameRef, Protection, SignallingMessage, Wire
 from analyzer.model.keying import Keying, MacState, MikeyEvidence, StreamAudit
 from analyzer.model.negotiation import Choice, Expected, Judgement, Negotiation
-from analyzer.model.outcome import Verdict
 from analyzer.model.report import AuditedMedia
+from analyzer.rules.verdict import judge
 from dissectors.grammar.mikey import GeneralExtension, Header, Kemac, MikeyMessage, Payload, link_payloads
 from dissectors.grammar.sdes import CryptoAttribute, parse_crypto
 from dissectors.grammar.sdp import make_sdp
@@ -32,6 +32,7 @@ KEY_B = "NzB4d1BINStk0y3cRfA5EQkTKw8iEkwOJGPHBDxG"
 CRYPTO_80 = f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_A}"
 CRYPTO_32 = f"2 AES_CM_128_HMAC_SHA1_32 inline:{KEY_A}"
 ANSWERED_80 = f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_B}"
+DIRECTIONS = frozenset(f"a={direction}" for direction in ("sendrecv", "sendonly", "recvonly", "inactive"))
 MIKEY_LINE = "mikey AAAA"
 UNKEYED = Keying(None, None, "no keying")
 YES = Judgement(True, True, "It holds.")
@@ -123,10 +124,10 @@ def mikey_evidence(
 
 def negotiation(**changes: Any) -> Negotiation:
     judged: dict[str, Any] = {"mutual": YES, "undominated": YES, "winner": YES, "statements": (), "reasons": ()}
+    judged["chosen"] = Choice("SDES", "AES_CM_128_HMAC_SHA1_80")
     return Negotiation(
         offer_preferences=(),
         answer_preferences=None,
-        chosen=Choice(None, None),
         expected=Expected(None, None, None, None, ()),
         winners=(),
         **(judged | changes),
@@ -159,6 +160,8 @@ class Scene:
             if lines is None:
                 sides.append(None)
                 continue
+            if DIRECTIONS.isdisjoint(lines):  # one direction will do where the test does not say otherwise
+                lines = (*lines, "a=sendonly" if frame == 1 else "a=recvonly")
             message = sip_message(frame, lines, answer=frame == 3, transport=self.transport)
             messages.append(message)
             sides.append(media_side(message, lines, party))
@@ -176,7 +179,8 @@ class Scene:
             flow if self.dtls else (),  # type: ignore[arg-type]
             flow if self.zrtp else (),  # type: ignore[arg-type]
         )
-        media = AuditedMedia(line, self.negotiation, self.keying, self.streams, Verdict.CONFORM, ())
+        verdict, reasons = judge(line, self.negotiation, self.keying, self.streams)
+        media = AuditedMedia(line, self.negotiation, self.keying, self.streams, verdict, reasons)
         return bare_call(self.state, tuple(messages), (exchange,), (line,)), (media,)
 
     @property

@@ -111,6 +111,8 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             replace(SDES, streams=()),
             replace(SDES, streams=(proved(), unseen())),
             replace(SDES, streams=(stream(wire=Wire.CONTRADICTING),)),
+            replace(SDES, offer=(*SDES.offer, "a=sendrecv"), answer=(*SDES.answer, "a=sendrecv")),
+            Scene(offer=sdp_lines("udptl"), answer=sdp_lines("udptl")),
             UNANSWERED,
             Scene(answer=None, resolution=Resolution.UNANSWERED),
             Scene(
@@ -124,7 +126,6 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             Scene(answer=None, resolution=Resolution.CANCELLED),
             Scene(answer=sdp_lines(port=0)),
             Scene(offer=sdp_lines(attributes=("inactive",)), answer=sdp_lines(attributes=("inactive",))),
-            Scene(offer=sdp_lines("udptl"), answer=sdp_lines("udptl")),
         ),
     },
     "PRO-003": {

@@ -7,7 +7,7 @@ import pytest
 from rule_builders import KEY_A, KEY_B, Scene
 from rule_cases import CASES, MIKEY, PLAIN, SDES
 
-from analyzer.model.outcome import Confidence, Outcome, OutcomeValue
+from analyzer.model.outcome import Confidence, Outcome, OutcomeValue, Severity, Verdict
 from analyzer.policies import read_policy
 from analyzer.rules.registry import RULES
 from analyzer.rules.runner import evaluate_call
@@ -77,3 +77,20 @@ def test_proof_raises_confidence() -> None:
 def test_failing_frames_are_cited() -> None:
     by_frames = [outcomes_of(scene)["SRT-003"].refs for scene in CASES["SRT-003"][OutcomeValue.FAIL]]
     assert [[ref.frame for ref in refs] for refs in by_frames] == [[10, 12], [10]]
+
+
+NEGOTIATED = {rule for rule in CASES if rule.startswith("PRI")}  # their judgements are set by hand above
+SEVERE = {Verdict.UNPROTECTED, Verdict.MISMATCH, Verdict.DOWNGRADE}
+
+
+@pytest.mark.parametrize(("rule", "value", "scene"), [one for one in TABLE if one.values[0] not in NEGOTIATED])
+def test_verdict_and_outcomes_agree(rule: str, value: OutcomeValue, scene: Scene) -> None:
+    call, media = scene.build()
+    outcomes = evaluate_call(call, media, POLICY)
+    if media[0].verdict in SEVERE:
+        failed = [one for one in outcomes if one.outcome is OutcomeValue.FAIL]
+        assert any(one.severity.rank >= Severity.MEDIUM.rank for one in failed), media[0].reasons
+    if media[0].verdict is Verdict.INCONCLUSIVE:
+        assert any(one.outcome is OutcomeValue.UNKNOWN for one in outcomes), media[0].reasons
+    unprotected = {one.rule for one in outcomes if one.outcome is OutcomeValue.FAIL} & {"PRO-001"}
+    assert bool(unprotected) == (media[0].verdict is Verdict.UNPROTECTED)
