@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from analyzer.keying.key_ring import KeyRing, SrtpEntry
 from analyzer.model.call import BoundStream
 from analyzer.model.keying import Keying, MasterKey
-from analyzer.srtp.context import SrtpContext, StreamKey
+from analyzer.srtp.context import MAX_STREAM_KEYS, SrtpContext, StreamKey
 from analyzer.srtp.suites import SrtpError, Suite, suite_by_name
 
 
@@ -67,16 +67,29 @@ def ring_keys(entry: SrtpEntry, bound: BoundStream) -> tuple[MasterKey, ...]:
 
 
 def _candidates(keys: Sequence[MasterKey]) -> Iterable[Candidate]:
-    """One candidate a key; keys with MKIs of one line stand together, because the packet names which is used."""
-    groups: dict[tuple[object, ...], list[MasterKey]] = {}
-    for number, key in enumerate(keys):
-        alone = number if not key.mki else -1
-        sort = (alone, key.suite, key.source, key.sender, key.ssrc, len(key.mki), key.kdr, key.label, key.bound)
-        groups.setdefault(sort, []).append(key)
-    for group in groups.values():
+    """One candidate a key; keys of one kind with different MKIs stand together, because the packet names its key."""
+    groups: list[list[MasterKey]] = []
+    for key in keys:
+        home = next((group for group in groups if _stand_together(group, key)), None)
+        if home is None:
+            groups.append([key])
+        else:
+            home.append(key)
+    for group in groups:
         candidate = _candidate(group)
         if candidate is not None:
             yield candidate
+
+
+def _stand_together(group: Sequence[MasterKey], key: MasterKey) -> bool:
+    if not key.mki or len(group) >= MAX_STREAM_KEYS or any(other.mki == key.mki for other in group):
+        return False
+    return _kind(group[0]) == _kind(key)
+
+
+def _kind(key: MasterKey) -> tuple[object, ...]:
+    flags = (key.srtp_encrypted, key.srtcp_encrypted, key.authenticated)
+    return key.suite, key.source, key.sender, key.ssrc, len(key.mki), key.kdr, key.label, key.bound, key.roc, flags
 
 
 def _candidate(group: Sequence[MasterKey]) -> Candidate | None:

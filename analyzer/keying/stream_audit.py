@@ -193,7 +193,7 @@ def _conclude(case: _Case, tally: _Tally, runs: ClearRuns, tolerated: float) -> 
         clear_early=runs.clear_early,
         tag_octets=tag,
         expected_tag_octets=expected,
-        bound_key=candidate is not None and candidate.bound,
+        bound_key=candidate is not None and (candidate.bound or tally.authenticated > 0),
         key=key,
         reason=tally.reason,
         rtcp=audit_rtcp(case.bound.rtcp, [each.context for each in tried]),
