@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """SRT-001: clear RTP where SRTP was agreed."""
 
-from analyzer.model.evidence import Protection, Wire
+from analyzer.model.evidence import Protection
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules import protection
@@ -17,11 +17,6 @@ _GUARDS = ("comfort noise or test tones were told apart only as far as the codec
 def _clear(streams: tuple[StreamAudit, ...], what: str) -> Result:
     count = sum(stream.clear for stream in streams)
     return failed(f"{count} packet(s) are clear RTP{what}.", protection.clear_refs(streams), _GUARDS)
-
-
-def _is_settled(stream: StreamAudit) -> bool:
-    """Whether the stream is not clear, or has too few packets to count beside another of its direction."""
-    return stream.protection is Protection.SRTP or stream.wire is Wire.UNSEEN
 
 
 def _check_unseen(streams: tuple[StreamAudit, ...]) -> Result:
@@ -42,7 +37,7 @@ def _check_line(facts: LineFacts) -> Result:
         return _clear(streams, " although RTP/SAVP was agreed")
     if facts.is_without_media:
         return _NO_MEDIA
-    if not facts.misses_media and all(map(_is_settled, streams)):
+    if not facts.misses_media and all(stream.protection is Protection.SRTP for stream in streams):
         return passed("No stream is clear.", facts.stream_refs)
     return unknown("media", "Too little media was seen to tell clear from encrypted.", facts.refs)
 

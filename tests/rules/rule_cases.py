@@ -100,6 +100,7 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
         PASS: (
             SDES,
             replace(SDES, streams=(stream(),)),
+            replace(SDES, streams=(proved(), unseen())),  # a stray source beside one that tells of its direction
             BOTH_AVP_CRYPTO,
             Scene(streams=(stream(),), zrtp=True),
             Scene(streams=(stream(),), dtls=True),
@@ -109,7 +110,6 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
         ),
         UNKNOWN: (
             replace(SDES, streams=()),
-            replace(SDES, streams=(proved(), unseen())),
             replace(SDES, streams=(stream(wire=Wire.CONTRADICTING),)),
             replace(SDES, offer=(*SDES.offer, "a=sendrecv"), answer=(*SDES.answer, "a=sendrecv")),
             Scene(offer=sdp_lines("udptl"), answer=sdp_lines("udptl")),
