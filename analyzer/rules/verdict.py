@@ -11,7 +11,7 @@ from analyzer.model.outcome import Verdict
 from analyzer.model.reasons import REASONS, Reason, sort_reasons
 from analyzer.negotiation.statements import missing_lines
 from analyzer.rules import protection
-from analyzer.rules.wire import wire_reasons
+from analyzer.rules.wire import is_proved, wire_reasons
 
 UNPROTECTED = frozenset({Reason.CLEAR_MEDIA, Reason.PLAIN_PROFILE})
 MISMATCH = frozenset(
@@ -106,6 +106,7 @@ def _missing(line: MediaLine, negotiation: Negotiation, streams: tuple[StreamAud
         refused = line.answer is not None or line.exchange.resolution in REFUSALS
         yield Reason.MEDIA_WITHOUT_AGREEMENT if refused else Reason.ANSWER_UNSEEN
         return
-    if negotiation.chosen.key_agreement is None and not line.dtls and not line.zrtp:
+    in_band = line.dtls or line.zrtp
+    if negotiation.chosen.key_agreement is None and not in_band and not is_proved(streams):
         yield Reason.NO_KEYING_IN_ANSWER
     yield from wire_reasons(line, negotiation.chosen, streams)

@@ -42,26 +42,32 @@ def seen_directions(streams: Iterable[StreamAudit]) -> frozenset[Side]:
     return BOTH if any((there, here) in ways for here, there in ways) else frozenset(seen)
 
 
+def is_proved(streams: Iterable[StreamAudit]) -> bool:
+    """Whether packets flowed and every stream of them authenticates."""
+    states = {stream.wire for stream in streams if stream.packets}
+    return states == {Wire.PROVED}
+
+
 def wire_reasons(line: MediaLine, chosen: Choice, streams: tuple[StreamAudit, ...]) -> Iterator[Reason]:
     """What the streams leave open: nothing where all are proved; a direction without packets never passes."""
     flowing = [stream for stream in streams if stream.packets]
     told = [stream for stream in flowing if _state(stream) is not Wire.UNSEEN]
     expected = expected_directions(line)
-    if not told:
+    unseen = not told or not (expected & seen_directions(flowing)) <= seen_directions(told)
+    if unseen:
         yield Reason.WIRE_UNSEEN
-    else:
-        if not expected <= seen_directions(flowing):
-            yield Reason.ONE_DIRECTION_UNSEEN
-        if not (expected & seen_directions(flowing)) <= seen_directions(told):
-            yield Reason.WIRE_UNSEEN
-    unproved = [stream for stream in flowing if stream.wire is not Wire.PROVED]
-    if not unproved and flowing:
-        return
-    keyed_in_band = chosen.key_agreement in IN_BAND or (chosen.key_agreement is None and bool(line.dtls or line.zrtp))
-    if keyed_in_band and (chosen.suite is None or not told):
+    if told and not expected <= seen_directions(flowing):
+        yield Reason.ONE_DIRECTION_UNSEEN
+    states = {_state(stream) for stream in flowing}
+    if _is_in_band(line, chosen) and states != {Wire.PROVED} and (chosen.suite is None or not told):
         yield Reason.IN_BAND_KEYING_NOT_OPENED
-    elif any(stream.wire is not Wire.CONTRADICTING for stream in unproved):
+    elif Wire.CONSISTENT in states or (Wire.UNSEEN in states and not unseen):
         yield Reason.WIRE_NOT_PROVED
+
+
+def _is_in_band(line: MediaLine, chosen: Choice) -> bool:
+    """Whether the keys come out of a handshake on the media path."""
+    return chosen.key_agreement in IN_BAND or (chosen.key_agreement is None and bool(line.dtls or line.zrtp))
 
 
 def _state(stream: StreamAudit) -> Wire:
