@@ -19,14 +19,14 @@ from rule_builders import (
 )
 
 from analyzer.model.call import CallState
-from analyzer.model.outcome import OutcomeValue, Severity
+from analyzer.model.outcome import Confidence, Outcome, OutcomeValue, Severity
 from analyzer.policies import read_policy
 from analyzer.rules import registry, runner
 from analyzer.rules.runner import evaluate_call, evaluate_message, evaluate_stream
 
 POLICY = read_policy()
 SDES_SDP = sdp_lines("RTP/SAVP", (f"crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_A}",))
-CALL_MICROSECONDS = 60
+MOST_TIMES_THE_OUTCOMES = 8
 
 
 def values(outcomes):
@@ -120,14 +120,19 @@ def test_every_line_is_judged() -> None:
 
 
 @pytest.mark.parametrize("scene", [Scene(streams=(stream(),)), sdes_scene()], ids=["plain", "sdes"])
-def test_all_rules_are_cheap(scene) -> None:
+def test_all_rules_cost_little_more_than_their_outcomes(scene) -> None:
     call, media = scene.build()
-    best = min(_microseconds(call, media) for _ in range(20))
-    assert best < 5 * CALL_MICROSECONDS  # slow machines; the aim itself is watched by the benchmark
+    rounds = [(_seconds(lambda: evaluate_call(call, media, POLICY)), _seconds(_build_outcomes)) for _ in range(20)]
+    assert min(rules for rules, _ in rounds) < MOST_TIMES_THE_OUTCOMES * min(outcomes for _, outcomes in rounds)
 
 
-def _microseconds(call, media) -> float:
+def _build_outcomes() -> None:
+    for setting in POLICY.rules:
+        Outcome(setting.id, OutcomeValue.PASS, setting.severity, Confidence.C3, (), "", "", 0, 0, ())
+
+
+def _seconds(work) -> float:
     started = time.perf_counter()
-    for _ in range(100):
-        evaluate_call(call, media, POLICY)
-    return (time.perf_counter() - started) * 10_000
+    for _ in range(50):
+        work()
+    return time.perf_counter() - started
