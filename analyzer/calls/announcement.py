@@ -28,14 +28,10 @@ class _Announced:
     peers: dict[str, None] = field(default_factory=dict)
 
 
-def announced_addresses(draft: CallDraft) -> set[str]:
-    """Every address that either side of the call announced for RTP or RTCP."""
-    sides = (side for line in draft.lines for side in (line.offer, line.answer) if side)
-    return {address for side in sides for address in (side.address, side.rtcp_address) if address}
-
-
 def add_claims(draft: CallDraft, wanted: Collection[str], books: AddressBooks) -> None:
     """Enter the call's claims on `wanted` addresses; others carry no media and cost nothing."""
+    if draft.addresses.isdisjoint(wanted):
+        return
     positions: dict[int, list[int]] = {}
     for position, line in enumerate(draft.lines):
         positions.setdefault(line.exchange, []).append(position)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from analyzer.calls.media_lines import DraftLine, read_lines
+from analyzer.calls.media_lines import DraftLine, announced_addresses, read_lines
 from analyzer.calls.offer_answer import Dialog, Proposal, ProposalReader
 from analyzer.calls.session_reader import SessionReader, unversioned
 from analyzer.calls.transaction import Ledger, file_messages, refusal_on
@@ -42,6 +42,7 @@ class CallDraft(NamedTuple):
     messages: tuple[SignallingMessage, ...]
     exchanges: tuple[DraftExchange, ...]
     lines: tuple[DraftLine, ...]
+    addresses: frozenset[str]  # all that its lines announce
 
     @property
     def start_ns(self) -> int:
@@ -67,6 +68,7 @@ def build_draft(call_id: str, messages: Sequence[SignallingMessage], sessions: S
     exchanges = _number(_without_repeats(reader.read()))
     state = _state(ledger, reader.answered)
     caller, callee = _parties(ledger, messages)
+    lines = read_lines(draft.exchange for draft in exchanges)
     return CallDraft(
         call_id=call_id,
         caller=caller,
@@ -75,7 +77,8 @@ def build_draft(call_id: str, messages: Sequence[SignallingMessage], sessions: S
         over=bool(ledger.byes) or state in (CallState.REJECTED, CallState.CANCELLED),
         messages=tuple(messages),
         exchanges=exchanges,
-        lines=read_lines(draft.exchange for draft in exchanges),
+        lines=lines,
+        addresses=announced_addresses(lines),
     )
 
 

@@ -42,6 +42,12 @@ def read_lines(exchanges: Iterable[Exchange]) -> tuple[DraftLine, ...]:
     return tuple(lines)
 
 
+def announced_addresses(lines: Iterable[DraftLine]) -> frozenset[str]:
+    """Every address that either side announced for RTP or RTCP."""
+    sides = [side for line in lines for side in (line.offer, line.answer) if side]
+    return frozenset(address for side in sides for address in (side.address, side.rtcp_address) if address)
+
+
 def _is_muxed(offer: MediaDescription | None, answer: MediaDescription | None) -> bool:
     """Whether both sides agreed on one port; the offerer alone decides nothing (RFC 5761 §5.1.1)."""
     return all(media is None or media.rtcp_mux for media in (offer, answer)) and answer is not None

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from analyzer.calls.announcement import announced_addresses
 from analyzer.calls.binding import Binder, endpoints_of
 from analyzer.calls.claims import LINGER_NS
 from analyzer.calls.dialog import RETRY_STATUSES, CallDraft, build_draft
@@ -54,6 +53,7 @@ class CallTracker:
         self._closing: dict[str, int] = {}  # Call-ID -> when it counts as ended if nothing more comes
         self._now = 0
         self._announced: dict[str, dict[str, None]] = {}  # address -> Call-IDs that announced it
+        self._unindexed: dict[str, None] = {}  # read anew since their addresses were entered
         self._changed: dict[str, None] = {}
 
     def feed(self, message: SignallingMessage) -> None:
@@ -87,7 +87,8 @@ class CallTracker:
         """One call with its media, as `finish` would give it; raises KeyError for an unknown Call-ID."""
         self._refresh()
         draft = self._draft(call_id)
-        own = _about(media, announced_addresses(draft))
+        self._index_addresses()
+        own = _about(media, draft.addresses)
         rivals = {other: None for address in endpoints_of(own) for other in self._announced.get(address, ())}
         drafts = sorted((self._draft(other) for other in rivals), key=lambda each: each.order)
         return Binder(drafts, own).call(draft)
@@ -117,9 +118,15 @@ class CallTracker:
             record = self._records[call_id]
             if record.is_call:
                 record.draft = build_draft(call_id, record.split()[0], self._sessions)
-                for address in announced_addresses(record.draft):
-                    self._announced.setdefault(address, {})[call_id] = None
+                self._unindexed[call_id] = None
         self._changed.clear()
+
+    def _index_addresses(self) -> None:
+        """Enter the addresses of the calls that were read anew."""
+        for call_id in self._unindexed:
+            for address in self._draft(call_id).addresses:
+                self._announced.setdefault(address, {})[call_id] = None
+        self._unindexed.clear()
 
     def _note(self, call_id: str, record: _Record, message: SignallingMessage) -> None:
         """Keep track of whether this is a call and how near its end it is."""
@@ -163,7 +170,7 @@ def _refuses(response: SignallingMessage, invite: SignallingMessage | None) -> b
     return response.destination == invite.source
 
 
-def _about(media: MediaEvidence, addresses: set[str]) -> MediaEvidence:
+def _about(media: MediaEvidence, addresses: frozenset[str]) -> MediaEvidence:
     """The media to or from these addresses."""
 
     def about(flows: Iterable[_Flow]) -> tuple[_Flow, ...]:
