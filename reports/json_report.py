@@ -40,8 +40,23 @@ def render_json(report: Report) -> str:
         "drops": report.drops,
         "notes": list(report.notes),
     }
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
-    return _UNSAFE.sub(_escape, text) + "\n"
+    return _UNSAFE.sub(_escape, _lay_out(document))
+
+
+def _lay_out(document: dict[str, Any]) -> str:
+    """One line for each call, stream, message and finding, so that two reports compare line by line."""
+    fields = []
+    for name, value in document.items():
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(map(_compact, value)) + "\n]"
+        else:
+            text = _compact(value)
+        fields.append(f"{_compact(name)}: {text}")
+    return "{\n" + ",\n".join(fields) + "\n}\n"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _escape(match: re.Match[str]) -> str:

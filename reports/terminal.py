@@ -173,8 +173,8 @@ def _table(pen: _Pen, numbers: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
     columns = [("#", numbers), ("Verdict", 14), ("State", 9)][: 3 if pen.wide else 2]
     parties = ("From > to" if pen.ascii else "From → to", 0)
-    columns += [parties, ("Keyed by", 37 if pen.wide else 23), ("Proved", 6), ("Worst", 16 if pen.wide else 8)]
-    left = pen.width - sum(width for _, width in columns) - 2 * len(columns)
+    columns += [parties, ("Keyed by", 37 if pen.wide else 23), ("Proved", 6), ("Worst", 16 if pen.wide else 9)]
+    left = pen.width - sum(width for _, width in columns) - 2 * (len(columns) - 1)
     for title, width in columns:
         right = title in ("#", "Proved")
         wanted = width or max(8, min(left, 70 if pen.wide else 40))

@@ -270,16 +270,16 @@ def _messages(plan: Plan) -> tuple[SignallingMessage, ...]:
         answer = sdp_text(plan.proto, 5004, "198.51.100.20", _crypto_lines(plan.answered), words.session_name)
     trying = message(2, "SIP/2.0 100 Trying", words, to_callee=False)
     messages = [
-        message(1, f"INVITE {words.callee} SIP/2.0", words, body=offer),
+        message(1, "INVITE sip:bob@example.com SIP/2.0", words, body=offer),
         trying,
-        message(3, f"INVITE {words.callee} SIP/2.0", words, body=offer, retransmission_of=1),
+        message(3, "INVITE sip:bob@example.com SIP/2.0", words, body=offer, retransmission_of=1),
         message(7, "SIP/2.0 180 Ringing", words, to_callee=False),
         message(10, f"{plan.final} {words.reason_phrase}", words, to_callee=False, body=answer),
-        message(11, f"ACK {words.callee} SIP/2.0", words, cseq="1 ACK"),
+        message(11, "ACK sip:bob@example.com SIP/2.0", words, cseq="1 ACK"),
     ]
     if plan.answered is not None:
         messages += [
-            message(1011, f"BYE {words.caller} SIP/2.0", words, to_callee=False, cseq="2 BYE"),
+            message(1011, "BYE sip:alice@example.com SIP/2.0", words, to_callee=False, cseq="2 BYE"),
             message(1012, "SIP/2.0 200 OK", words, cseq="2 BYE"),
         ]
     return tuple(messages)
@@ -639,7 +639,7 @@ def full_report(words: Words | None = None) -> Report:
     )
     text = message(
         3001,
-        f"MESSAGE {words.callee} SIP/2.0",
+        "MESSAGE sip:bob@example.com SIP/2.0",
         replace(words, call_id="im-" + words.call_id),
         cseq="1 MESSAGE",
         body=b"my pin is 271828",
