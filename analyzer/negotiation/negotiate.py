@@ -2,6 +2,7 @@
 """The negotiation of one media line in one exchange: both lists, the choice, the winners, what is to be said of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from analyzer.model.call import Call, MediaLine, MediaSide, Party, Side
@@ -21,6 +22,7 @@ from analyzer.model.reasons import Reason, sort_reasons
 from analyzer.negotiation.answering import Answering, read_answer
 from analyzer.negotiation.carriers.attributes import KEYING
 from analyzer.negotiation.carriers.dtls import DTLS_SRTP, Handshakes, read_hellos
+from analyzer.negotiation.carriers.mikey_error import read_refusals
 from analyzer.negotiation.carriers.zrtp import ZRTP, read_zrtp
 from analyzer.negotiation.category import Category, judge_category
 from analyzer.negotiation.inventory import Identity
@@ -47,6 +49,12 @@ PLAIN = Negotiation(
 )
 
 
+SDES_ALONE = frozenset({"crypto"})
+NO_NAMES: frozenset[str] = frozenset()
+MAX_REMEMBERED = 4096
+_SDES_JUDGED: dict[tuple[object, ...], tuple[Policy, Negotiation]] = {}
+
+
 class _Case(NamedTuple):
     """What every step needs to know of one media line."""
 
@@ -61,10 +69,46 @@ class _Case(NamedTuple):
 
 def negotiate(line: MediaLine, keying: Keying, policy: Policy, knowledge: Knowledge, call: Call) -> Negotiation:
     """Read the lists of both sides and judge the choice; a line that names no key agreement has nothing to judge."""
-    if not (keying.mikey or keying.offered_crypto or keying.accepted_crypto or line.dtls or line.zrtp) and not (
-        _is_keyed(line.offer) or _is_keyed(line.answer)
-    ):
+    names = _keying_names(line.offer) | _keying_names(line.answer)
+    if not (names or keying.mikey or line.dtls or line.zrtp):
         return PLAIN
+    if names == SDES_ALONE and line.offer is not None and not (keying.mikey or line.dtls or line.zrtp):
+        return _negotiate_sdes(line.offer, line, keying, policy, knowledge, call)
+    return _read_and_judge(line, keying, policy, knowledge, call)
+
+
+def _keying_names(side: MediaSide | None) -> frozenset[str]:
+    """The names of the keying attributes on one side's media and session level."""
+    if side is None:
+        return NO_NAMES
+    attributes = side.media.attributes + side.body.session.attributes
+    return KEYING.intersection([attribute.name for attribute in attributes])
+
+
+def _negotiate_sdes(
+    offer: MediaSide, line: MediaLine, keying: Keying, policy: Policy, knowledge: Knowledge, call: Call
+) -> Negotiation:
+    """A line of `a=crypto` alone: calls with the same lines differ only in the frame, so they are judged once."""
+    if knowledge.inventory.endpoints or len(offer.body.session.media) > 1:
+        return _read_and_judge(line, keying, policy, knowledge, call)
+    answer = None if line.answer is None else line.answer.media.port == 0
+    offered = tuple([(one.tag, one.suite) for one in keying.offered_crypto])
+    accepted = tuple([(one.tag, one.suite) for one in keying.accepted_crypto])
+    key = (answer, offered, accepted, call.protocol)
+    ref = offer.body.message.ref
+    known = _SDES_JUDGED.get(key)
+    if known is not None and known[0] is policy:
+        preferences = tuple([Preference(*one[:5], ref) for one in known[1].offer_preferences])
+        return replace(known[1], offer_preferences=preferences)
+    found = _read_and_judge(line, keying, policy, knowledge, call)
+    if found.answer_preferences is None and Reason.RESPONDER_LIST_UNKNOWN not in found.reasons:
+        if len(_SDES_JUDGED) >= MAX_REMEMBERED:
+            _SDES_JUDGED.clear()
+        _SDES_JUDGED[key] = (policy, found)
+    return found
+
+
+def _read_and_judge(line: MediaLine, keying: Keying, policy: Policy, knowledge: Knowledge, call: Call) -> Negotiation:
     handshakes = read_hellos(line) if line.dtls else None
     zrtp = read_zrtp(line) if line.zrtp else None
     offering = None if line.offer is None else read_offer(line.offer, line, keying, handshakes, zrtp)
@@ -72,13 +116,6 @@ def negotiate(line: MediaLine, keying: Keying, policy: Policy, knowledge: Knowle
     if offering is None:
         return _without_offer(answering)
     return _negotiate(_Case(line, policy, knowledge, call, offering, answering, handshakes))
-
-
-def _is_keyed(side: MediaSide | None) -> bool:
-    if side is None:
-        return False
-    attributes = (*side.media.attributes, *side.body.session.attributes)
-    return not KEYING.isdisjoint([attribute.name for attribute in attributes])
 
 
 def _without_offer(answering: Answering) -> Negotiation:
@@ -120,7 +157,7 @@ def _negotiate(case: _Case) -> Negotiation:
     }
     return Negotiation(
         offer_preferences=_shown(offering.preferences, case.handshakes),
-        answer_preferences=(*answering.preferences, *known, *known_suites) or None,
+        answer_preferences=tuple(dict.fromkeys((*answering.preferences, *listed, *known, *known_suites))) or None,
         chosen=choice,
         expected=Expected(
             agreement.rule,
@@ -162,7 +199,7 @@ def _suite_lists(case: _Case, method: str | None) -> tuple[Sequence[Preference],
         hellos = [one for one in case.answering.preferences if one.carrier is Carrier.ZRTP_HELLO]
         return offered, tuple(one for one in hellos if one.kind is SUITE)
     if method is not None and is_mikey(method):
-        return offered, _mikey_lists(case.answering.preferences, SUITE)
+        return offered, _mikey_lists(case.answering.preferences, SUITE) or read_refusals(case.call, case.line)
     return offered, ()
 
 

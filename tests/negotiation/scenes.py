@@ -100,6 +100,24 @@ def evidence(side: MediaSide, role: Side, mac: bool | None) -> tuple[MikeyEviden
 
 
 @dataclass(frozen=True)
+class Flow:
+    """Datagrams of one direction."""
+
+    capture: int
+    source: str
+    destination: str
+    frame: tuple[int, ...]
+    timestamp_ns: tuple[int, ...]
+    datagrams: tuple[bytes, ...]
+
+    def __len__(self) -> int:
+        return len(self.datagrams)
+
+    def payload(self, index: int) -> bytes:
+        return self.datagrams[index]
+
+
+@dataclass(frozen=True)
 class Scene:
     """A call of one media line by two descriptions; None for one that was not seen. `mac` is every message's state."""
 
@@ -110,12 +128,13 @@ class Scene:
     index: int = 0
     start_ns: int = 0
     swapped: bool = False
+    frame: int = 1
 
     @property
     def line(self) -> MediaLine:
         first, second = (Party.CALLEE, Party.CALLER) if self.swapped else (Party.CALLER, Party.CALLEE)
-        offer = None if self.offer is None else body(self.offer, first, 1)
-        answer = None if self.answer is None else body(self.answer, second, 2)
+        offer = None if self.offer is None else body(self.offer, first, self.frame)
+        answer = None if self.answer is None else body(self.answer, second, self.frame + 1)
         sides = [
             None if one is None else MediaSide(one, one.session.media[self.index], address, None)
             for one, address in ((offer, "192.0.2.1:4000"), (answer, "192.0.2.2:4000"))

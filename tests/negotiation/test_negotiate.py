@@ -4,15 +4,18 @@
 from dataclasses import replace
 
 import pytest
-from scenes import CM_32, CM_80, F8, POLICY, Scene, crypto, message, session, table_4
+from scenes import CM_32, CM_80, F8, POLICY, Flow, Scene, crypto, message, session, table_4
 
 from analyzer.errors import PolicyError
 from analyzer.model.call import Resolution
+from analyzer.model.evidence import SignallingMessage
 from analyzer.model.negotiation import Carrier, Choice, SelectionRule
 from analyzer.negotiation.inventory import read_inventory
 from analyzer.negotiation.knowledge import Knowledge, build_observations
+from analyzer.negotiation.negotiate import negotiate
 from dissectors.grammar.mikey import GenericIdEntry, SrtpIdEntry
 from dissectors.grammar.mikey.priority_extension import Owner
+from dissectors.grammar.sip import make_sip
 
 PSK, PKE, DH = 0, 2, 4
 RESPONSE = {PSK: 1, PKE: 3, DH: 5}
@@ -307,3 +310,86 @@ def test_a_bad_inventory_is_refused_with_its_line(tmp_path, text, line, what) ->
         read_inventory(path)
     assert f"inventory.toml:{line}:" in str(caught.value)
     assert what in str(caught.value)
+
+
+def test_the_list_of_an_earlier_refusal_counts() -> None:
+    refusing = session(message(6, (CM_32,)))
+    body = ("\r\n".join(refusing) + "\r\n").encode()
+    sip = make_sip("SIP/2.0 488 Not Acceptable Here", [("Content-Type", "application/sdp")], body)
+    final = SignallingMessage(0, 5, 5, "192.0.2.2:5060", "192.0.2.1:5060", "UDP", sip)
+    scene = Scene(session(message(PSK, (CM_80, CM_32))), session(message(1, (CM_32,))))
+    first = replace(scene.line.exchange, answer=None, resolution=Resolution.REJECTED, final=final)
+    line = replace(scene.line, exchange=replace(scene.line.exchange, number=1))
+    call = replace(scene.call, exchanges=(first, line.exchange))
+    found = negotiate(line, scene.keying, POLICY, Knowledge(), call)
+    assert [(one.name, one.carrier, one.authenticated) for one in found.answer_preferences] == [
+        (CM_32, Carrier.MIKEY_ERROR, False)
+    ]
+    assert found.expected.suite_rule is SelectionRule.MIN_SUM
+    assert judged(found) == (True, True, True)
+
+
+def test_calls_with_the_same_lines_differ_in_their_frames_only() -> None:
+    offer, answer = session(crypto(1, CM_80)), session(crypto(1, CM_80))
+    first, second = Scene(offer, answer), Scene(offer, answer, frame=40)
+    assert {one.ref.frame for one in first.negotiate().offer_preferences} == {1}
+    assert {one.ref.frame for one in second.negotiate().offer_preferences} == {40}
+    stronger = replace(POLICY, selection_rule=SelectionRule.MIN_MAX)
+    assert second.negotiate(stronger).expected.suite_rule is SelectionRule.MIN_MAX
+    assert replace(first, answer=session(port=0)).negotiate().chosen == Choice(None, None)
+
+
+def test_alternative_lines_of_one_medium_stand_in_their_order() -> None:
+    second = ["m=audio 4002 RTP/AVP 0", "a=zrtp-hash:1.10 00"]
+    offer = [*session(crypto(1, CM_80)), *second]
+    answer = [*session(port=0), "m=audio 5002 RTP/AVP 0", "a=zrtp-hash:1.10 11"]
+    found = Scene(offer, answer, index=1).negotiate()
+    methods = [(one.name, one.priority) for one in found.offer_preferences if one.carrier is Carrier.PROFILE_ORDER]
+    assert methods == [("SDES", 0), ("ZRTP", 1)]
+    assert found.expected.rule is SelectionRule.ANY_COMMON
+    assert "order-not-binding" in found.reasons
+    accepted = Scene(offer, [*session(crypto(1, CM_80)), *answer[-2:]], index=1).negotiate()
+    assert not [one for one in accepted.offer_preferences if one.carrier is Carrier.PROFILE_ORDER]
+
+
+def client_hello(*profiles: int) -> bytes:
+    listed = b"".join(profile.to_bytes(2, "big") for profile in profiles)
+    data = len(listed).to_bytes(2, "big") + listed + b"\0"
+    extension = (14).to_bytes(2, "big") + len(data).to_bytes(2, "big") + data
+    tail = len(extension).to_bytes(2, "big") + extension
+    return handshake(1, bytes((254, 253)) + bytes(32) + b"\0\0" + b"\0\2\xc0\x2b" + b"\1\0" + tail)
+
+
+def server_hello(profile: int) -> bytes:
+    extension = bytes((0, 14, 0, 5, 0, 2)) + profile.to_bytes(2, "big") + b"\0"
+    tail = len(extension).to_bytes(2, "big") + extension
+    return handshake(2, bytes((254, 253)) + bytes(32) + b"\0" + b"\xc0\x2b" + b"\0" + tail)
+
+
+def handshake(kind: int, body: bytes) -> bytes:
+    size = len(body).to_bytes(3, "big")
+    message = bytes((kind,)) + size + b"\0\0" + b"\0\0\0" + size + body
+    return b"\x16\xfe\xfd" + bytes(8) + len(message).to_bytes(2, "big") + message
+
+
+def flow(source: str, destination: str, *datagrams: bytes) -> Flow:
+    return Flow(0, source, destination, tuple(range(50, 50 + len(datagrams))), (), datagrams)
+
+
+@pytest.mark.parametrize("client", ["192.0.2.1:4000", "192.0.2.2:4000"])
+def test_the_profiles_of_a_dtls_client_bind_nobody(client) -> None:
+    server = "192.0.2.2:4000" if client == "192.0.2.1:4000" else "192.0.2.1:4000"
+    lines = session("fingerprint:sha-256 00:11", proto="UDP/TLS/RTP/SAVP")
+    scene = Scene(lines, lines)
+    flows = (flow(client, server, b"\x16\xfe", client_hello(1, 2, 7)), flow(server, client, server_hello(2)))
+    found = negotiate(replace(scene.line, dtls=flows), scene.keying, POLICY, Knowledge(), scene.call)
+    assert found.chosen == Choice("DTLS-SRTP", CM_32)
+    assert (found.expected.rule, found.expected.suite_rule) == (SelectionRule.SINGLE, SelectionRule.ANY_COMMON)
+    assert judged(found) == (True, None, True)
+    assert found.reasons == ("order-not-binding",)
+    listed = found.offer_preferences if client.startswith("192.0.2.1") else found.answer_preferences
+    suites = [(one.name, one.priority) for one in listed if one.carrier is Carrier.DTLS_USE_SRTP]
+    assert suites == [(CM_80, 0), (CM_32, 1), ("AEAD_AES_128_GCM", 2)]
+    outside = (flow(client, server, client_hello(1)), flow(server, client, server_hello(2)))
+    wrong = negotiate(replace(scene.line, dtls=outside), scene.keying, POLICY, Knowledge(), scene.call)
+    assert wrong.mutual.holds is False
