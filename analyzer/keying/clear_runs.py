@@ -17,8 +17,6 @@ from dissectors.grammar.sdp import RtpMap
 RUN_PACKETS = 64
 MAX_RUNS = 16
 MAX_LENGTHS = 8
-TELLING_OCTETS = 32
-TELLING_REPEATS = 3
 TAG_SAMPLE_PACKETS = 512
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
@@ -79,20 +77,18 @@ def _sample_runs(kind: Numbers) -> list[Numbers]:
 
 
 def _test(stream: MediaStream, run: Numbers, rtpmap: dict[int, RtpMap]) -> Clearness:
-    """Whether the packets of one run are clear; a packet that two taps saw counts once."""
-    by_sequence = {int(stream.sequence_number[number]): _payload(stream.payload(number)) for number in run.tolist()}
-    payloads = [payload for payload in by_sequence.values() if payload]
-    if _repeats(payloads):
-        return Clearness.CLEAR
+    """Whether the packets of one run are clear."""
+    numbers = [number for number in run.tolist() if _payload(stream.payload(number))]
     payload_type = int(stream.payload_type[run[0]])
     mapped = rtpmap.get(payload_type)
-    return classify_payloads(payloads, payload_type, None if mapped is None else mapped.encoding).clearness
-
-
-def _repeats(payloads: list[bytes]) -> bool:
-    """Whether payloads recur under other sequence numbers: a steady tone does, a cipher's output never."""
-    long_enough = [payload for payload in payloads if len(payload) >= TELLING_OCTETS]
-    return len(long_enough) - len(set(long_enough)) >= TELLING_REPEATS
+    return classify_payloads(
+        [_payload(stream.payload(number)) for number in numbers],
+        payload_type,
+        None if mapped is None else mapped.encoding,
+        sequence_numbers=np.asarray(stream.sequence_number, np.int64)[numbers],
+        rtp_timestamps=np.asarray(stream.rtp_timestamp, np.int64)[numbers],
+        channels=1 if mapped is None else mapped.channels,
+    ).clearness
 
 
 def _payload(datagram: bytes) -> bytes:
