@@ -2,6 +2,7 @@
 """The report in a few plain sentences: the same words for the cover of the HTML and the last line of the terminal."""
 
 from analyzer.model.outcome import OutcomeValue, Severity, Verdict
+from analyzer.model.reasons import Reason
 from analyzer.model.report import AuditedCall, Report
 from reports.spelling import plural
 from reports.tally import (
@@ -13,8 +14,6 @@ from reports.tally import (
     sorted_findings,
     worst_failure,
 )
-
-WIRE_NOT_PROVED = "wire-not-proved"
 
 
 def headline(report: Report) -> str:
@@ -88,7 +87,7 @@ def _protected(report: Report, counts: dict[Verdict | None, int]) -> str:
     protected = plural(conform, "was", "were")
     text = f"The captures show {plural(total, 'call')}; {protected} protected as both sides preferred."
     consistent = sum(
-        any(WIRE_NOT_PROVED in media.reasons for media in call.media)
+        any(Reason.WIRE_NOT_PROVED in media.reasons for media in call.media)
         and all(media.verdict in (Verdict.CONFORM, Verdict.NO_MEDIA) for media in call.media)
         for call in report.calls
     )

@@ -5,6 +5,7 @@ from analyzer.model.call import CallState, Resolution
 from analyzer.model.evidence import Protection, Wire
 from analyzer.model.negotiation import Carrier, SelectionRule
 from analyzer.model.outcome import Confidence, OutcomeValue, Verdict
+from analyzer.model.reasons import REASONS
 
 VERDICTS = {
     Verdict.UNPROTECTED: "The media was, or would have been, sent in clear: whoever saw the packets could listen.",
@@ -29,17 +30,6 @@ VERDICT_ASCII = {
     Verdict.INCONCLUSIVE: "?",
     Verdict.NO_MEDIA: "-",
     Verdict.CONFORM: "+",
-}
-REASONS: dict[str, str] = {
-    "dominated": "Another capability that both sides listed is at least as good for both and better for one.",
-    "not-winner": "The selection rule gives another winner than the choice.",
-    "offer-stripped": "An authenticated statement shows that a line of the offer is missing.",
-    "keying-not-authentic": "A MAC, signature or verification message fails with a key that is bound to this call.",
-    "responder-not-verified": "The responder was asked to prove itself and no verification message was seen.",
-    "wire-not-proved": "The packets look encrypted and fit the suite, but no key was there to prove it.",
-    "order-not-binding": "No RFC binds the answerer to the order of this list: any common choice conforms.",
-    "offer-differs-from-inventory": "The inventory lists other capabilities than the offer on the wire.",
-    "signalling-unseen": "The signalling of this media is not in the captures.",
 }
 WIRES = {
     Wire.PROVED: "Packets authenticate with a key that is bound to this exchange.",
@@ -119,6 +109,7 @@ MISSING: dict[str, str] = {
     "authentic-keying": "a keying message that verifies",
     "key-mgmt": "key management that can be read",
     "media": "enough media packets",
+    "media-not-rtp": "a media line that is RTP",
     "mikey-key": "the key that protects the MIKEY messages",
     "preference-lists": "a preference list of one side",
     "readable-mikey": "a MIKEY message that can be read",
@@ -156,7 +147,8 @@ NOT_CHECKABLE = (
 
 def explain_reason(code: str) -> str:
     """The sentence for a reason code; the code in words where there is none."""
-    return REASONS.get(code) or code.replace("-", " ").capitalize() + "."
+    reason = REASONS.get(code)
+    return reason.explanation if reason is not None else code.replace("-", " ").capitalize() + "."
 
 
 def explain_missing(code: str) -> str:

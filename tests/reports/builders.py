@@ -40,6 +40,7 @@ from analyzer.model.outcome import (
     Verdict,
 )
 from analyzer.model.policy import Policy
+from analyzer.model.reasons import Reason
 from analyzer.model.report import (
     AuditedCall,
     AuditedMedia,
@@ -395,7 +396,7 @@ def paper_call(words: Words, *, downgraded: bool = False) -> AuditedCall:
     fine = Judgement(True, True, "")
     expected = Expected(SelectionRule.MIN_SUM, SelectionRule.MIN_SUM, "MIKEY-PKE", CM32, ())
     statement = ListStatement(("mikey", "mikey", "mikey"), ("mikey", "mikey"), "session", True, None, FrameRef(0, 1))
-    reasons = ("dominated", "not-winner") if downgraded else ()
+    reasons = (Reason.DOMINATED, Reason.NOT_WINNER) if downgraded else ()
     negotiation = Negotiation(
         offer, answer, chosen, expected, winners, fine, fine, fine, (statement,) if downgraded else (), reasons
     )
@@ -556,7 +557,7 @@ def full_report(words: Words | None = None) -> Report:
                 offered=(),
                 answered=(),
                 verdict=Verdict.UNPROTECTED,
-                reasons=("media-clear",),
+                reasons=(Reason.CLEAR_MEDIA,),
                 streams=(clear(Side.OFFERER), clear(Side.ANSWERER)),
                 how="nothing was negotiated",
                 outcomes=(
@@ -576,7 +577,7 @@ def full_report(words: Words | None = None) -> Report:
                 method="MIKEY-PSK",
                 answered=(CM32,),
                 verdict=Verdict.INCONCLUSIVE,
-                reasons=("wire-unseen",),
+                reasons=(Reason.WIRE_UNSEEN,),
                 streams=(shut(Side.OFFERER), shut(Side.ANSWERER, Wire.UNSEEN, "too few packets to tell")),
                 how="no key in the ring fits",
                 outcomes=(
@@ -592,7 +593,7 @@ def full_report(words: Words | None = None) -> Report:
                 words=busy,
                 answered=None,
                 verdict=Verdict.NO_MEDIA,
-                reasons=("offer-rejected",),
+                reasons=(Reason.REJECTED,),
                 state=CallState.REJECTED,
                 final="SIP/2.0 488",
                 outcomes=(outcome("PRI-001", "not-applicable", explanation="Nothing was chosen."),),
@@ -604,7 +605,7 @@ def full_report(words: Words | None = None) -> Report:
                 answered=(F8,),
                 responder_list=(CM80, CM32),
                 verdict=Verdict.MISMATCH,
-                reasons=("choice-not-offered", "wire-contradicts"),
+                reasons=(Reason.CHOICE_NOT_OFFERED, Reason.WIRE_CONTRADICTS),
                 streams=(
                     stream_audit(
                         authenticated=480,

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The sentences: unknown never sounds like a pass, and every code has words."""
+
+from dataclasses import replace
+
+import pytest
+
+from analyzer.model.call import CallState, Resolution
+from analyzer.model.evidence import Wire
+from analyzer.model.negotiation import Carrier, SelectionRule
+from analyzer.model.outcome import Confidence, OutcomeValue, Verdict
+from analyzer.model.reasons import Reason
+from analyzer.model.report import AuditedStream
+from reports import wording
+from reports.summary import headline, plain_words
+from tests.reports.builders import Plan, clear, full_report, make_call, make_report, outcome, shut
+
+
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [
+        (wording.VERDICTS, Verdict), (wording.VERDICT_SYMBOLS, Verdict), (wording.VERDICT_ASCII, Verdict),
+        (wording.WIRES, Wire), (wording.WIRE_SYMBOLS, Wire), (wording.OUTCOMES, OutcomeValue),
+        (wording.OUTCOME_SYMBOLS, OutcomeValue), (wording.CONFIDENCES, Confidence), (wording.CARRIERS, Carrier),
+        (wording.SELECTION_RULES, SelectionRule), (wording.STATES, CallState), (wording.RESOLUTIONS, Resolution),
+    ],
+)  # fmt: skip
+def test_every_name_has_words(table: dict[object, str], names: type) -> None:
+    assert set(table) == set(names)
+    assert all(table.values())
+
+
+def test_each_verdict_has_its_own_symbol() -> None:
+    assert len(set(wording.VERDICT_SYMBOLS.values())) == len(Verdict)
+    assert len(set(wording.VERDICT_ASCII.values())) == len(Verdict)
+
+
+def test_reasons_are_explained_and_unknown_codes_show_themselves() -> None:
+    assert wording.explain_reason("dominated") == Reason.DOMINATED.explanation
+    assert wording.explain_reason("some-new-code") == "Some new code."
+
+
+def test_a_healthy_call() -> None:
+    assert headline(make_report([make_call()])) == "1 of 1 call protected as negotiated. No rule failed."
+
+
+def test_unknown_is_said_even_where_nothing_failed() -> None:
+    call = replace(make_call(), outcomes=(outcome("SRT-003", "unknown", missing="usable-key"),))
+    assert headline(make_report([call])).endswith("No rule failed, 1 check stayed unknown.")
+
+
+def test_an_inconclusive_call_is_no_pass() -> None:
+    report = make_report([make_call(Plan(verdict=Verdict.INCONCLUSIVE))])
+    assert headline(report).startswith("0 of 1 call protected as negotiated; 1 could not be judged")
+    assert any("this is not a pass" in sentence for sentence in plain_words(report))
+
+
+def test_proof_and_consistency_are_told_apart() -> None:
+    plan = Plan(reasons=(Reason.WIRE_NOT_PROVED,), streams=(shut(),))
+    assert "no key was at hand to prove it" in plain_words(make_report([make_call(plan)]))[0]
+    assert "no key was at hand" not in plain_words(make_report([make_call()]))[0]
+
+
+def test_a_conforming_call_that_fails_a_grave_rule_is_not_praised() -> None:
+    assert "1 of them fails a rule of high or critical severity all the same" in plain_words(full_report())[0]
+
+
+def test_media_without_signalling_gets_no_call_verdict() -> None:
+    stream = AuditedStream(clear(), (outcome("PRO-001", "unknown"),))
+    text = headline(make_report([], streams=(stream,)))
+    assert text == "No call was found, only 1 media stream outside calls. No rule failed, 1 check stayed unknown."
