@@ -100,17 +100,17 @@ def _method(
         return ZRTP
     if any(is_error(evidence) for evidence in messages) or offering is None:
         return None
-    return _one_way(offering.messages)
+    return _one_way(offering)
 
 
-def _one_way(messages: Sequence[MikeyEvidence]) -> str | None:
-    """The mode that holds without a response: the only one offered, where it needs none (RFC 3830 §3.1, §3.2).
+def _one_way(offering: Offering) -> str | None:
+    """The mode that holds without a response: all that was offered, where it needs none (RFC 3830 §3.1, §3.2).
 
     A verification message that was asked for and did not come changes no choice.
     """
-    modes = {mode_of(evidence) for evidence in messages}
-    types = {evidence.message.header.data_type for evidence in messages if evidence.message is not None}
-    return modes.pop() if len(modes) == 1 and types and types <= ONE_WAY_TYPES else None
+    methods = {one.name for one in offering.key_agreements}
+    types = {one.message.header.data_type for one in offering.messages if one.message is not None}
+    return methods.pop() if len(methods) == 1 and types and types <= ONE_WAY_TYPES else None
 
 
 def _suite(

@@ -105,6 +105,8 @@ def test_a_message_that_needs_no_answer_keys_the_line() -> None:
     found = Scene(session(message(PSK, (CM_80,), v=False)), session()).negotiate()
     assert found.chosen == Choice("MIKEY-PSK", CM_80)
     assert Scene(session(message(DH, (CM_80,))), session()).negotiate().chosen == Choice(None, None)
+    either = session(message(PSK, (CM_80,), v=False), crypto(1, CM_80))
+    assert Scene(either, session()).negotiate().chosen == Choice(None, None)
 
 
 def test_plain_policies_bind_nobody() -> None:
