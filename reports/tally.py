@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from analyzer.model.call import CallState
 from analyzer.model.outcome import Finding, Outcome, OutcomeValue, Severity, Verdict
-from analyzer.model.report import AuditedCall, AuditedMedia, AuditedStream, Report
+from analyzer.model.report import AuditedCall, AuditedMedia, Report
 
 VERDICT_RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 SEVERITIES = tuple(sorted(Severity, key=lambda severity: -severity.rank))
@@ -130,8 +130,3 @@ def list_unjudged(report: Report) -> tuple[Unjudged, ...]:
     titles = {text.id: text.title for text in report.rules}
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Unjudged(rule, titles.get(rule, rule), missing, places) for (rule, missing), places in ordered)
-
-
-def clear_streams(streams: Iterable[AuditedStream]) -> int:
-    """How many streams outside calls were proved clear."""
-    return sum(stream.audit.protection.value == "rtp" for stream in streams)

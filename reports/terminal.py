@@ -123,6 +123,10 @@ def _parties(call: AuditedCall, separator: str = " → ") -> str:
     return f"{visible(caller, 120)}{separator}{visible(callee, 120)}"
 
 
+def _separator(pen: _Pen) -> str:
+    return " → " if pen.wide else "\n→ "
+
+
 def _keyed(call: AuditedCall, separator: str = " ") -> list[str]:
     texts = []
     for media in call.media:
@@ -167,17 +171,24 @@ def _chosen_rows(report: Report, verbose: bool) -> list[tuple[int, AuditedCall]]
     return sorted(sorted(numbered, key=lambda item: (urgency(item[1]), item[0]))[:MAX_ROWS])
 
 
-def _table(pen: _Pen, numbers: int) -> Table:
-    """Columns that fit: in a narrow terminal two lines for each call, and the parties take what is left."""
+def _table(pen: _Pen, numbers: int, parties: int) -> Table:
+    """Columns that fit: in a narrow terminal two lines for each call, and the parties take what they need and is left.
+
+    `numbers` and `parties` are the widths that the longest of them asks for.
+    """
     cut: OverflowMethod = "crop" if pen.ascii else "ellipsis"
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
     columns = [("#", numbers), ("Verdict", 14), ("State", 9)][: 3 if pen.wide else 2]
-    parties = ("From > to" if pen.ascii else "From → to", 0)
-    columns += [parties, ("Keyed by", 37 if pen.wide else 23), ("Proved", 6), ("Worst", 16 if pen.wide else 9)]
+    columns += [
+        ("From > to" if pen.ascii else "From → to", 0),
+        ("Keyed by", 37 if pen.wide else 23),
+        ("Proved", 6),
+        ("Worst", 16 if pen.wide else 9),
+    ]
     left = pen.width - sum(width for _, width in columns) - 2 * (len(columns) - 1)
     for title, width in columns:
         right = title in ("#", "Proved")
-        wanted = width or max(8, min(left, 70 if pen.wide else 40))
+        wanted = width or max(8, min(left, max(parties, 9)))
         table.add_column(title, justify="right" if right else "left", no_wrap=True, overflow=cut, width=wanted)
     return table
 
@@ -189,7 +200,7 @@ def _row(number: int, call: AuditedCall, pen: _Pen) -> Iterator[Text]:
     yield pen.text(symbol, style) if pen.wide else Text("\n").join([pen.text(symbol, style), pen.text(state, "dim")])
     if pen.wide:
         yield pen.text(state, "dim")
-    yield pen.text(_parties(call, " → " if pen.wide else "\n→ "))
+    yield pen.text(_parties(call, _separator(pen)))
     keyed = _keyed(call, " " if pen.wide else "\n")
     more = f" and {len(keyed) - 1} more" if len(keyed) > 1 else ""
     yield pen.text(keyed[0] + more)
@@ -205,7 +216,9 @@ def _row(number: int, call: AuditedCall, pen: _Pen) -> Iterator[Text]:
 
 def _print_calls(report: Report, pen: _Pen, verbose: bool) -> None:
     rows = _chosen_rows(report, verbose)
-    table = _table(pen, len(str(len(report.calls))))
+    separator = _separator(pen)
+    parties = max(len(line) for _, call in rows for line in _parties(call, separator).split("\n"))
+    table = _table(pen, len(str(len(report.calls))), parties)
     for number, call in rows:
         table.add_row(*_row(number, call, pen))
     pen.line()
