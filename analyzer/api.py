@@ -112,10 +112,10 @@ class Reading:
         rest = (Defect("sip-unreadable", 0, "", f"{more} more messages"),) if more else ()
         return (*self.signalling.defects, *self.media.defects, *self._unreadable, *rest)
 
-    def facts(self, capture: Capture) -> CaptureFacts:
-        """What the report says of the capture."""
+    def facts(self, capture: Capture, name: str | None = None) -> CaptureFacts:
+        """What the report says of the capture; `name` stands for its path where it has none worth telling."""
         return CaptureFacts(
-            path=str(capture.path),
+            path=name or str(capture.path),
             sha256=capture.sha256 or "",
             format=capture.format,
             packets=self.packets,

@@ -5,9 +5,11 @@ import hashlib
 import mmap
 import os
 import sys
+import weakref
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -67,6 +69,8 @@ class Capture:
         self.last_time_ns: int | None = None
         self._opening_defects: list[Defect] = []
         self._sha256: str | None = None
+        self._growing: GrowingFile | None = None
+        self._polled = False
         self.buffer: Octets = self._load()
         self._finished = False
         self._start()
@@ -156,21 +160,31 @@ class Capture:
                 yield batch
 
     def poll(self) -> list[PacketBatch]:
-        """The packets of whole records that arrived since the last call (`follow`)."""
-        if self.follow and str(self.path) != STDIN:
-            self.buffer = map_file(Path(self.path))
-            self.bytes = len(self.buffer)
-        batches: list[PacketBatch] = []
-        while True:
-            batch = self._next_batch(BATCH_PACKETS)
-            if not len(batch):
-                return batches
-            batches.append(batch)
+        """The packets of whole records that arrived since the last call (`follow`).
 
-    def finish(self) -> None:
-        """No more will come: what is incomplete now is a defect."""
+        Batches read their octets from the file itself: a mapping for each of many calls would exhaust the process.
+        """
+        if self._growing is None:
+            self._growing = GrowingFile(Path(self.path))
+        if len(self._growing) == self.bytes and self._polled:
+            return []
+        self._polled = True
+        self.buffer = map_file(Path(self.path))
+        self.bytes = len(self.buffer)
+        batches = [replace(batch, buffer=self._growing) for batch in self._whole_batches()]
+        self.buffer = self._growing
+        return batches
+
+    def _whole_batches(self) -> Iterator[PacketBatch]:
+        while len(batch := self._next_batch(BATCH_PACKETS)):
+            yield batch
+
+    def finish(self) -> list[PacketBatch]:
+        """No more will come: the last packets, and what is incomplete now is a defect."""
         self.follow = False
-        self.poll()
+        self.buffer = map_file(Path(self.path))
+        self.bytes = len(self.buffer)
+        return list(self._whole_batches())
 
     def _next_batch(self, packets: int) -> PacketBatch:
         state = self._layout.state
@@ -263,6 +277,21 @@ class Capture:
         number = int(np.count_nonzero(rows))
         if number:
             self._counts[(code, what)] += number
+
+
+class GrowingFile:
+    """The octets of a file that somebody else appends to, read when they are asked for; open while anybody may ask."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._file)
+
+    def __len__(self) -> int:
+        return os.fstat(self._file).st_size
+
+    def __getitem__(self, span: slice) -> bytes:
+        start, stop, _ = span.indices(sys.maxsize)
+        return os.pread(self._file, max(stop - start, 0), start)
 
 
 def map_file(path: Path) -> Octets:
