@@ -187,7 +187,6 @@ class Auditor:
         readings: Sequence[Reading],
         *,
         notes: Sequence[str] = (),
-        drops: int | None = None,
     ) -> Report:
         """The report over everything that was read."""
         knowledge = self.knowledge(calls.calls)
@@ -196,6 +195,7 @@ class Auditor:
         streams = tuple(self.audit_stream(bound) for bound in plausible)
         messages = tuple(AuditedMessage(each, evaluate_message(each, self.policy)) for each in calls.outside)
         unlike = sum(len(bound.stream) for bound in calls.unbound) - sum(len(bound.stream) for bound in plausible)
+        drops = [facts.interface_drops for facts in captures if facts.interface_drops is not None]
         skipped = (f"{unlike} packets look like RTP but form no stream; they were not judged",) if unlike else ()
         return Report(
             tool_name="srtp-audit",
@@ -209,7 +209,7 @@ class Auditor:
             rules=rule_texts(self.policy),
             tls_flows=tuple(flow for reading in readings for flow in reading.signalling.tls),
             notes=(*notes, *skipped),
-            drops=drops,
+            drops=sum(drops) if drops else None,
         )
 
 

@@ -3,6 +3,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ def missing(what: str) -> None:
     if REQUIRE_ALL:
         pytest.fail(f"{what} is required here and missing")
     pytest.skip(f"{what} is missing")
+
+
+@pytest.fixture(scope="session")
+def skip_for_want_of() -> Callable[[str], None]:
+    """A function that skips visibly because something is missing, or fails where everything must be present."""
+    return missing
 
 
 @pytest.fixture(autouse=True)

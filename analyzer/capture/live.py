@@ -32,12 +32,7 @@ class LiveWriter(Protocol):
         ...
 
     def stop(self) -> None:
-        """End the writing; after this the file is whole."""
-        ...
-
-    @property
-    def drops(self) -> int | None:
-        """Packets lost before they were written, None where nobody counted; final after `stop`."""
+        """End the writing; after this the file is whole and says at its end how many packets were dropped."""
         ...
 
 
@@ -76,11 +71,6 @@ class DumpcapWriter:
                 self._process.kill()
                 self._process.wait()
         self._log.close()
-
-    @property
-    def drops(self) -> int | None:
-        """None: the statistics block at the end of the file has the number."""
-        return None
 
 
 @contextmanager

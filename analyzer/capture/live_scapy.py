@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import scapy.all  # noqa: F401 - what it imports chooses the sockets of this platform
 from scapy.config import conf
 from scapy.error import Scapy_Exception
 
@@ -33,7 +34,6 @@ class ScapyWriter:
         self._file.flush()
         self._stopping = threading.Event()
         self._failure: str | None = None
-        self._drops: int | None = None
         self._thread = threading.Thread(target=self._run, name="sniffer", daemon=True)
         self._thread.start()
 
@@ -63,7 +63,9 @@ class ScapyWriter:
             return
         self._stopping.set()
         self._thread.join(JOIN_SECONDS)
-        self._drops = self._count_drops()
+        dropped = self._count_drops()
+        if dropped is not None:
+            self._writer.write_statistics(time.time_ns(), dropped)
         self._socket.close()
         self._file.close()
 
@@ -74,8 +76,3 @@ class ScapyWriter:
         except (AttributeError, OSError):
             return None
         return int(struct.unpack("II", statistics)[1])
-
-    @property
-    def drops(self) -> int | None:
-        """Packets the kernel dropped, known after `stop`."""
-        return self._drops

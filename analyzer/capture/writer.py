@@ -8,10 +8,12 @@ from analyzer import __version__
 
 SECTION_HEADER_BLOCK = 0x0A0D0D0A
 INTERFACE_DESCRIPTION_BLOCK = 1
+INTERFACE_STATISTICS_BLOCK = 5
 ENHANCED_PACKET_BLOCK = 6
 OPT_COMMENT = 1
 SHB_USERAPPL = 4
 IF_TSRESOL = 9
+ISB_OSDROP = 7
 LINKTYPE_ETHERNET = 1
 NANOSECONDS = bytes([9])
 
@@ -33,6 +35,12 @@ class PcapngWriter:
         head = struct.pack("<IIIII", 0, timestamp_ns >> 32, timestamp_ns & 0xFFFFFFFF, len(data), whole)
         options = _options([(OPT_COMMENT, comment.encode())]) if comment else b""
         self._write_block(ENHANCED_PACKET_BLOCK, head + _padded(data) + options)
+
+    def write_statistics(self, timestamp_ns: int, dropped: int) -> None:
+        """Say how many packets the system dropped on the interface until `timestamp_ns`."""
+        head = struct.pack("<III", 0, timestamp_ns >> 32, timestamp_ns & 0xFFFFFFFF)
+        options = _options([(ISB_OSDROP, struct.pack("<Q", dropped))])
+        self._write_block(INTERFACE_STATISTICS_BLOCK, head + options)
 
     def _write_block(self, block_type: int, body: bytes) -> None:
         length = struct.pack("<I", len(body) + 12)

@@ -92,7 +92,7 @@ class _Listener:
             time.sleep(SETTLE_SECONDS)
             writer.stop()
             self._take(capture)
-        return self._conclude(capture, writer)
+        return self._conclude(capture)
 
     def _take(self, capture: Capture) -> None:
         for batch in capture.poll():
@@ -109,16 +109,15 @@ class _Listener:
         self._printed += 1
         print_call(audited, self._printed, self._outputs)
 
-    def _conclude(self, capture: Capture, writer: LiveWriter) -> Report:
+    def _conclude(self, capture: Capture) -> Report:
         for batch in capture.finish():
             for message in self._reading.feed(batch):
                 self._tracker.feed(message)
         for message in self._reading.finish():
             self._tracker.feed(message)
-        drops = writer.drops if capture.interface_drops is None else capture.interface_drops
         facts = self._reading.facts(capture, f"live: {self._interface}")
         calls = self._tracker.finish(merge_evidence([self._reading]))
-        return self._auditor.report([facts], calls, [self._reading], drops=drops)
+        return self._auditor.report([facts], calls, [self._reading])
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Strongest first: INTERNAL, USAGE, INTERRUPTED, FINDINGS, UNREADABLE, INCOMPLETE, OK. 1 is never used on purpose."""
+    """Strongest first: INTERNAL, USAGE, INTERRUPTED, FINDINGS, UNREADABLE, INCOMPLETE, OK; never 1 on purpose."""
 
     OK = 0
     USAGE = 2

@@ -104,4 +104,4 @@ class Report:
     tls_flows: tuple[TlsFlow, ...] = ()
     trees: tuple[FrameTree, ...] = ()
     notes: tuple[str, ...] = ()
-    drops: int | None = None  # live capture: packets the kernel or interface dropped
+    drops: int | None = None  # packets the system dropped before they were captured; None: nobody counted
