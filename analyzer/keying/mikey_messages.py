@@ -50,20 +50,27 @@ def _key_mgmt_values(attributes: Iterable[Attribute]) -> Iterable[tuple[str, int
         if attribute.name == "key-mgmt":
             yield attribute.value, attribute.line_number
         elif attribute.name == "acap":
-            capability = parse_acap(attribute.value)
+            try:
+                capability = parse_acap(attribute.value)
+            except GrammarError:
+                continue
             if capability.name == "key-mgmt" and capability.value is not None:
                 yield capability.value, attribute.line_number
 
 
 def _evidence(value: str, line_number: int, level: str, side: MediaSide, role: Side) -> MikeyEvidence:
-    attribute = parse_key_mgmt(value)
+    ref = side.body.message.ref
+    try:
+        attribute = parse_key_mgmt(value)
+    except GrammarError as error:
+        defect = Defect("key-mgmt-unreadable", error.offset, error.clause, str(error))
+        return MikeyEvidence(ref, level, line_number, role, "", None, None, UNREAD, bound_key=False, defects=(defect,))
     message, defects = None, attribute.defects
     if attribute.protocol == "mikey" and attribute.data is not None:
         try:
             message = parse_mikey(attribute.data)
         except GrammarError as error:
             defects += (Defect("mikey-unreadable", error.offset, error.clause, str(error)),)
-    ref = side.body.message.ref
     mac = UNREAD if message is None else NO_KEY
     return MikeyEvidence(
         ref,

@@ -1,25 +1,41 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Master keys out of `a=crypto` lines (RFC 4568 §6.1)."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from analyzer.model.call import MediaSide, Side
 from analyzer.model.keying import MasterKey
 from analyzer.srtp.suites import Suite, suite_by_name
 from dissectors.grammar.capability_negotiation import parse_acap
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.sdes import CryptoAttribute, KeyParameter, canonical_suite, parse_crypto
 from dissectors.grammar.secret import Secret
 
+_T = TypeVar("_T")
+
 
 def read_crypto_lines(side: MediaSide | None) -> tuple[CryptoAttribute, ...]:
-    """The crypto lines of one media line, then those that stand as capabilities (RFC 5939 §3.4.1)."""
+    """The crypto lines of one media line, then those that stand as capabilities (RFC 5939 §3.4.1).
+
+    A value that is no crypto line at all gives none; the description's own defects name it.
+    """
     if side is None:
         return ()
-    lines = [parse_crypto(value) for value in side.media.attribute_values("crypto")]
-    for value in (*side.media.attribute_values("acap"), *side.body.session.attribute_values("acap")):
-        capability = parse_acap(value)
-        if capability.name.lower() == "crypto" and capability.value is not None:
-            lines.append(parse_crypto(capability.value))
-    return tuple(lines)
+    values = [*side.media.attribute_values("crypto")]
+    for text in (*side.media.attribute_values("acap"), *side.body.session.attribute_values("acap")):
+        capability = _parse(parse_acap, text)
+        if capability is not None and capability.name.lower() == "crypto" and capability.value is not None:
+            values.append(capability.value)
+    return tuple(line for value in values if (line := _parse(parse_crypto, value)) is not None)
+
+
+def _parse(parse: Callable[[str], _T], value: str) -> _T | None:
+    try:
+        return parse(value)
+    except GrammarError:
+        return None
 
 
 def accepted_lines(offered: tuple[CryptoAttribute, ...], answer: CryptoAttribute) -> tuple[CryptoAttribute, ...]:
