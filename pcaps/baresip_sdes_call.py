@@ -83,7 +83,9 @@ def phone(name: str, folder: Path, *execute: str) -> subprocess.Popen[bytes]:
     log = (folder / "log").open("wb")
     return subprocess.Popen(
         ("ip", "netns", "exec", name, "baresip", "-f", str(folder), "-t", "12", *options),
-        stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
     )
 
 
@@ -91,7 +93,8 @@ def record(target: Path) -> None:
     """Make the call and keep what crossed Alice's end of the wire in `target`."""
     with tempfile.TemporaryDirectory() as scratch, network():
         raw = Path(scratch) / "call.pcap"
-        tap = subprocess.Popen(("ip", "netns", "exec", "alice", "tcpdump", "-U", "--immediate-mode", "-i", "a0", "-w", str(raw), "udp"))
+        tcpdump = ("tcpdump", "-U", "--immediate-mode", "-i", "a0", "-w", str(raw), "udp")
+        tap = subprocess.Popen(("ip", "netns", "exec", "alice", *tcpdump))
         time.sleep(1)
         bob = phone("bob", Path(scratch) / "bob")
         time.sleep(1)

@@ -58,7 +58,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "aor": spelling.address_of_record,
+        "aor": spelling.short_uri,
         "block": visible_block,
         "clock": spelling.clock_text,
         "count": spelling.count_text,

@@ -70,7 +70,7 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{count_text(number)} {one if number == 1 else many or one + 's'}"
 
 
-def address_of_record(uri: str) -> str:
+def short_uri(uri: str) -> str:
     """A SIP URI without the scheme everybody expects; `sips:` and `tel:` stay."""
     return uri[4:] if uri[:4].lower() == "sip:" else uri
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from analyzer.model.outcome import Finding, OutcomeValue, Severity, Verdict
 from analyzer.model.report import AuditedCall, CaptureFacts, Report
 from reports.safe_text import visible
-from reports.spelling import address_of_record, clock_text, frames_text, plural, ssrc_text
+from reports.spelling import clock_text, frames_text, plural, short_uri, ssrc_text
 from reports.summary import headline
 from reports.tally import (
     call_verdict,
@@ -119,7 +119,7 @@ def _verdict_text(verdict: Verdict | None, pen: _Pen) -> tuple[str, str]:
 
 
 def _parties(call: AuditedCall, separator: str = " → ") -> str:
-    caller, callee = address_of_record(call.call.caller), address_of_record(call.call.callee)
+    caller, callee = short_uri(call.call.caller), short_uri(call.call.callee)
     return f"{visible(caller, 120)}{separator}{visible(callee, 120)}"
 
 

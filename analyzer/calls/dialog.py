@@ -12,6 +12,7 @@ from analyzer.calls.transaction import Ledger, file_messages, refusal_on
 from analyzer.model.call import CallState, Exchange, Party, Resolution
 from analyzer.model.evidence import SignallingMessage
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
+from dissectors.grammar.sip_address import address_of_record
 
 RETRY_STATUSES = (401, 407, 422)  # RFC 3261 §8.1.3.5, RFC 4028 §7.3: the same offer is asked for again
 _KEYING_ATTRIBUTES = ("crypto", "key-mgmt", "fingerprint", "zrtp-hash", "acap", "pcfg")
@@ -84,7 +85,7 @@ def build_draft(call_id: str, messages: Sequence[SignallingMessage], sessions: S
 
 def _parties(ledger: Ledger, messages: Sequence[SignallingMessage]) -> tuple[str, str]:
     first = next((message for message in messages if message.sip.method), messages[0])
-    one, other = first.sip.from_uri or "", first.sip.to_uri or ""
+    one, other = address_of_record(first.sip.from_uri or ""), address_of_record(first.sip.to_uri or "")
     return (one, other) if ledger.party(first) is Party.CALLER else (other, one)
 
 

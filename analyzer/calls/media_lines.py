@@ -63,11 +63,17 @@ def _side(body: SdpBody | None, media: MediaDescription | None, mux: bool) -> Me
     return MediaSide(body, media, address, _endpoint(media.rtcp_address or media.connection_address, port))
 
 
-@functools.lru_cache(maxsize=16384)
 def _endpoint(address: str | None, port: int) -> str | None:
     """`address:port` as the captures spell it; None for port 0, a held address (0.0.0.0 or ::) or a host name."""
     if address is None or not 0 < port <= 0xFFFF:
         return None
+    host = _host(address)
+    return None if host is None else f"{host}:{port}"
+
+
+@functools.lru_cache(maxsize=16384)
+def _host(address: str) -> str | None:
+    """An address as the captures spell it, IPv6 in brackets; few hosts announce many ports, so each is read once."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -76,4 +82,4 @@ def _endpoint(address: str | None, port: int) -> str | None:
         parsed = parsed.ipv4_mapped
     if parsed.is_unspecified:
         return None
-    return f"[{parsed}]:{port}" if parsed.version == 6 else f"{parsed}:{port}"
+    return f"[{parsed}]" if parsed.version == 6 else str(parsed)

@@ -46,18 +46,15 @@ class _TcpDirection:
 def iter_signalling_datagrams(batch: PacketBatch, capture: int = 0) -> Iterator[SignallingDatagram]:
     """The SIP messages over UDP in a batch, whole again where they were IP fragments, in capture order."""
     columns = batch.columns
-    for row in np.flatnonzero(columns.kind == PayloadKind.SIP_LIKE).tolist():
-        data = batch.payload(row)
+    rows = np.flatnonzero(columns.kind == PayloadKind.SIP_LIKE)
+    cells = [columns.payload_offset, columns.payload_octets, columns.frame, columns.timestamp_ns]
+    cells += [columns.src_hi, columns.src_lo, columns.src_port, columns.dst_hi, columns.dst_lo, columns.dst_port]
+    # As lists: reading single cells of an array costs more than all the rest of this loop.
+    for offset, octets, frame, time_ns, *ends in zip(*(column[rows].tolist() for column in cells), strict=True):
+        data = batch.octets(offset, octets)
         if looks_like_sip(data):
-            yield SignallingDatagram(
-                capture,
-                int(columns.frame[row]),
-                int(columns.timestamp_ns[row]),
-                format_endpoint(columns.src_hi[row], columns.src_lo[row], columns.src_port[row]),
-                format_endpoint(columns.dst_hi[row], columns.dst_lo[row], columns.dst_port[row]),
-                "UDP",
-                data,
-            )
+            source, destination = format_endpoint(*ends[:3]), format_endpoint(*ends[3:])
+            yield SignallingDatagram(capture, frame, time_ns, source, destination, "UDP", data)
 
 
 class SignallingReader:

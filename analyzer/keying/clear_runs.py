@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from analyzer.model.evidence import MediaStream
 from analyzer.srtp.clear_test import Clearness, classify_payloads
 from analyzer.srtp.framing import classify_tag_length, timestamp_deltas
-from dissectors.grammar.errors import GrammarError
-from dissectors.grammar.rtp import parse_rtp_header
+from dissectors.grammar.rtp import rtp_header_octets
 from dissectors.grammar.sdp import RtpMap
 
 RUN_PACKETS = 64
@@ -78,11 +77,12 @@ def _sample_runs(kind: Numbers) -> list[Numbers]:
 
 def _test(stream: MediaStream, run: Numbers, rtpmap: dict[int, RtpMap]) -> Clearness:
     """Whether the packets of one run are clear."""
-    numbers = [number for number in run.tolist() if _payload(stream.payload(number))]
+    found = [(number, payload) for number in run.tolist() if (payload := _payload(stream.payload(number)))]
+    numbers = [number for number, _ in found]
     payload_type = int(stream.payload_type[run[0]])
     mapped = rtpmap.get(payload_type)
     return classify_payloads(
-        [_payload(stream.payload(number)) for number in numbers],
+        [payload for _, payload in found],
         payload_type,
         None if mapped is None else mapped.encoding,
         sequence_numbers=np.asarray(stream.sequence_number, np.int64)[numbers],
@@ -93,10 +93,8 @@ def _test(stream: MediaStream, run: Numbers, rtpmap: dict[int, RtpMap]) -> Clear
 
 def _payload(datagram: bytes) -> bytes:
     """What follows the RTP header, empty where there is none."""
-    try:
-        return datagram[parse_rtp_header(datagram).header_octets :]
-    except GrammarError:
-        return b""
+    octets = rtp_header_octets(datagram)
+    return b"" if octets is None else datagram[octets:]
 
 
 def observed_tag_octets(stream: MediaStream, rtpmap: dict[int, RtpMap]) -> int | None:

@@ -15,27 +15,11 @@ from analyzer.keying.mikey_session_keys import CryptoSessionKeys
 from analyzer.keying.sdes_keys import accepted_lines, master_keys_of, read_crypto_lines
 from analyzer.model.call import Call, MediaLine, Side
 from analyzer.model.keying import Keying, MasterKey, MikeyEvidence
+from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey.registries import DataType
 from dissectors.grammar.sdes import CryptoAttribute
 
-MIKEY_METHODS = {
-    DataType.PRE_SHARED: "MIKEY-PSK",
-    DataType.PSK_VER_MSG: "MIKEY-PSK",
-    DataType.PUBLIC_KEY: "MIKEY-PKE",
-    DataType.PK_VER_MSG: "MIKEY-PKE",
-    DataType.DH_INIT: "MIKEY-DH",
-    DataType.DH_RESP: "MIKEY-DH",
-    DataType.DHHMAC_INIT: "MIKEY-DHHMAC",
-    DataType.DHHMAC_RESP: "MIKEY-DHHMAC",
-    DataType.RSA_R_I_MSG: "MIKEY-RSA-R",
-    DataType.RSA_R_R_MSG: "MIKEY-RSA-R",
-    DataType.TRANSFER_INIT: "MIKEY-TICKET",
-    DataType.TRANSFER_RESP: "MIKEY-TICKET",
-    DataType.I_MESSAGE_1: "MIKEY-IBAKE",
-    DataType.R_MESSAGE_1: "MIKEY-IBAKE",
-    DataType.SAKKE_MSG: "MIKEY-SAKKE",
-}
 # Their responder always answers (RFC 3830 §3.3, RFC 4650 §3, RFC 4738 §3).
 ALWAYS_ANSWERED = frozenset({DataType.DH_INIT, DataType.DHHMAC_INIT, DataType.RSA_R_I_MSG})
 ANSWERED_IF_ASKED = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY})
@@ -183,12 +167,12 @@ def _chosen(opened: Sequence[OpenedMikey], responses: Sequence[MikeyEvidence]) -
     for response in responses:
         if response.message is None:
             continue
-        method = MIKEY_METHODS.get(response.message.header.data_type)  # type: ignore[call-overload]
+        method = MIKEY_MODES.get(response.message.header.data_type)
         same_mode = [
             candidate
             for candidate in opened
             if candidate.evidence.message is not None
-            and MIKEY_METHODS.get(candidate.evidence.message.header.data_type) == method  # type: ignore[call-overload]
+            and MIKEY_MODES.get(candidate.evidence.message.header.data_type) == method
         ]
         csb_id = response.message.header.csb_id
         for candidate in same_mode:
@@ -205,8 +189,8 @@ def _method_name(chosen: OpenedMikey | None, responses: Sequence[MikeyEvidence])
     if chosen is not None:
         messages.append(chosen.evidence.message)
     for message in messages:
-        if message is not None and message.header.data_type in MIKEY_METHODS:
-            return MIKEY_METHODS[DataType(message.header.data_type)]  # type: ignore[call-arg]
+        if message is not None and message.header.data_type in MIKEY_MODES:
+            return MIKEY_MODES[message.header.data_type]
     return None
 
 

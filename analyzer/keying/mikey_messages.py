@@ -17,6 +17,7 @@ from dissectors.grammar.key_mgmt import parse_key_mgmt
 from dissectors.grammar.mikey import Identity, IdentityWithRole, Kemac, MikeyMessage, Verification, parse_mikey
 from dissectors.grammar.mikey.registries import DataType, MacAlgorithm
 from dissectors.grammar.sdp import Attribute
+from dissectors.grammar.sip_address import bare_address
 
 NO_KEY = MacState(None, "no key in the ring fits")
 UNREAD = MacState(None, "the message can't be read")
@@ -91,26 +92,10 @@ def identities_of(message: MikeyMessage) -> tuple[str, ...]:
     return tuple(payload.text for payload in message.payloads if isinstance(payload, Identity | IdentityWithRole))
 
 
-def same_identity(one: str, other: str) -> bool:
-    """Whether two identities name the same party: scheme, parameters and case of the host do not count."""
-    return _bare(one) == _bare(other)
-
-
-def _bare(identity: str) -> tuple[str, str]:
-    text = identity.strip().strip("<>")
-    head, colon, rest = text.partition(":")
-    if colon and head.lower() in {"sip", "sips", "tel", "mailto"}:
-        text = rest
-    text = text.partition(";")[0].partition("?")[0]
-    user, at, host = text.rpartition("@")
-    return (user, host.lower()) if at else ("", text.lower())
-
-
 def order_keys(ring: Sequence[PskEntry], parties: Sequence[str]) -> tuple[tuple[PskEntry, bool], ...]:
     """The ring's keys with whether each is bound to one of `parties` by its id; bound ones first."""
-    marked = [
-        (entry, entry.id is not None and any(same_identity(entry.id, party) for party in parties)) for entry in ring
-    ]
+    named = {bare_address(party) for party in parties}
+    marked = [(entry, entry.id is not None and bare_address(entry.id) in named) for entry in ring]
     return tuple(sorted(marked, key=lambda pair: not pair[1]))
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from analyzer.errors import PolicyError
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
 from dissectors.grammar.sdes import canonical_suite
+from dissectors.grammar.sip_address import bare_address
 
 AGENT_PREFIX = "ua:"
 FIELDS = frozenset({"id", "key_agreements", "suites"})
@@ -102,7 +103,7 @@ def _list(value: object, kind: CapabilityKind, path: Path, line: int) -> Iterabl
 
 
 def _is_aor(name: str, party: Identity) -> bool:
-    return party.aor is not None and bare_aor(name) == bare_aor(party.aor)
+    return party.aor is not None and bare_address(name) == bare_address(party.aor)
 
 
 def _is_address(name: str, party: Identity) -> bool:
@@ -111,15 +112,6 @@ def _is_address(name: str, party: Identity) -> bool:
 
 def _is_agent(name: str, party: Identity) -> bool:
     return name.startswith(AGENT_PREFIX) and (party.agent or "").startswith(name.removeprefix(AGENT_PREFIX).strip())
-
-
-def bare_aor(uri: str) -> str:
-    """An address-of-record without scheme, parameters, and case of the host."""
-    text = uri.strip().strip("<>").partition(";")[0]
-    for scheme in ("sip:", "sips:"):
-        text = text.removeprefix(scheme)
-    user, at, host = text.rpartition("@")
-    return f"{user}{at}{host.lower()}"
 
 
 def host_of(endpoint: str) -> str:

@@ -8,13 +8,14 @@ from analyzer.model.call import Call, MediaLine, MediaSide, Party, SdpBody, Side
 from analyzer.model.keying import Keying, MacState, MikeyEvidence
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
 from analyzer.negotiation.carriers.attributes import KEYING
-from analyzer.negotiation.inventory import Identity, Inventory, bare_aor
+from analyzer.negotiation.inventory import Identity, Inventory
 from analyzer.negotiation.offering import read_offer
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.key_mgmt import parse_key_mgmt
 from dissectors.grammar.mikey import parse_mikey
 from dissectors.grammar.sdes import parse_crypto
 from dissectors.grammar.sdp import Attribute
+from dissectors.grammar.sip_address import bare_address
 
 MAX_OFFERS = 256  # of one endpoint that are remembered; later ones push out earlier ones
 OBSERVED = MacState(None, "seen in another offer")
@@ -38,7 +39,7 @@ class Knowledge(NamedTuple):
         listed = self.inventory.preferences(party, kind)
         if listed or party.aor is None:
             return listed
-        offers = self.observed().get((bare_aor(party.aor), line.type), ())
+        offers = self.observed().get((bare_address(party.aor), line.type), ())
         start = line.exchange.start_ns
         for offer in sorted(offers, key=lambda one: abs(one.exchange.start_ns - start)):
             found = _observe(offer, kind, method)
@@ -55,7 +56,7 @@ def build_observations(calls: Iterable[Call]) -> Observations:
             if line.offer is None or not _is_keyed(line.offer):
                 continue
             aor = call.caller if line.offer.body.party is Party.CALLER else call.callee
-            lines = offers.setdefault((bare_aor(aor), line.type), [])
+            lines = offers.setdefault((bare_address(aor), line.type), [])
             lines.append(line)
             del lines[:-MAX_OFFERS]
     return {key: tuple(lines) for key, lines in offers.items()}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Defect(NamedTuple):
-    """One oddity that did not stop the parse: `code` is permanent and kebab-case, `offset` counts octets of the input."""
+    """One oddity that did not stop the parse: `code` is permanent, kebab-case; `offset` counts octets of the input."""
 
     code: str
     offset: int = 0

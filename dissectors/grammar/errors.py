@@ -21,7 +21,8 @@ class Truncated(GrammarError):
     """The input ends too early."""
 
     def __init__(self, what: str, *, needed: int, have: int, offset: int = 0, clause: str = "") -> None:
-        super().__init__(f"{what}: {needed} octets needed at offset {offset}, {have} left", offset=offset, clause=clause)
+        message = f"{what}: {needed} octets needed at offset {offset}, {have} left"
+        super().__init__(message, offset=offset, clause=clause)
         self.needed = needed
         self.have = have
 

@@ -70,6 +70,18 @@ def parse_rtp_header(data: bytes) -> RtpHeader:
     )
 
 
+def rtp_header_octets(data: bytes) -> int | None:
+    """Where the payload starts, as `parse_rtp_header` would say; None where it would raise."""
+    if len(data) < FIXED_HEADER_OCTETS or data[0] >> 6 != RTP_VERSION:
+        return None
+    octets = FIXED_HEADER_OCTETS + 4 * (data[0] & 0x0F)
+    if data[0] & 0x10:
+        if len(data) < octets + 4:
+            return None
+        octets += 4 + 4 * int.from_bytes(data[octets + 2 : octets + 4], "big")
+    return octets if octets <= len(data) else None
+
+
 def build_rtp_header(header: RtpHeader) -> bytes:
     """The octets of `header`; raises `Malformed` where a field does not fit its width."""
     if len(header.csrc) > MAX_CSRCS or len(header.extension_data) % 4 or len(header.extension_data) > 4 * 0xFFFF:

@@ -122,3 +122,19 @@ def parse_name_addr(value: str) -> NameAddr:
     if not stripped:
         defects.append(Defect("address-without-uri", position, "RFC 3261 §20.10"))
     return NameAddr(display_name, stripped, parse_params(rest), tuple(defects))
+
+
+def address_of_record(uri: str) -> str:
+    """A URI without parameters and headers, as registrars compare them (RFC 3261 §10.3); other text as it is."""
+    user, at, host = uri.strip().strip("<>").rpartition("@")
+    return f"{user}{at}{host.partition(';')[0].partition('?')[0]}"
+
+
+def bare_address(uri: str) -> str:
+    """An address-of-record to compare by: without scheme, the host in lower case (RFC 3261 §19.1.4)."""
+    text = address_of_record(uri)
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme.lower() in {"sip", "sips", "tel", "mailto"}:
+        text = rest
+    user, at, host = text.rpartition("@")
+    return f"{user}{at}{host.lower()}"

@@ -4,13 +4,13 @@
 from collections.abc import Iterable
 
 from analyzer.model.evidence import FrameRef
+from analyzer.model.mikey_modes import MIKEY_MODES
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
-from analyzer.negotiation.carriers.mikey_lines import MODES
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.key_mgmt import parse_key_mgmt
 from dissectors.grammar.sdes import IANA_SUITES, canonical_suite
 
-KEY_AGREEMENTS = {mode.removeprefix("MIKEY-"): mode for mode in MODES.values()}
+KEY_AGREEMENTS = {mode.removeprefix("MIKEY-"): mode for mode in MIKEY_MODES.values()}
 
 
 def read_free_text(values: Iterable[str], ref: FrameRef) -> tuple[Preference, ...]:

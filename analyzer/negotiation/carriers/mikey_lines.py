@@ -9,27 +9,13 @@ from collections.abc import Sequence
 
 from analyzer.model.call import Side
 from analyzer.model.keying import MikeyEvidence
+from analyzer.model.mikey_modes import MIKEY_MODES
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.mikey import GenericIdEntry, MikeyMessage, SecurityPolicy, SrtpIdEntry
 from dissectors.grammar.mikey.policy import srtp_policy
 from dissectors.grammar.mikey.registries import DataType
 
-MODES: dict[int, str] = {
-    DataType.PRE_SHARED: "MIKEY-PSK",
-    DataType.PSK_VER_MSG: "MIKEY-PSK",
-    DataType.PUBLIC_KEY: "MIKEY-PKE",
-    DataType.PK_VER_MSG: "MIKEY-PKE",
-    DataType.DH_INIT: "MIKEY-DH",
-    DataType.DH_RESP: "MIKEY-DH",
-    DataType.DHHMAC_INIT: "MIKEY-DHHMAC",
-    DataType.DHHMAC_RESP: "MIKEY-DHHMAC",
-    DataType.RSA_R_I_MSG: "MIKEY-RSA-R",
-    DataType.RSA_R_R_MSG: "MIKEY-RSA-R",
-    DataType.SAKKE_MSG: "MIKEY-SAKKE",
-    **dict.fromkeys(range(DataType.REQUEST_INIT_PSK, DataType.RESOLVE_RESP + 1), "MIKEY-TICKET"),
-    **dict.fromkeys(range(DataType.REQUEST_KEY_PSK, DataType.R_MESSAGE_2 + 1), "MIKEY-IBAKE"),
-}
 ONE_WAY_TYPES = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY, DataType.SAKKE_MSG})
 UNREADABLE = "MIKEY"
 NO_MAC = "no MAC"
@@ -40,7 +26,7 @@ def mode_of(evidence: MikeyEvidence) -> str:
     """The key agreement that a key-mgmt line stands for; `MIKEY` where its message can't be read."""
     if evidence.message is None:
         return UNREADABLE if evidence.protocol == "mikey" else evidence.protocol
-    return MODES.get(evidence.message.header.data_type, UNREADABLE)
+    return MIKEY_MODES.get(evidence.message.header.data_type, UNREADABLE)
 
 
 def is_error(evidence: MikeyEvidence) -> bool:

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from analyzer.model.call import Side
 from analyzer.model.keying import MikeyEvidence
+from analyzer.model.mikey_modes import MIKEY_MODES
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
-from analyzer.negotiation.carriers.mikey_lines import MODES, authenticated, suite_of
+from analyzer.negotiation.carriers.mikey_lines import authenticated, suite_of
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.mikey import GeneralExtension, MikeyMessage, SecurityPolicy
@@ -86,7 +87,7 @@ def _name(entry: PriorityEntry, message: MikeyMessage) -> str | None:
     if len(entry.value) != 1:
         return None
     if entry.kind == EntryKind.KEY_AGREEMENT:
-        return MODES.get(entry.value[0])
+        return MIKEY_MODES.get(entry.value[0])
     policies = message.find_all(SecurityPolicy)
     policy = next((policy for policy in policies if policy.policy_number == entry.value[0]), None)
     return None if policy is None else suite_of(policy)
