@@ -13,6 +13,7 @@ from dissectors.grammar.sip_headers import decode_text
 
 __all__ = [
     "Attribute",
+    "Line",
     "MediaDescription",
     "Origin",
     "RtpMap",
@@ -20,7 +21,9 @@ __all__ = [
     "build_sdp",
     "make_sdp",
     "mask_sdp_secrets",
+    "parse_line",
     "parse_sdp",
+    "split_attribute",
 ]
 
 MAX_LINES = 20_000
@@ -29,6 +32,13 @@ _KNOWN_TYPES = frozenset("vosiuepcbtrzkam")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _PORT = re.compile(r"([0-9]{1,9})(?:/([0-9]{1,9}))?")
 _RTPMAP = re.compile(r"([0-9]{1,3})[ \t]+([^ \t/]+)(?:/([0-9]{1,9})(?:/([0-9]{1,4}))?)?.*")
+
+
+class Line(NamedTuple):
+    """One line without its end: the letter before `=` and what stands behind it."""
+
+    type: str
+    value: str
 
 
 class Attribute(NamedTuple):
@@ -151,6 +161,18 @@ class SessionDescription:
         return _values(self.attributes, name)
 
 
+def parse_line(octets: bytes) -> Line | None:
+    """One line with or without its end; None when it has not the form `type=value` (RFC 8866 §5)."""
+    text = decode_text(octets.rstrip(b"\r\n"))
+    return Line(text[0], text[2:]) if text[1:2] == "=" and text[0].isalpha() else None
+
+
+def split_attribute(value: str) -> tuple[str, str | None]:
+    """Name and value of what follows `a=`; a flag has the value None (RFC 8866 §5.13)."""
+    name, colon, rest = value.partition(":")
+    return name, rest if colon else None
+
+
 class _MediaLine(NamedTuple):
     """The words of an `m=` line and where it stands."""
 
@@ -218,6 +240,13 @@ def _split_lines(data: bytes, defects: list[Defect]) -> list[bytes]:
     return lines
 
 
+def _texts(data: bytes, lines: list[bytes]) -> list[str]:
+    """The lines as text without their ends; the usual description is decoded in one go."""
+    if data.isascii() and data[-2:] == b"\r\n" and data.count(b"\r") == len(lines) == data.count(b"\r\n"):
+        return data.decode("ascii").split("\r\n")[:-1]
+    return [decode_text(line.rstrip(b"\r\n")) for line in lines]
+
+
 class _Reader:
     """What has been understood of a session description so far, line by line."""
 
@@ -232,10 +261,10 @@ class _Reader:
 
     def attribute(self, value: str, line_number: int, offset: int) -> None:
         """An `a=` line."""
-        name, colon, rest = value.partition(":")
+        name, rest = split_attribute(value)
         section = self.sections[-1]
-        section.attributes.append(Attribute(name, rest if colon else None, line_number, offset))
-        if not colon:
+        section.attributes.append(Attribute(name, rest, line_number, offset))
+        if rest is None:
             name = name.strip()
             if name in _DIRECTIONS:
                 section.direction = name
@@ -283,8 +312,7 @@ def parse_sdp(data: bytes) -> SessionDescription:
     reader = _Reader()
     lines = _split_lines(data, reader.defects)
     offset = understood = 0
-    for line_number, raw in enumerate(lines, 1):
-        text = decode_text(raw.rstrip(b"\r\n"))
+    for line_number, (raw, text) in enumerate(zip(lines, _texts(data, lines), strict=True), 1):
         if text[1:2] == "=" and text[0].isalpha():
             understood += 1
             if text[0] == "a":
