@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """SIP messages (RFC 3261): start line, headers, body; everything kept as it was spelled."""
 
+import functools
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -46,6 +47,7 @@ _ADDRESS = re.compile(rf'(?:"[^"\\<>]*"[ \t]*|[A-Za-z0-9\-.!%*_+`\'~ \t]*)<([^<>
 _CSEQ = re.compile(rf"([0-9]+)[ \t]+({_CHARS})")
 _BRANCH = ";branch="
 _DIGITS = re.compile(r"[0-9]{1,18}")
+_REMEMBERED = 4096  # lines and values that stand alike in the messages of a call are understood once
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
 _MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
 
@@ -234,11 +236,20 @@ def _parse_start_line(data: bytes, start: int, defects: list[Defect]) -> _StartL
     if end < 0:
         end = len(data)
     line = data[start : end - 1] if data[end - 1 : end] == b"\r" and end > start else data[start:end]
-    if (response := _STATUS_LINE.fullmatch(line)) is not None:
-        return _StartLine(None, None, int(response[1]), decode_text(response[2]), end)
-    if (request := _REQUEST_LINE.fullmatch(line)) is not None:
-        return _StartLine(request[1].decode("ascii"), decode_text(request[2]), None, None, end)
+    ordinary = _ordinary_start_line(line)
+    if ordinary is not None:
+        return _StartLine(*ordinary, end)
     return _parse_odd_start_line(line, start, end, defects)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _ordinary_start_line(line: bytes) -> tuple[str | None, str | None, int | None, str | None] | None:
+    """Method and Request-URI, or status and reason, of a line as the grammar has it (RFC 3261 §7.1, §7.2)."""
+    if (response := _STATUS_LINE.fullmatch(line)) is not None:
+        return None, None, int(response[1]), decode_text(response[2])
+    if (request := _REQUEST_LINE.fullmatch(line)) is not None:
+        return request[1].decode("ascii"), decode_text(request[2]), None, None
+    return None
 
 
 def _parse_odd_start_line(line: bytes, start: int, end: int, defects: list[Defect]) -> _StartLine:
@@ -268,9 +279,9 @@ def _parse_address(section: _Section, name: str, defects: list[Defect]) -> _Addr
     if value is None:
         return _Address(None, None)
     value = value.strip(" \t")
-    ordinary = _ADDRESS.fullmatch(value)
+    ordinary = _ordinary_address(value)
     if ordinary is not None:
-        return _Address(ordinary[1], ordinary[2])
+        return ordinary
     address = parse_name_addr(value)
     if address.defects:
         offset = section.offset(name)
@@ -278,10 +289,19 @@ def _parse_address(section: _Section, name: str, defects: list[Defect]) -> _Addr
     return _Address(address.uri, address.param("tag"))
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _ordinary_address(value: str) -> _Address | None:
+    found = _ADDRESS.fullmatch(value)
+    return None if found is None else _Address(found[1], found[2])
+
+
 def _parse_cseq(section: _Section, method: str | None, defects: list[Defect]) -> tuple[int | None, str | None]:
     value = section.first.get("cseq")
     if value is None:
         return None, None
+    ordinary = _ordinary_cseq(value)
+    if ordinary is not None and (method is None or ordinary[1] == method):
+        return ordinary
     found = _CSEQ.fullmatch(value.strip(" \t"))
     if found is None:
         defects.append(Defect("cseq-form", section.offset("cseq"), "RFC 3261 §20.16", value[:64]))
@@ -292,6 +312,14 @@ def _parse_cseq(section: _Section, method: str | None, defects: list[Defect]) ->
     if method is not None and found[2] != method:
         defects.append(Defect("cseq-method-differs", section.offset("cseq"), "RFC 3261 §8.1.1.5", found[2]))
     return number, found[2]
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _ordinary_cseq(value: str) -> tuple[int, str] | None:
+    found = _CSEQ.fullmatch(value.strip(" \t"))
+    if found is None or not _DIGITS.fullmatch(found[1]) or int(found[1]) > MAX_CSEQ:
+        return None
+    return int(found[1]), found[2]
 
 
 def _check_headers(section: _Section, is_request: bool, defects: list[Defect]) -> None:
