@@ -21,7 +21,7 @@ test: $(STAMP)
 	REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest -m 'not proof'
 
 proof: $(STAMP)
-	$(BIN)/python -m pytest -m proof
+	$(BIN)/python -m tests.proof
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
