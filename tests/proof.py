@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run the long proofs at their full size and keep the result in PROOF.md: `python -m tests.proof`."""
 
-import datetime
+import datetime as dt
 import platform
 import sys
 import tempfile
@@ -37,7 +37,7 @@ def write_page(rows: list[tuple[str, str, float]]) -> None:
     """PROOF.md, by name."""
     passed = sum(result == "passed" for _, result, _ in rows)
     head = HEAD.format(
-        day=datetime.datetime.now(tz=datetime.UTC).date(),
+        day=dt.datetime.now(tz=dt.UTC).date(),
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         passed=passed,
