@@ -6,21 +6,34 @@ Scapy hides an exception in a layer behind `Raw`, and a reader would then see "n
 input: what can't be read stays as octets, and the defect is shown.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
-from scapy.fields import ByteEnumField, ByteField, ConditionalField, Field, IntField, StrField, X3BytesField, XIntField
+from scapy.fields import ConditionalField, Field, PacketListField
 from scapy.packet import Packet
 
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.errors import GrammarError, Malformed
+from dissectors.grammar.masking import mask_sdp_secrets
 from dissectors.grammar.mikey.registries import Registry
 from dissectors.grammar.secret import Secret
 
-__all__ = ["ByteEnumField", "ByteField", "IntField", "X3BytesField", "XIntField"]
+MAX_LAYERS = 64
 
 
 def labels_of(registry: type[Registry]) -> dict[int, str]:
     """A registry as the table that Scapy's enum fields want."""
     return {member.value: member.label for member in registry}
+
+
+def shown(text: str) -> str:
+    """Text as every output may carry it: secrets masked, what does not print escaped."""
+    masked = mask_sdp_secrets(text)
+    return masked if masked.isprintable() else "".join(map(_shown_character, masked))
+
+
+def _shown_character(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 class ValueField(Field[Any, Any]):
@@ -33,7 +46,7 @@ class ValueField(Field[Any, Any]):
         return x
 
     def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
-        return repr(x)
+        return shown(repr(x))
 
     def addfield(self, pkt: Packet, s: bytes, val: Any) -> bytes:  # noqa: ARG002
         return s
@@ -42,21 +55,75 @@ class ValueField(Field[Any, Any]):
         return s, self.default
 
 
+class NumberField(ValueField):
+    """A number or nothing, in decimal."""
+
+
+class HexField(ValueField):
+    """A number shown in hexadecimal digits."""
+
+    def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
+        return hex(x) if isinstance(x, int) else repr(x)
+
+
+class NamedNumberField(ValueField):
+    """A number shown with the name a registry gives it."""
+
+    __slots__ = ["labels"]
+
+    def __init__(self, name: str, default: Any, labels: dict[int, str]) -> None:
+        super().__init__(name, default)
+        self.labels = labels
+
+    def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
+        return f"{self.labels[x]} ({x})" if x in self.labels else repr(x)
+
+
+class ListField(ValueField):
+    """Values in a list; Scapy would take a pair of numbers in a tuple for a range, and a bare list for a choice."""
+
+    islist = True
+
+    def any2i(self, pkt: Packet | None, x: Any) -> list[Any]:  # noqa: ARG002
+        return list(x) if isinstance(x, list | tuple) else [x]
+
+
+class SourcesField(ListField):
+    """SSRCs, shown in hexadecimal digits."""
+
+    def i2repr(self, pkt: Packet | None, x: list[int]) -> str:  # noqa: ARG002
+        return "[" + ", ".join(map(hex, x)) + "]"
+
+
+class TextField(ValueField):
+    """Text of a protocol, or None; secrets masked, what does not print escaped."""
+
+    def any2i(self, pkt: Packet | None, x: Any) -> Any:  # noqa: ARG002
+        return x.decode("utf-8", "backslashreplace") if isinstance(x, bytes) else x
+
+    def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
+        return shown(x) if isinstance(x, str) else repr(x)
+
+
 class OctetsField(ValueField):
     """Octets shown as hexadecimal digits, or as text where `text` is set and they are printable."""
 
     __slots__ = ["text"]
 
-    def __init__(self, name: str, default: bytes = b"", *, text: bool = False) -> None:
+    def __init__(self, name: str, default: bytes | None = b"", *, text: bool = False) -> None:
         super().__init__(name, default)
         self.text = text
 
-    def any2i(self, pkt: Packet | None, x: Any) -> bytes:  # noqa: ARG002
-        return x.encode() if isinstance(x, str) else bytes(x)
+    def any2i(self, pkt: Packet | None, x: Any) -> Any:  # noqa: ARG002
+        if x is None:
+            return None
+        return x.encode() if isinstance(x, str) else bytes(memoryview(x))
 
-    def i2repr(self, pkt: Packet | None, x: bytes) -> str:  # noqa: ARG002
+    def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
+        if x is None:
+            return repr(x)
         if self.text and x.isascii() and x.decode("ascii").isprintable():
-            return repr(x.decode("ascii"))
+            return repr(shown(x.decode("ascii")))
         return x.hex() or "(empty)"
 
 
@@ -64,39 +131,175 @@ class SecretField(ValueField):
     """Key material: shown by its length only."""
 
     def any2i(self, pkt: Packet | None, x: Any) -> Secret | None:  # noqa: ARG002
-        return x if x is None or isinstance(x, Secret) else Secret(bytes(x))
+        return x if x is None or isinstance(x, Secret) else Secret(bytes(memoryview(x)))
 
 
 class DefectsField(ValueField):
     """What the grammar found odd; empty lists are not shown."""
 
     def i2repr(self, pkt: Packet | None, x: tuple[Defect, ...]) -> str:  # noqa: ARG002
-        return "; ".join(f"{d.code} at {d.offset} ({d.clause}) {d.detail}".rstrip() for d in x)
+        return shown("; ".join(f"{d.code} at {d.offset} ({d.clause}) {d.detail}".rstrip() for d in x))
+
+
+class LayersField(PacketListField):
+    """Layers side by side; the owner builds them."""
+
+    def __init__(self, name: str, default: list[Packet] | None = None) -> None:
+        super().__init__(name, default or [], Packet)
+
+    def any2i(self, pkt: Packet | None, x: Any) -> list[Packet]:
+        """Every element as a layer; the owner's `as_layer` says how to read a text."""
+        elements = x if isinstance(x, list | tuple) else [x]
+        layers = [self.as_layer(pkt, element) for element in elements]
+        result: list[Packet] = super().any2i(pkt, layers)
+        return result
+
+    def as_layer(self, pkt: Packet | None, element: Any) -> Packet:
+        """One element; only layers are known here."""
+        if isinstance(element, Packet):
+            return element
+        convert = getattr(type(pkt), "layer_of_element", None)
+        if convert is None:
+            raise TypeError(f"{self.name} takes layers, not {type(element).__name__}")
+        layer: Packet = convert(element)
+        return layer
+
+
+class LayerField(ValueField):
+    """One layer inside another, or None; Scapy shows its tree."""
+
+    holds_packets = True
+
+    def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
+        return repr(x)
+
+
+def hidden(field: Field[Any, Any]) -> ConditionalField:
+    """A field that `show()` leaves out: how something was spelled."""
+    return ConditionalField(field, _never)
+
+
+def shown_if_set(field: Field[Any, Any]) -> ConditionalField:
+    """A field that is left out of `show()` while it is empty or None."""
+    name = field.name
+    return ConditionalField(field, lambda packet: packet.getfieldval(name) not in (None, b"", "", [], ()))
+
+
+def _never(packet: Packet) -> bool:  # noqa: ARG001
+    return False
 
 
 def defects_field() -> ConditionalField:
     """The field every top layer ends with."""
-    return ConditionalField(DefectsField("defects", ()), lambda packet: bool(packet.fields.get("defects")))
+    return shown_if_set(DefectsField("defects", ()))
 
 
-class OpaqueOctets(Packet):
+class GrammarLayer(Packet):
+    """A layer that the grammar reads and builds; a field holds one value, not a choice of several."""
+
+    name = "Layer"
+    fields_desc: ClassVar[list[Any]] = []
+
+    def do_build(self) -> bytes:
+        """This layer and those behind it, one after the other, so that long chains need no deep stack."""
+        pieces: list[bytes] = []
+        layer: Packet = self
+        while isinstance(layer, GrammarLayer):
+            pieces.append(layer.self_build())
+            layer = layer.payload
+        pieces.append(layer.do_build() if layer else b"")
+        return b"".join(pieces)
+
+    def self_build(self) -> bytes:
+        """The octets of this layer alone; none where it could not be read and what came stands behind it."""
+        return b"" if isinstance(self.payload, UnreadOctets) else self.build_octets()
+
+    def build_octets(self) -> bytes:
+        """The octets that the fields say; raises `GrammarError` where one does not fit."""
+        raise Malformed(f"{self.name}: written by the layer around it alone")
+
+    def dissect(self, s: bytes) -> None:
+        """Read all of `s`; what can't be read stays as octets with a defect."""
+        octets = bytes(s)
+        try:
+            self.read_octets(octets)
+        except GrammarError as error:
+            defect = Defect(f"{self.name.split(maxsplit=1)[0].lower()}-unreadable", error.offset, error.clause, str(error))
+            self.fields.clear()
+            self.remove_payload()
+            self.add_payload(UnreadOctets(octets=Secret(octets), defects=(defect,)))
+
+    def read_octets(self, octets: bytes) -> None:
+        """Set the fields and the layers behind; a `GrammarError` leaves `octets` unread."""
+        raise Malformed(f"{self.name}: read by the layer around it alone")
+
+    def extract_padding(self, s: bytes) -> tuple[bytes, bytes]:
+        """A layer reads all it is given."""
+        return b"", s
+
+
+class SpelledLayer(GrammarLayer):
+    """Text that may be spelled in many ways: what came is written again unless a field was edited."""
+
+    fields_desc: ClassVar[list[Any]] = [hidden(SecretField("spelling", None))]
+
+    def build_octets(self) -> bytes:
+        """The octets as they came, or those that the edited fields say."""
+        spelling = self.getfieldval("spelling")
+        if spelling is not None:
+            unedited = type(self)(spelling.reveal())
+            if signature(unedited) == signature(self):
+                octets: bytes = spelling.reveal()
+                return octets
+        return self.write_octets()
+
+    def write_octets(self) -> bytes:
+        """The octets that the fields say, in the canonical spelling."""
+        raise Malformed(f"{self.name}: has no spelling of its own")
+
+    def line_end(self) -> bytes:
+        """How the line ended when it came; CRLF for a new one."""
+        spelling = self.getfieldval("spelling")
+        if spelling is None:
+            return b"\r\n"
+        octets = spelling.reveal()
+        return bytes(octets[len(octets.rstrip(b"\r\n")) :])
+
+
+def signature(value: Any) -> Any:
+    """What a value says, without how it was spelled: two layers of one signature are unedited twins."""
+    if isinstance(value, Packet):
+        own = [
+            (f.name, signature(value.getfieldval(f.name)))
+            for f in value.fields_desc
+            if f.name not in ("spelling", "defects")
+        ]
+        return type(value), own, bytes(value.payload)
+    if isinstance(value, list | tuple):
+        return [signature(element) for element in value]
+    return value
+
+
+class OpaqueOctets(GrammarLayer):
     """Octets that no value could be formed of; shown by their length, because keys may be among them."""
 
     name = "Unread octets"
     fields_desc = [SecretField("octets", Secret(b"")), defects_field()]
 
-    def self_build(self) -> bytes:
+    def build_octets(self) -> bytes:
         """The octets as they came."""
-        octets: Secret = self.octets
+        octets: Secret = self.getfieldval("octets")
         return octets.reveal()
 
-    def dissect(self, s: bytes) -> None:
+    def read_octets(self, octets: bytes) -> None:
         """Keep everything."""
-        self.fields["octets"] = Secret(bytes(s))
+        self.fields["octets"] = Secret(octets)
 
 
-class TextField(StrField):
-    """Text of a protocol, kept as octets and shown with visible escapes."""
+class UnreadOctets(OpaqueOctets):
+    """Octets that the layer in front could not read: they stand in its place."""
 
-    def i2repr(self, pkt: Packet | None, x: bytes) -> str:  # noqa: ARG002
-        return x.decode("utf-8", "backslashreplace").encode("unicode_escape").decode("ascii")
+
+def opaque_octets(octets: bytes, defects: Iterable[Defect] = ()) -> OpaqueOctets:
+    """The layer for what could not be read."""
+    return OpaqueOctets(octets=Secret(octets), defects=tuple(defects))

@@ -5,20 +5,34 @@
 filling each `next_payload` and `cs_count` that is None.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields as fields_of
 from typing import Any, ClassVar
 
-from scapy.fields import BitField, ByteEnumField, ByteField, IntField, PacketListField, ShortField, XIntField
+from scapy.fields import BitField, ByteEnumField, ByteField, IntField, ShortField, XIntField
 from scapy.packet import Packet
 
 from dissectors.grammar import mikey as grammar
 from dissectors.grammar.defects import Defect
-from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.errors import Malformed
 from dissectors.grammar.mikey import registries
 from dissectors.grammar.mikey.registries import ProtocolType, name_of
 from dissectors.grammar.secret import Secret
-from dissectors.layers.base import OctetsField, OpaqueOctets, SecretField, ValueField, defects_field, labels_of
+from dissectors.layers.base import (
+    MAX_LAYERS,
+    GrammarLayer,
+    LayersField,
+    ListField,
+    NamedNumberField,
+    OctetsField,
+    OpaqueOctets,
+    SecretField,
+    ValueField,
+    defects_field,
+    labels_of,
+    opaque_octets,
+    shown_if_set,
+)
 
 NOT_FIELDS = frozenset({"offset", "length", "payload_type"})
 
@@ -28,16 +42,16 @@ def enum_field(name: str, default: int, registry: type[registries.Registry]) -> 
     return ByteEnumField(name, default, labels_of(registry))
 
 
-def next_payload_field() -> ByteEnumField:
+def next_payload_field() -> NamedNumberField:
     """The type of the payload that follows; None takes it from the layer behind."""
-    return enum_field("next_payload", None, registries.PayloadType)  # type: ignore[arg-type]
+    return NamedNumberField("next_payload", None, labels_of(registries.PayloadType))
 
 
-class MikeyPayload(Packet):
+class MikeyPayload(GrammarLayer):
     """A payload layer: its fields are those of the grammar's value of the same payload."""
 
-    value_class: ClassVar[type[Any]]
-    payload_type: ClassVar[int]
+    value_class: ClassVar[type[Any]] = grammar.Opaque
+    payload_type: ClassVar[int] = 0
 
     @classmethod
     def from_value(cls, value: Any) -> "MikeyPayload":
@@ -50,18 +64,18 @@ class MikeyPayload(Packet):
         values = {name: self.getfieldval(name) for name in names}
         return self.value_class(**values | {"next_payload": following_type(self)})
 
-    def self_build(self) -> bytes:
+    def build_octets(self) -> bytes:
         """This payload's octets, built by the grammar; raises `GrammarError` where a field does not fit."""
         octets: bytes = self.to_value().build()
         return octets
 
-    def dissect(self, s: bytes) -> None:
+    def read_octets(self, octets: bytes) -> None:
         """Read this payload alone, and those that it announces."""
-        content = grammar.parse_key_data_payloads(bytes(s), self.payload_type)
-        first, *others = content.payloads or (grammar.Opaque(self.payload_type, b""),)
+        content = grammar.parse_key_data_payloads(octets, self.payload_type)
+        first, *others = content.payloads
         if isinstance(first, grammar.Opaque):
-            self.add_payload(opaque_octets(first.data, content.defects))
-            return
+            defect = content.defects[0] if content.defects else Defect("mikey-unreadable")
+            raise Malformed(f"{defect.code}: {defect.detail}", offset=defect.offset, clause=defect.clause)
         self.fields.update(self.from_value(first).fields)
         chain(self, others, content.trailing, content.defects)
 
@@ -74,20 +88,19 @@ def following_type(layer: Packet) -> int:
     return int(getattr(layer.payload, "payload_type", 0))
 
 
-def opaque_octets(octets: bytes, defects: Iterable[Defect] = ()) -> OpaqueOctets:
-    """The layer for what could not be read."""
-    return OpaqueOctets(octets=Secret(octets), defects=tuple(defects))
-
-
 def chain(first: Packet, payloads: Iterable[Any], trailing: bytes, defects: Iterable[Defect] = ()) -> None:
-    """Stack the layers of `payloads`, then what follows the last one, behind `first`."""
-    last = first
-    for payload in payloads:
+    """Stack the layers of `payloads`, then what follows the last one, behind `first`; at most `MAX_LAYERS` of them."""
+    last, waiting = first, iter(payloads)
+    for count, payload in enumerate(waiting):
+        if count == MAX_LAYERS:
+            rest = b"".join(value.build() for value in (payload, *waiting)) + trailing
+            last.add_payload(opaque_octets(rest, [Defect("layers-limit", 0, "RFC 3830 §6", f"over {MAX_LAYERS}")]))
+            return
         layer = layer_of(payload, defects)
         last.add_payload(layer)
         last = layer
     if trailing:
-        last.add_payload(opaque_octets(trailing))
+        last.add_payload(opaque_octets(trailing, defects))
 
 
 def layer_of(value: Any, defects: Iterable[Defect] = ()) -> Packet:
@@ -97,18 +110,22 @@ def layer_of(value: Any, defects: Iterable[Defect] = ()) -> Packet:
     return LAYERS[type(value)].from_value(value)
 
 
-class MIKEY_CS(Packet):
+class MIKEY_CS(GrammarLayer):
     """One crypto session of an SRTP-ID map (RFC 3830 §6.1.1)."""
 
     name = "MIKEY crypto session"
     fields_desc = [ByteField("policy_number", 0), XIntField("ssrc", 0), IntField("roc", 0)]
 
-    def extract_padding(self, s: bytes) -> tuple[bytes, bytes]:
-        """Entries stand side by side."""
-        return b"", s
+    def to_value(self) -> grammar.SrtpIdEntry:
+        """The grammar's entry; its CS ID is its place in the map."""
+        return grammar.SrtpIdEntry(0, self.policy_number, self.ssrc, self.roc)
+
+    def build_octets(self) -> bytes:
+        """The entry's octets."""
+        return self.to_value().build()
 
 
-class MIKEY_CS_Generic(Packet):
+class MIKEY_CS_Generic(GrammarLayer):
     """One crypto session of a GENERIC-ID map (RFC 6043 §6.1.1)."""
 
     name = "MIKEY generic crypto session"
@@ -116,13 +133,24 @@ class MIKEY_CS_Generic(Packet):
         ByteField("cs_id", 1),
         enum_field("protocol_type", 0, ProtocolType),
         BitField("roc_and_seq", 0, 1),
-        ValueField("policies", ()),
+        ListField("policies", []),
         OctetsField("session_data"),
         OctetsField("spi"),
     ]
 
+    def to_value(self) -> grammar.GenericIdEntry:
+        """The grammar's entry."""
+        values = {name: self.getfieldval(name) for name in grammar.GenericIdEntry._fields}
+        return grammar.GenericIdEntry(
+            **values | {"roc_and_seq": bool(values["roc_and_seq"]), "policies": tuple(values["policies"])}
+        )
 
-class MIKEY(Packet):
+    def build_octets(self) -> bytes:
+        """The entry's octets."""
+        return self.to_value().build()
+
+
+class MIKEY(GrammarLayer):
     """HDR, the common header (RFC 3830 §6.1); the payloads are the layers behind it."""
 
     name = "MIKEY"
@@ -135,19 +163,14 @@ class MIKEY(Packet):
         XIntField("csb_id", 0),
         ByteField("cs_count", None),
         enum_field("cs_id_map_type", 0, registries.CsIdMapType),
-        PacketListField("crypto_sessions", [], MIKEY_CS),
-        OctetsField("map_info"),
+        LayersField("crypto_sessions"),
+        shown_if_set(OctetsField("map_info")),
         defects_field(),
     ]
 
-    def dissect(self, s: bytes) -> None:
-        """Read a whole message; what can't be read stays as octets with a defect."""
-        try:
-            message = grammar.parse_mikey(bytes(s))
-        except GrammarError as error:
-            defect = Defect("mikey-unreadable", error.offset, error.clause, str(error))
-            self.add_payload(opaque_octets(bytes(s), [defect]))
-            return
+    def read_octets(self, octets: bytes) -> None:
+        """Read a whole message."""
+        message = grammar.parse_mikey(octets)
         header = message.header
         self.fields.update({f.name: getattr(header, f.name) for f in fields_of(header) if f.name not in NOT_FIELDS})
         self.fields["v"] = int(header.v)
@@ -155,12 +178,9 @@ class MIKEY(Packet):
         self.fields["defects"] = message.defects
         chain(self, message.payloads, message.trailing)
 
-    def self_build(self) -> bytes:
-        """The header's octets, built by the grammar; raises `GrammarError` where a field does not fit."""
-        if not self.fields and isinstance(self.payload, OpaqueOctets):
-            return b""  # octets too short for a header stand alone
-        sessions = self.getfieldval("crypto_sessions")
-        entries = tuple(session_entry(layer, number) for number, layer in enumerate(sessions, start=1))
+    def build_octets(self) -> bytes:
+        """The header's octets, built by the grammar."""
+        entries = tuple(layer.to_value() for layer in self.getfieldval("crypto_sessions"))
         count = self.getfieldval("cs_count")
         return grammar.Header(
             version=self.version,
@@ -172,8 +192,12 @@ class MIKEY(Packet):
             cs_count=len(entries) if count is None else count,
             cs_id_map_type=self.cs_id_map_type,
             crypto_sessions=entries,
-            map_info=self.map_info,
+            map_info=self.getfieldval("map_info"),
         ).build()
+
+    def mysummary(self) -> str:
+        """One line: the kind of message."""
+        return f"MIKEY {name_of(registries.DataType, self.data_type)}"
 
 
 def session_layer(entry: grammar.SrtpIdEntry | grammar.GenericIdEntry) -> Packet:
@@ -181,14 +205,6 @@ def session_layer(entry: grammar.SrtpIdEntry | grammar.GenericIdEntry) -> Packet
     if isinstance(entry, grammar.SrtpIdEntry):
         return MIKEY_CS(policy_number=entry.policy_number, ssrc=entry.ssrc, roc=entry.roc)
     return MIKEY_CS_Generic(**entry._asdict() | {"roc_and_seq": int(entry.roc_and_seq)})
-
-
-def session_entry(layer: Packet, position: int) -> grammar.SrtpIdEntry | grammar.GenericIdEntry:
-    """The grammar's entry of one layer; `position` counts from 1."""
-    if isinstance(layer, MIKEY_CS_Generic):
-        values = {name: layer.getfieldval(name) for name in grammar.GenericIdEntry._fields}
-        return grammar.GenericIdEntry(**values | {"roc_and_seq": bool(layer.roc_and_seq)})
-    return grammar.SrtpIdEntry(position, layer.policy_number, layer.ssrc, layer.roc)
 
 
 class MIKEY_KEMAC(MikeyPayload):
@@ -287,11 +303,15 @@ class MIKEY_V(MikeyPayload):
     fields_desc = [next_payload_field(), enum_field("mac_algorithm", 1, registries.MacAlgorithm), OctetsField("mac")]
 
 
-class MIKEY_SP_Param(Packet):
+class MIKEY_SP_Param(GrammarLayer):
     """One parameter of an SRTP security policy (RFC 3830 §6.10.1)."""
 
     name = "MIKEY SP parameter"
     fields_desc = [enum_field("type", 0, registries.SrtpParameter), OctetsField("value")]
+
+    def to_value(self) -> grammar.PolicyParameter:
+        """The grammar's parameter."""
+        return grammar.PolicyParameter(self.type, self.value)
 
 
 class MIKEY_SP(MikeyPayload):
@@ -303,22 +323,22 @@ class MIKEY_SP(MikeyPayload):
         next_payload_field(),
         ByteField("policy_number", 0),
         enum_field("protocol_type", 0, ProtocolType),
-        PacketListField("parameters", [], MIKEY_SP_Param),
-        OctetsField("remainder"),
+        LayersField("parameters"),
+        shown_if_set(OctetsField("remainder")),
     ]
 
-    @classmethod
-    def from_value(cls, value: Any) -> "MIKEY_SP":
-        """The layer that shows one policy, a layer for each parameter."""
-        layer = super().from_value(value)
-        layer.fields["parameters"] = [MIKEY_SP_Param(type=kind, value=octets) for kind, octets in value.parameters]
-        return layer  # type: ignore[return-value]
+    @staticmethod
+    def layer_of_element(element: tuple[int, bytes]) -> MIKEY_SP_Param:
+        """The layer of a (type, value) pair."""
+        kind, value = element
+        return MIKEY_SP_Param(type=kind, value=value)
 
     def to_value(self) -> grammar.SecurityPolicy:
         """The grammar value, parameters in order."""
-        parameters = tuple(grammar.PolicyParameter(p.type, p.value) for p in self.getfieldval("parameters"))
+        parameters = tuple(layer.to_value() for layer in self.getfieldval("parameters"))
+        remainder = self.getfieldval("remainder")
         return grammar.SecurityPolicy(
-            self.policy_number, self.protocol_type, parameters, self.remainder, following_type(self)
+            self.policy_number, self.protocol_type, parameters, remainder, following_type(self)
         )
 
 
@@ -456,8 +476,3 @@ LAYERS: dict[type[Any], type[MikeyPayload]] = {
         MIKEY_GeneralExtension, MIKEY_IBAKE, MIKEY_ESK, MIKEY_SAKKE,
     )
 }  # fmt: skip
-
-
-def describe(number: int) -> str:
-    """The RFC's name of a data type, for one-line summaries."""
-    return name_of(registries.DataType, number)
