@@ -157,3 +157,29 @@ def parse_acfg(value: str) -> PotentialConfiguration:
 def build_capability(capability: AttributeCapability | TransportCapabilities | PotentialConfiguration) -> str:
     """The value as it was written."""
     return capability.text
+
+
+def _attribute_list(numbers: tuple[int, ...], optional: tuple[int, ...]) -> str:
+    mandatory = ",".join(str(number) for number in numbers if number not in optional)
+    in_brackets = f"[{','.join(map(str, optional))}]" if optional else ""
+    return ",".join(part for part in (mandatory, in_brackets) if part)
+
+
+def make_configuration(
+    number: int,
+    attribute_alternatives: tuple[tuple[int, ...], ...] = (),
+    optional_attributes: tuple[tuple[int, ...], ...] = (),
+    deletes: str = "",
+    transport_alternatives: tuple[int, ...] = (),
+    other: tuple[str, ...] = (),
+) -> PotentialConfiguration:
+    """A `pcfg` or `acfg` from its parts, in the canonical spelling."""
+    optionals = optional_attributes + ((),) * (len(attribute_alternatives) - len(optional_attributes))
+    lists = "|".join(map(_attribute_list, attribute_alternatives, optionals))
+    deletion = f"-{deletes}{':' if lists else ''}" if deletes else ""
+    words = [str(number)]
+    if deletion or lists:
+        words.append(f"a={deletion}{lists}")
+    if transport_alternatives:
+        words.append("t=" + "|".join(map(str, transport_alternatives)))
+    return parse_pcfg(" ".join((*words, *other)))
