@@ -25,6 +25,7 @@ from dissectors.grammar.mikey import (
     KeyData,
     MikeyMessage,
     Rand,
+    Sign,
     Timestamp,
     Verification,
     parse_key_data_payloads,
@@ -97,13 +98,13 @@ def open_psk_message(
     defects = []
     if len(kemacs) > 1:
         defects.append(Defect("kemac-repeated", kemacs[1].offset, "RFC 3830 §3.1", "the first one counts"))
-    rand, rand_defects = _rand(parsed, earlier_rand)
+    rand, rand_defects = exchange_rand(parsed, earlier_rand)
     kemac = kemacs[0]
-    mac, variant, reason = _check_mac(message_bytes, parsed, kemac, _sources(parsed, rand, psk))
-    opened, variant, shut = _open_kemac(parsed, kemac, _sources(parsed, rand, psk), mac, variant)
+    mac, variant, reason = _check_mac(message_bytes, parsed, kemac, protection_sources(parsed, rand, psk))
+    opened, variant, shut = _open_kemac(parsed, kemac, protection_sources(parsed, rand, psk), mac, variant)
     reason = _explain(mac, reason, opened, shut, kemac)
     if variant is PrfVariant.LIBMIKEY:
-        defects.append(_libmikey_defect(psk))
+        defects.append(libmikey_defect(psk))
     if opened is None or (opened and parsed.header.prf_function not in HASHES):
         return PskOpening(mac, reason, variant, opened or (), defects=(*defects, *rand_defects))
     derived = derive_session_keys(parsed, opened, rand)
@@ -126,20 +127,20 @@ def verify_psk_response(
     verification = parsed.find(Verification)
     if verification is None:
         return ResponseVerification(Authentication.ABSENT, "no verification message")
-    impossible = _impossible(verification.mac_algorithm, initiator_message, psk)
+    impossible = why_unchecked(verification.mac_algorithm, initiator_message, psk)
     if impossible is not None:
         return ResponseVerification(*impossible)
     defects = list(_response_defects(parsed, initiator_message))
-    covered = _without(response_bytes, verification, verification.mac)
-    rand, rand_defects = _rand(initiator_message, earlier_rand)
+    covered = octets_under_mac(response_bytes, verification, verification.mac)
+    rand, rand_defects = exchange_rand(initiator_message, earlier_rand)
     defects.extend(rand_defects)
-    for source in _sources(initiator_message, rand, psk):
+    for source in protection_sources(initiator_message, rand, psk):
         for coverage, appended in _coverages(parsed, initiator_message):
             if mac_matches(source, verification.mac_algorithm, covered + appended, verification.mac):
                 if coverage != RFC_COVERAGE:
                     defects.append(Defect("v-coverage", verification.offset, "RFC 3830 §5.2", f"covers {coverage}"))
                 if source.variant is PrfVariant.LIBMIKEY:
-                    defects.append(_libmikey_defect(psk))
+                    defects.append(libmikey_defect(psk))
                 return ResponseVerification(Authentication.VERIFIED, "", source.variant, coverage, tuple(defects))
     return ResponseVerification(Authentication.FAILED, "wrong key or altered message", defects=tuple(defects))
 
@@ -147,7 +148,7 @@ def verify_psk_response(
 RFC_COVERAGE = "message, identities, initiator's T"
 
 
-def _impossible(mac_algorithm: int, message: MikeyMessage, psk: Secret | None) -> tuple[Authentication, str] | None:
+def why_unchecked(mac_algorithm: int, message: MikeyMessage, psk: Secret | None) -> tuple[Authentication, str] | None:
     """Why a MAC can't be checked at all."""
     if mac_algorithm == MacAlgorithm.NULL:
         return Authentication.ABSENT, "no MAC"
@@ -160,7 +161,7 @@ def _impossible(mac_algorithm: int, message: MikeyMessage, psk: Secret | None) -
     return None
 
 
-def _sources(message: MikeyMessage, rand: bytes, psk: Secret | None) -> Iterator[ProtectionKeySource]:
+def protection_sources(message: MikeyMessage, rand: bytes, psk: Secret | None) -> Iterator[ProtectionKeySource]:
     """Where the protection keys may come from: the RFC's way first, then libmikey's where it differs."""
     if psk is None or message.header.prf_function not in HASHES:
         return
@@ -169,7 +170,8 @@ def _sources(message: MikeyMessage, rand: bytes, psk: Secret | None) -> Iterator
         yield ProtectionKeySource(psk, message.header.csb_id, rand, message.header.prf_function, PrfVariant.LIBMIKEY)
 
 
-def _libmikey_defect(psk: Secret | None) -> Defect:
+def libmikey_defect(psk: Secret | None) -> Defect:
+    """What libmikey's derivation means for a key of this length."""
     octets = 0 if psk is None else len(psk)
     weak = "the last 32 octets of the pre-shared key are not used"
     if octets == 32:
@@ -177,7 +179,8 @@ def _libmikey_defect(psk: Secret | None) -> Defect:
     return Defect(LIBMIKEY_DEFECT, 0, "RFC 3830 §4.1.2", weak)
 
 
-def _rand(message: MikeyMessage, earlier_rand: bytes | None) -> tuple[bytes, tuple[Defect, ...]]:
+def exchange_rand(message: MikeyMessage, earlier_rand: bytes | None) -> tuple[bytes, tuple[Defect, ...]]:
+    """RAND of a message, else of the exchange that it updates, else none with a defect (RFC 3830 §4.5)."""
     rand = message.find(Rand)
     if rand is not None:
         return rand.data, ()
@@ -186,8 +189,8 @@ def _rand(message: MikeyMessage, earlier_rand: bytes | None) -> tuple[bytes, tup
     return b"", (Defect("rand-missing", 0, "RFC 3830 §3.1", "no RAND: keys derived with an empty one"),)
 
 
-def _without(message_bytes: bytes, payload: Kemac | Verification, mac: bytes) -> bytes:
-    """The message without the MAC's octets and without what trails its last payload (RFC 3830 §5.2)."""
+def octets_under_mac(message_bytes: bytes, payload: Kemac | Verification | Sign, mac: bytes) -> bytes:
+    """The message without the octets of its MAC or signature and without what trails its last payload (RFC 3830 §5.2)."""
     mac_end = payload.offset + payload.length
     before = message_bytes[: mac_end - len(mac)]
     return before + message_bytes[mac_end:] if payload.next_payload else before
@@ -197,10 +200,10 @@ def _check_mac(
     message_bytes: bytes, parsed: MikeyMessage, kemac: Kemac, sources: Iterator[ProtectionKeySource]
 ) -> tuple[Authentication, PrfVariant | None, str]:
     candidates = list(sources)
-    impossible = _impossible(kemac.mac_algorithm, parsed, candidates[0].key if candidates else None)
+    impossible = why_unchecked(kemac.mac_algorithm, parsed, candidates[0].key if candidates else None)
     if impossible is not None:
         return impossible[0], None, impossible[1]
-    covered = _without(message_bytes, kemac, kemac.mac)
+    covered = octets_under_mac(message_bytes, kemac, kemac.mac)
     for source in candidates:
         if mac_matches(source, kemac.mac_algorithm, covered, kemac.mac):
             return Authentication.VERIFIED, source.variant, ""
@@ -216,7 +219,7 @@ def _open_kemac(
 ) -> tuple[tuple[KeyData, ...] | None, PrfVariant | None, str]:
     """Key data (None where it stayed shut), the PRF variant that is proved, and why it stayed shut."""
     if kemac.encryption_algorithm == EncryptionAlgorithm.NULL or not kemac.data:
-        keys = _well_formed(kemac.data)
+        keys = read_clear_keys(kemac.data)
         return keys, variant, "" if keys is not None else "key data is malformed"
     if kemac.encryption_algorithm not in CIPHER_OCTETS:
         name = name_of(EncryptionAlgorithm, kemac.encryption_algorithm)
@@ -230,7 +233,7 @@ def _open_kemac(
             continue
         tried = True
         clear = decrypt_kemac(source, kemac.encryption_algorithm, kemac.data, timestamp.as_64_bits)
-        keys = None if clear is None else _well_formed(clear)
+        keys = None if clear is None else read_clear_keys(clear)
         if keys is not None:
             return keys, source.variant, ""
     if not tried:
@@ -238,7 +241,7 @@ def _open_kemac(
     return None, variant, "key data is malformed" if mac is Authentication.VERIFIED else "no key data with this key"
 
 
-def _well_formed(clear: Secret) -> tuple[KeyData, ...] | None:
+def read_clear_keys(clear: Secret) -> tuple[KeyData, ...] | None:
     """The key data in `clear`, or None where a wrong key would explain the octets better."""
     content = parse_key_data_payloads(clear.reveal())
     known = {int(kind) for kind in KeyDataType}
