@@ -195,7 +195,7 @@ def _conclude(case: _Case, tally: _Tally, runs: ClearRuns, tolerated: float) -> 
         expected_tag_octets=expected,
         bound_key=candidate is not None and (candidate.bound or tally.authenticated > 0),
         key=key,
-        reason=tally.reason,
+        reason="not encrypted" if candidate is None and bool(clear.all()) else tally.reason,
         rtcp=audit_rtcp(case.bound.rtcp, [each.context for each in tried]),
         failed_frames=tuple(case.packets.frame[failed][:LISTED_FRAMES].tolist()),
         clear_frames=tuple(case.packets.frame[clear][:LISTED_FRAMES].tolist()),
