@@ -14,6 +14,7 @@ from reports.json_media import defect_objects, media_object, stream_object
 from reports.json_signalling import legs_of, message_object
 from reports.spelling import time_text
 from reports.tally import all_outcomes, outcome_counts, severity_counts, sorted_findings, verdict_counts
+from reports.wording import SHUT_TLS
 
 SCHEMA = "srtp-audit/report/1"
 
@@ -170,4 +171,4 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _tls_flow(flow: TlsFlow) -> dict[str, Any]:
-    return flow._asdict()
+    return {**flow._asdict(), "reason": SHUT_TLS}

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.model.evidence import Protection
 from analyzer.model.outcome import Finding, OutcomeValue, Severity, Verdict
 from analyzer.model.report import AuditedCall, CaptureFacts, Report
 from reports.safe_text import visible
@@ -24,7 +25,7 @@ from reports.tally import (
     urgency,
     worst_failure,
 )
-from reports.wording import VERDICT_ASCII, VERDICT_SYMBOLS, explain_missing
+from reports.wording import SHUT_TLS, VERDICT_ASCII, VERDICT_SYMBOLS, explain_missing
 
 MAX_ROWS = 50
 MAX_PLACES = 3
@@ -290,14 +291,19 @@ def _print_more(number: int, pen: _Pen) -> None:
 
 
 def _shut_streams(report: Report) -> Iterator[str]:
-    for number, call in enumerate(report.calls, 1):
-        for media in call.media:
-            for stream in media.streams:
-                if stream.not_tried and stream.reason:
-                    yield (
-                        f"call {number}, stream {ssrc_text(stream.bound.stream.ssrc)}: "
-                        f"{plural(stream.not_tried, 'packet')} not opened, {stream.reason}"
-                    )
+    """What stays shut, and why: streams of calls, streams of none, TLS connections."""
+    inside = [
+        (f"call {number}", stream)
+        for number, call in enumerate(report.calls, 1)
+        for media in call.media
+        for stream in media.streams
+    ]
+    for place, stream in (*inside, *(("outside calls", each.audit) for each in report.streams)):
+        if stream.not_tried and stream.reason and stream.protection is not Protection.RTP:
+            ssrc = ssrc_text(stream.bound.stream.ssrc)
+            yield f"{place}, stream {ssrc}: {plural(stream.not_tried, 'packet')} not opened, {stream.reason}"
+    for flow in report.tls_flows:
+        yield f"TLS {flow.client} → {flow.server}: {plural(flow.packets, 'packet')} not opened, {SHUT_TLS}"
 
 
 def _print_outside(report: Report, pen: _Pen) -> None:

@@ -23,6 +23,7 @@ VERDICT_SYMBOLS = {
     Verdict.NO_MEDIA: "–",
     Verdict.CONFORM: "✓",
 }
+SHUT_TLS = "no key at hand; signalling may be inside"
 VERDICT_ASCII = {
     Verdict.UNPROTECTED: "X",
     Verdict.MISMATCH: "#",
