@@ -43,15 +43,19 @@ class ValueField(Field[Any, Any]):
         super().__init__(name, default, "s")
 
     def any2i(self, pkt: Packet | None, x: Any) -> Any:  # noqa: ARG002
+        """Take what a program gives."""
         return x
 
     def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
+        """The value as it is shown."""
         return shown(repr(x))
 
     def addfield(self, pkt: Packet, s: bytes, val: Any) -> bytes:  # noqa: ARG002
+        """Nothing: the layer builds."""
         return s
 
     def getfield(self, pkt: Packet, s: bytes) -> tuple[bytes, Any]:  # noqa: ARG002
+        """Nothing: the layer reads."""
         return s, self.default
 
 
@@ -63,6 +67,7 @@ class HexField(ValueField):
     """A number shown in hexadecimal digits."""
 
     def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
+        """The value as it is shown."""
         return hex(x) if isinstance(x, int) else repr(x)
 
 
@@ -76,6 +81,7 @@ class NamedNumberField(ValueField):
         self.labels = labels
 
     def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
+        """The value as it is shown."""
         return f"{self.labels[x]} ({x})" if x in self.labels else repr(x)
 
 
@@ -85,6 +91,7 @@ class ListField(ValueField):
     islist = True
 
     def any2i(self, pkt: Packet | None, x: Any) -> list[Any]:  # noqa: ARG002
+        """Take what a program gives."""
         return list(x) if isinstance(x, list | tuple) else [x]
 
 
@@ -92,6 +99,7 @@ class SourcesField(ListField):
     """SSRCs, shown in hexadecimal digits."""
 
     def i2repr(self, pkt: Packet | None, x: list[int]) -> str:  # noqa: ARG002
+        """The value as it is shown."""
         return "[" + ", ".join(map(hex, x)) + "]"
 
 
@@ -99,9 +107,11 @@ class TextField(ValueField):
     """Text of a protocol, or None; secrets masked, what does not print escaped."""
 
     def any2i(self, pkt: Packet | None, x: Any) -> Any:  # noqa: ARG002
+        """Take what a program gives."""
         return x.decode("utf-8", "backslashreplace") if isinstance(x, bytes) else x
 
     def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
+        """The value as it is shown."""
         return shown(x) if isinstance(x, str) else repr(x)
 
 
@@ -115,11 +125,13 @@ class OctetsField(ValueField):
         self.text = text
 
     def any2i(self, pkt: Packet | None, x: Any) -> Any:  # noqa: ARG002
+        """Take what a program gives."""
         if x is None:
             return None
         return x.encode() if isinstance(x, str) else bytes(memoryview(x))
 
     def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
+        """The value as it is shown."""
         if x is None:
             return repr(x)
         if self.text and x.isascii() and x.decode("ascii").isprintable():
@@ -131,6 +143,7 @@ class SecretField(ValueField):
     """Key material: shown by its length only."""
 
     def any2i(self, pkt: Packet | None, x: Any) -> Secret | None:  # noqa: ARG002
+        """Take what a program gives."""
         return x if x is None or isinstance(x, Secret) else Secret(bytes(memoryview(x)))
 
 
@@ -138,6 +151,7 @@ class DefectsField(ValueField):
     """What the grammar found odd; empty lists are not shown."""
 
     def i2repr(self, pkt: Packet | None, x: tuple[Defect, ...]) -> str:  # noqa: ARG002
+        """The value as it is shown."""
         return shown("; ".join(f"{d.code} at {d.offset} ({d.clause}) {d.detail}".rstrip() for d in x))
 
 
@@ -145,14 +159,13 @@ class LayersField(PacketListField):
     """Layers side by side; the owner builds them."""
 
     def __init__(self, name: str, default: list[Packet] | None = None) -> None:
-        super().__init__(name, default or [], Packet)
+        super().__init__(name, list[Any](default or []), Packet)
 
-    def any2i(self, pkt: Packet | None, x: Any) -> list[Packet]:
+    def any2i(self, pkt: Packet | None, x: Any) -> list[Any]:
         """Every element as a layer; the owner's `as_layer` says how to read a text."""
         elements = x if isinstance(x, list | tuple) else [x]
         layers = [self.as_layer(pkt, element) for element in elements]
-        result: list[Packet] = super().any2i(pkt, layers)
-        return result
+        return list[Any](super().any2i(pkt, list[Any](layers)))
 
     def as_layer(self, pkt: Packet | None, element: Any) -> Packet:
         """One element; only layers are known here."""
@@ -171,6 +184,7 @@ class LayerField(ValueField):
     holds_packets = True
 
     def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
+        """The value as it is shown."""
         return repr(x)
 
 
@@ -224,12 +238,21 @@ class GrammarLayer(Packet):
         try:
             self.read_octets(octets)
         except GrammarError as error:
-            defect = Defect(f"{self.name.split(maxsplit=1)[0].lower()}-unreadable", error.offset, error.clause, str(error))
-            self.fields.clear()
+            kind = type(self).__name__.partition("_")[0].lower()
+            defect = Defect(f"{kind}-unreadable", error.offset, error.clause, str(error))
+            # A default would read as if it stood in the octets.
+            self.fields.update({field.name: [] if field.islist else None for field in self.fields_desc})
             self.remove_payload()
             self.add_payload(UnreadOctets(octets=Secret(octets), defects=(defect,)))
 
-    def read_octets(self, octets: bytes) -> None:
+    def _show_or_dump(self, *args: Any, **kwargs: Any) -> str | None:
+        """The tree; of a layer that was not read, what stands in its place."""
+        unread = isinstance(self.payload, UnreadOctets)
+        show = self.payload._show_or_dump if unread else super()._show_or_dump  # noqa: SLF001
+        text: str | None = show(*args, **kwargs)
+        return text
+
+    def read_octets(self, octets: bytes) -> None:  # noqa: ARG002
         """Set the fields and the layers behind; a `GrammarError` leaves `octets` unread."""
         raise Malformed(f"{self.name}: read by the layer around it alone")
 
@@ -298,6 +321,10 @@ class OpaqueOctets(GrammarLayer):
 
 class UnreadOctets(OpaqueOctets):
     """Octets that the layer in front could not read: they stand in its place."""
+
+    def mysummary(self) -> str:
+        """Why they were not read."""
+        return shown(" ".join(defect.code for defect in self.getfieldval("defects")))
 
 
 def opaque_octets(octets: bytes, defects: Iterable[Defect] = ()) -> OpaqueOctets:

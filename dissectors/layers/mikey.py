@@ -5,7 +5,7 @@
 filling each `next_payload` and `cs_count` that is None.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import fields as fields_of
 from typing import Any, ClassVar
 
@@ -25,7 +25,6 @@ from dissectors.layers.base import (
     ListField,
     NamedNumberField,
     OctetsField,
-    OpaqueOctets,
     SecretField,
     ValueField,
     defects_field,

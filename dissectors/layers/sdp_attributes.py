@@ -45,6 +45,7 @@ class TokensField(ListField):
     """Words behind the data of a key-mgmt attribute; one that could be a key is masked."""
 
     def i2repr(self, pkt: Packet | None, x: list[str]) -> str:  # noqa: ARG002
+        """The value as it is shown."""
         prefix = "key-mgmt:mikey AQEA "
         return "[" + ", ".join(repr(shown(prefix + token)[len(prefix) :]) for token in x) + "]"
 
@@ -125,11 +126,11 @@ class SDP_KeyMgmt(SDP_Attribute):
     def read_value(self, value: str | None) -> None:
         """Protocol, message and further words; `data` holds what is no MIKEY message."""
         key_mgmt = parse_key_mgmt(value or "")
-        is_mikey = bool(key_mgmt.data) and key_mgmt.protocol.lower() == "mikey"
-        other = None if is_mikey else key_mgmt.data
+        is_mikey = key_mgmt.protocol.lower() == "mikey"
+        message, other = (key_mgmt.data, None) if is_mikey else (None, key_mgmt.data)
         self.fields.update(
             protocol=key_mgmt.protocol,
-            message=MIKEY(key_mgmt.data) if is_mikey else None,
+            message=MIKEY(message) if message else None,
             data=None if other is None else Secret(other),
             extra_tokens=list(key_mgmt.extra_tokens),
             defects=key_mgmt.defects,

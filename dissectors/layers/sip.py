@@ -63,12 +63,12 @@ class SIP_Header(SpelledLayer):
 
     def rename(self, name: str) -> None:
         """Give the header another name; Scapy itself names a layer before it has fields."""
-        if name != type(self)._name:
+        if name != type(self)._name:  # noqa: SLF001
             self.setfieldval("name", name)
 
 
 # Scapy takes `name` out of a class body, so the property is set behind its back.
-SIP_Header.name = property(SIP_Header.title, SIP_Header.rename)
+setattr(SIP_Header, "name", property(SIP_Header.title, SIP_Header.rename))  # noqa: B010
 
 
 def header_of_element(element: str | bytes | tuple[str, str]) -> Packet:
@@ -198,7 +198,9 @@ class SIP(GrammarLayer):
             empty_line=raw[section.end : message.body_offset],
             defects=message.defects,
         )
-        self.add_payload(body_layer(message))
+        body = body_layer(message)
+        if body is not None:
+            self.add_payload(body)
 
     def build_octets(self) -> bytes:
         """Start line, headers and the empty line; a message without anything is empty."""
@@ -206,7 +208,9 @@ class SIP(GrammarLayer):
         if not self.payload and not any(says):
             return b""
         headers = b"".join(map(bytes, self.filled_headers()))
-        return bytes(self.getfieldval("empty_lines")) + self.build_start_line() + headers + self.getfieldval("empty_line")
+        return (
+            bytes(self.getfieldval("empty_lines")) + self.build_start_line() + headers + self.getfieldval("empty_line")
+        )
 
     def build_start_line(self) -> bytes:
         """The start line as it came, or as the edited fields say."""

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tree of one payload as text, for programs that show frames."""
+
+from scapy.packet import Packet
+
+from dissectors.layers.mikey import MIKEY
+from dissectors.layers.sip import SIP
+from dissectors.layers.srtcp import RTCP, SRTCP
+from dissectors.layers.srtp import RTP, SRTP
+
+LAYER_OF_KIND: dict[str, type[Packet]] = {
+    "sip": SIP,
+    "rtp": RTP,
+    "srtp": SRTP,
+    "rtcp": RTCP,
+    "srtcp": SRTCP,
+    "mikey": MIKEY,
+}
+
+
+def describe_payload(kind: str, octets: bytes) -> str:
+    """The tree of a payload: secrets masked, what does not print escaped, a line for each field.
+
+    `kind` is one of `LAYER_OF_KIND`; raises `KeyError` for another. Octets that are no such payload show their defect.
+    """
+    text = str(LAYER_OF_KIND[kind](octets).show(dump=True))
+    return "\n".join(map(_printable, text.split("\n")))
+
+
+def _printable(line: str) -> str:
+    """The line with every character that does not print escaped."""
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
