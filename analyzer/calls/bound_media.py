@@ -2,7 +2,7 @@
 """What is being bound to media lines, until it is frozen into the model's values."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from analyzer.calls.dialog import CallDraft
 from analyzer.calls.media_lines import DraftLine
@@ -88,7 +88,7 @@ def freeze_call(draft: CallDraft, media: dict[int, LineMedia]) -> Call:
 def _settle(exchange: Exchange, early: bool, used: set[int]) -> Exchange:
     """A refused offer keeps the answer of its early dialog only where early media flowed by it."""
     if early and exchange.number not in used:
-        return replace(exchange, answer=None, answered_ns=None)
+        return exchange._replace(answer=None, answered_ns=None)
     return exchange
 
 

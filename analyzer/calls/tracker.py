@@ -2,7 +2,7 @@
 """Messages in, calls out: one record per Call-ID, retransmissions recognised as they come."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from analyzer.calls.binding import Binder, endpoints_of
@@ -69,7 +69,7 @@ class CallTracker:
             record = self._records[call_id] = _Record()
         first = record.seen.setdefault(_identity(message), message.frame)
         if first != message.frame:
-            message = replace(message, retransmission_of=first)
+            message = message._replace(retransmission_of=first)
         else:
             self._note(call_id, record, message)
         record.has_strays = record.has_strays or (sip.method or sip.cseq_method) == _NEVER_IN_CALLS

@@ -3,15 +3,14 @@
 
 import re
 from pathlib import Path
-from typing import NamedTuple
-
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.errors import KeyMaterialError
 from dissectors.grammar.secret import Secret
+
+if TYPE_CHECKING:  # certificates take a while to import and few audits have any
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 MAX_PEM_OCTETS = 1 << 20
 MAX_KEY_LOG_OCTETS = 1 << 26
@@ -41,8 +40,14 @@ def read_file(path: Path, max_octets: int) -> bytes:
     return octets
 
 
-def read_private_key(path: Path) -> PrivateKeyTypes:
+def read_private_key(path: Path) -> "PrivateKeyTypes":
     """The unencrypted private key in a PEM or DER file; raises `KeyMaterialError`."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        load_der_private_key,
+        load_pem_private_key,
+    )
+
     octets = read_file(path, MAX_PEM_OCTETS)
     load = load_pem_private_key if PEM_MARK in octets else load_der_private_key
     try:
@@ -55,8 +60,10 @@ def read_private_key(path: Path) -> PrivateKeyTypes:
         raise KeyMaterialError(message) from error
 
 
-def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+def read_certificates(path: Path) -> "tuple[x509.Certificate, ...]":
     """The certificates of a PEM file, in order, or the one of a DER file; raises `KeyMaterialError`."""
+    from cryptography import x509  # noqa: PLC0415
+
     octets = read_file(path, MAX_PEM_OCTETS)
     try:
         if PEM_MARK in octets:

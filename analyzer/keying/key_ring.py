@@ -6,9 +6,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from typing import TYPE_CHECKING
 
 from analyzer.errors import KeyMaterialError
 from analyzer.keying.key_files import KeyLogSecret, read_certificates, read_file, read_key_log, read_private_key
@@ -17,6 +15,10 @@ from analyzer.srtp.suites import Suite, suite_by_name
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.sdes import CryptoAttribute, KeyParameter, parse_crypto
 from dissectors.grammar.secret import Secret
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 MAX_KEY_FILE_OCTETS = 1 << 20
 MAX_SSRC = 0xFFFFFFFF
@@ -40,7 +42,7 @@ class PrivateKeyEntry:
     """A private key: of a MIKEY-PKE responder or an RSA-R initiator."""
 
     path: Path
-    key: PrivateKeyTypes = field(repr=False)
+    key: "PrivateKeyTypes" = field(repr=False)
     line: int
 
 
@@ -49,7 +51,7 @@ class CertificateEntry:
     """Certificates that signatures are verified with, leaf first."""
 
     path: Path
-    certificates: tuple[x509.Certificate, ...]
+    certificates: "tuple[x509.Certificate, ...]"
     line: int
 
 

@@ -2,7 +2,6 @@
 """How each media line of a call was keyed, and the master keys that follow."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.mikey_messages import (
@@ -251,8 +250,7 @@ def _master_key(key: CryptoSessionKeys, own: set[int], label: str) -> MasterKey 
     )
     if policy is None:
         return master
-    return replace(
-        master,
+    return master._replace(
         srtp_encrypted=policy.srtp_encrypted,
         srtcp_encrypted=policy.srtcp_encrypted,
         authenticated=policy.srtp_authenticated,

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from analyzer.model.evidence import DatagramFlow, MediaStream, SignallingMessage
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
@@ -43,8 +44,7 @@ class Resolution(StrEnum):
     OFFER_UNSEEN = "offer-unseen"
 
 
-@dataclass(frozen=True, slots=True)
-class SdpBody:
+class SdpBody(NamedTuple):
     """A session description and the message that carried it."""
 
     message: SignallingMessage
@@ -52,8 +52,7 @@ class SdpBody:
     party: Party
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One offer/answer exchange of a call; times in nanoseconds since the epoch, `end_ns` where the next begins."""
 
     number: int
@@ -66,8 +65,7 @@ class Exchange:
     end_ns: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class MediaSide:
+class MediaSide(NamedTuple):
     """One media line as one party described it; `address` and `rtcp_address` are where that party wants packets."""
 
     body: SdpBody

@@ -16,8 +16,7 @@ class FrameRef(NamedTuple):
     frame: int
 
 
-@dataclass(frozen=True, slots=True)
-class SignallingMessage:
+class SignallingMessage(NamedTuple):
     """One SIP message as it crossed the wire; endpoints are `address:port`, IPv6 as `[address]:port`."""
 
     capture: int

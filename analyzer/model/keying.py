@@ -12,8 +12,7 @@ from dissectors.grammar.sdes import CryptoAttribute
 from dissectors.grammar.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class MasterKey:
+class MasterKey(NamedTuple):
     """An SRTP master key with what it may open; `bound` says that it is bound to this exchange by more than hope."""
 
     suite: str  # IANA spelling

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from analyzer.model.evidence import FrameRef
 
@@ -52,8 +53,7 @@ class Confidence(StrEnum):
     C4 = "C4"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One rule applied to one call, stream or message outside calls.
 
     `media_index` and `exchange` name the media line it speaks of, where it speaks of one. `refs` are the frames that

@@ -127,8 +127,14 @@ def _chi_square(octets: bytes) -> float | None:
 def _position_bits(samples: Sequence[bytes]) -> float:
     """The least likely constancy among the first octets and their high nibbles, in bits, all looks accounted for."""
     best = 0.0
+    long = [sample[:POSITIONS] for sample in samples if len(sample) >= POSITIONS]
+    table = np.frombuffer(b"".join(long), dtype=np.uint8).reshape(-1, POSITIONS)
+    short = [sample for sample in samples if len(sample) < POSITIONS]
     for position in range(POSITIONS):
-        column = np.frombuffer(bytes(s[position] for s in samples if len(s) > position), dtype=np.uint8)
+        column = table[:, position]
+        if short:
+            more = bytes(sample[position] for sample in short if len(sample) > position)
+            column = np.concatenate((column, np.frombuffer(more, dtype=np.uint8)))
         if len(column) >= MIN_POSITION_PACKETS:
             best = max(best, _constancy_bits(column, 8), _constancy_bits(column >> np.uint8(4), 4))
     return max(best - math.log2(2 * POSITIONS), 0.0)

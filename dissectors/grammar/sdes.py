@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dissectors.grammar.base64_text import build_base64, parse_base64
 from dissectors.grammar.defects import Defect
@@ -55,8 +55,7 @@ _FEC_KEY = "FEC_KEY="
 _PREFIX = re.compile(r"[ \t]*(?:a=)?crypto:", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyParameter:
+class KeyParameter(NamedTuple):
     """One `inline:` key: `key_salt` is key and salt together, `lifetime` counts packets, `mki` is `mki_octets` long.
 
     `text_offset` counts characters of the attribute value. What is absent or unreadable is None (RFC 4568 §6.1).
@@ -70,8 +69,7 @@ class KeyParameter:
     text_offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CryptoAttribute:
+class CryptoAttribute(NamedTuple):
     """One `a=crypto` value; `suite` as spelled, `session_parameters` in order with the FEC key taken out.
 
     `source` is the value as written, kept secret because it holds the keys. Implements RFC 4568 §9.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Dialogs and media written by hand, with a clock in seconds."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -178,4 +178,4 @@ def bodies(call):
 
 def renumbered(messages):
     """The same messages with frames counted in their order."""
-    return [replace(message, frame=number) for number, message in enumerate(messages, 1)]
+    return [message._replace(frame=number) for number, message in enumerate(messages, 1)]

@@ -3,7 +3,6 @@
 
 import random
 import time
-from dataclasses import replace
 
 import pytest
 from call_builders import (
@@ -197,6 +196,6 @@ def test_time_grows_with_the_messages_and_no_faster(make):
 
 def test_a_frame_with_two_messages_is_no_retransmission():
     script = answered()
-    messages = [replace(message, frame=7) for message in script.messages]
+    messages = [message._replace(frame=7) for message in script.messages]
     (call,) = track(Script(messages=messages)).calls
     assert all(message.retransmission_of is None for message in call.messages)

@@ -320,8 +320,8 @@ def test_the_list_of_an_earlier_refusal_counts() -> None:
     sip = make_sip("SIP/2.0 488 Not Acceptable Here", [("Content-Type", "application/sdp")], body)
     final = SignallingMessage(0, 5, 5, "192.0.2.2:5060", "192.0.2.1:5060", "UDP", sip)
     scene = Scene(session(message(PSK, (CM_80, CM_32))), session(message(1, (CM_32,))))
-    first = replace(scene.line.exchange, answer=None, resolution=Resolution.REJECTED, final=final)
-    line = replace(scene.line, exchange=replace(scene.line.exchange, number=1))
+    first = scene.line.exchange._replace(answer=None, resolution=Resolution.REJECTED, final=final)
+    line = replace(scene.line, exchange=scene.line.exchange._replace(number=1))
     call = replace(scene.call, exchanges=(first, line.exchange))
     found = negotiate(line, scene.keying, POLICY, Knowledge(), call)
     assert [(one.name, one.carrier, one.authenticated) for one in found.answer_preferences] == [

@@ -235,7 +235,7 @@ def outcome(rule: str, value: str, *, frames: Iterable[int] = (), severity: str 
         media_index=0,
         exchange=0,
     )
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,7 @@ def test_directions_and_marks() -> None:
 def test_parties_on_one_host_are_told_apart_by_port_and_media_by_who_sent() -> None:
     call = make_call()
     messages = tuple(
-        replace(
-            one,
+        one._replace(
             source=one.source.replace("192.0.2.10:5060", "127.0.0.1:5070").replace("198.51.100.20", "127.0.0.1"),
             destination=one.destination.replace("192.0.2.10:5060", "127.0.0.1:5070").replace(
                 "198.51.100.20", "127.0.0.1"
@@ -47,7 +46,7 @@ def test_parties_on_one_host_are_told_apart_by_port_and_media_by_who_sent() -> N
     )
     offer = call.call.exchanges[0].offer
     assert offer is not None
-    exchange = replace(call.call.exchanges[0], offer=replace(offer, message=messages[0]))
+    exchange = call.call.exchanges[0]._replace(offer=offer._replace(message=messages[0]))
     flow = FabricatedStream(7, "127.0.0.1:4000", "127.0.0.1:5004")
     sent = stream_audit(Side.ANSWERER)
     sent = replace(sent, bound=replace(sent.bound, stream=flow))
