@@ -13,6 +13,7 @@ MASK = "·"
 # MIKEY data types that carry no key: answers, errors and Diffie-Hellman (RFC 3830 §6.1, RFC 4650 §3.1).
 _KEYLESS_MIKEY_TYPES = frozenset((1, 3, 4, 5, 6, 7, 8))
 _WORD = re.compile(r"\S+")
+_TAG = re.compile(r"\S{1,10}")
 _SUITE = re.compile(r"[A-Za-z0-9_]{1,40}")
 _KEY_LIMIT = re.compile(r"[0-9^]{1,24}|[0-9]{1,24}:[0-9]{1,3}")
 _TOKEN = re.compile(r"[A-Za-z0-9_.=:/-]{1,15}")
@@ -49,7 +50,7 @@ def _key_spans(text: str, start: int) -> Iterator[Span]:
 def _crypto_spans(text: str, start: int) -> Iterator[Span]:
     for place, word in enumerate(_WORD.finditer(text)):
         body, position = word[0], start + word.start()
-        if place == 0 or (place == 1 and _SUITE.fullmatch(body)):
+        if (place == 0 and _TAG.fullmatch(body)) or (place == 1 and _SUITE.fullmatch(body)):
             continue
         if body.startswith(_FEC_KEY):
             body, position = body[len(_FEC_KEY) :], position + len(_FEC_KEY)
@@ -60,6 +61,8 @@ def _crypto_spans(text: str, start: int) -> Iterator[Span]:
 
 def _key_mgmt_spans(text: str, start: int) -> Iterator[Span]:
     words = list(_WORD.finditer(text))
+    if words and not _TOKEN.fullmatch(words[0][0]):
+        yield start + words[0].start(), start + words[0].end()
     for place, word in enumerate(words[1:]):
         extra = place > 0 and _TOKEN.fullmatch(word[0])
         if not extra and parse_priority_token(word[0]) is None and (place > 0 or _may_hold_keys(word[0])):

@@ -32,6 +32,11 @@ def shown(text: str) -> str:
     return masked if masked.isprintable() else "".join(map(_shown_character, masked))
 
 
+def shown_behind(context: str, text: str) -> str:
+    """`text` as it is shown where `context` stands in front of it."""
+    return shown(mask_sdp_secrets(context + text)[len(context) :])
+
+
 def _shown_character(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
@@ -104,7 +109,13 @@ class SourcesField(ListField):
 
 
 class TextField(ValueField):
-    """Text of a protocol, or None; secrets masked, what does not print escaped."""
+    """Text of a protocol, or None; what does not print escaped, secrets masked as they would be behind `context`."""
+
+    __slots__ = ["context"]
+
+    def __init__(self, name: str, default: str | None, context: str = "") -> None:
+        super().__init__(name, default)
+        self.context = context
 
     def any2i(self, pkt: Packet | None, x: Any) -> Any:  # noqa: ARG002
         """Take what a program gives."""
@@ -112,7 +123,7 @@ class TextField(ValueField):
 
     def i2repr(self, pkt: Packet | None, x: Any) -> str:  # noqa: ARG002
         """The value as it is shown."""
-        return shown(x) if isinstance(x, str) else repr(x)
+        return shown_behind(self.context, x) if isinstance(x, str) else repr(x)
 
 
 class OctetsField(ValueField):

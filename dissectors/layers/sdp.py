@@ -5,6 +5,7 @@
 Lines keep their spelling until a field of theirs is edited. The lines with more structure stand in `sdp_attributes`.
 """
 
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from scapy.packet import Packet
@@ -20,6 +21,7 @@ from dissectors.layers.base import (
     UnreadOctets,
     defects_field,
     shown,
+    shown_behind,
 )
 
 
@@ -31,7 +33,7 @@ class ValueText(TextField):
         if not isinstance(x, str) or pkt is None:
             return super().i2repr(pkt, x)
         prefix = pkt.prefix() if isinstance(pkt, SDP_Line) else ""
-        return shown(prefix + x)[len(shown(prefix)) :]
+        return shown_behind(prefix, x)
 
 
 class SDP_Line(SpelledLayer):
@@ -144,13 +146,11 @@ class SDP(LinesOwner):
     def read_octets(self, octets: bytes) -> None:
         """Read a whole description."""
         description = parse_sdp(octets)
-        starts = [media.line_number - 1 for media in description.media]
-        ends = [*starts[1:], len(description.lines)]
-        session = description.lines[: starts[0] if starts else len(description.lines)]
-        self.fields["lines"] = [layer_of_line(line) for line in session]
+        lines = description.lines
+        bounds = [*(media.line_number - 1 for media in description.media), len(lines)]
+        self.fields["lines"] = [layer_of_line(line) for line in lines[: bounds[0]]]
         self.fields["media"] = [
-            SDP_Media(lines=[layer_of_line(line) for line in description.lines[start:end]])
-            for start, end in zip(starts, ends, strict=True)
+            SDP_Media(lines=[layer_of_line(line) for line in lines[start:end]]) for start, end in pairwise(bounds)
         ]
         self.fields["defects"] = description.defects
 

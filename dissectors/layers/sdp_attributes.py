@@ -29,7 +29,7 @@ from dissectors.layers.base import (
     TextField,
     defects_field,
     hidden,
-    shown,
+    shown_behind,
     shown_if_set,
 )
 from dissectors.layers.mikey import MIKEY
@@ -47,7 +47,7 @@ class TokensField(ListField):
     def i2repr(self, pkt: Packet | None, x: list[str]) -> str:  # noqa: ARG002
         """The value as it is shown."""
         prefix = "key-mgmt:mikey AQEA "
-        return "[" + ", ".join(repr(shown(prefix + token)[len(prefix) :]) for token in x) + "]"
+        return "[" + ", ".join(repr(shown_behind(prefix, token)) for token in x) + "]"
 
 
 class SDP_CryptoKey(GrammarLayer):
@@ -82,7 +82,7 @@ class SDP_Crypto(SDP_Attribute):
     fields_desc: ClassVar[list[Any]] = [
         *attribute_fields("crypto"),
         NumberField("tag", 1),
-        TextField("suite", "AES_CM_128_HMAC_SHA1_80"),
+        TextField("suite", "AES_CM_128_HMAC_SHA1_80", "crypto:1 "),
         LayersField("keys"),
         shown_if_set(ListField("session_parameters", [])),
         shown_if_set(LayersField("fec_keys")),
@@ -116,7 +116,7 @@ class SDP_KeyMgmt(SDP_Attribute):
     name = "SDP key-mgmt"
     fields_desc: ClassVar[list[Any]] = [
         *attribute_fields("key-mgmt"),
-        TextField("protocol", "mikey"),
+        TextField("protocol", "mikey", "key-mgmt:"),
         LayerField("message", None),
         shown_if_set(SecretField("data", None)),
         shown_if_set(TokensField("extra_tokens", [])),

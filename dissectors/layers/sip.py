@@ -13,7 +13,7 @@ from scapy.packet import Packet
 from dissectors.grammar.errors import GrammarError, Malformed
 from dissectors.grammar.secret import Secret
 from dissectors.grammar.sip import BodyPart, SipMessage, looks_like_sip, parse_sip
-from dissectors.grammar.sip_headers import long_name, parse_headers
+from dissectors.grammar.sip_headers import decode_text, long_name, parse_headers
 from dissectors.layers.base import (
     GrammarLayer,
     LayersField,
@@ -86,11 +86,19 @@ def find_header(headers: list[Packet], name: str) -> Packet | None:
     return next((layer for layer in headers if long_name(layer.getfieldval("name")) == wanted), None)
 
 
+class BodyField(OctetsField):
+    """Octets shown as text, never as digits: those would hide a key from the masking."""
+
+    def i2repr(self, pkt: Packet | None, x: bytes) -> str:  # noqa: ARG002
+        """The value as it is shown."""
+        return shown(decode_text(x))
+
+
 class SIP_Body(GrammarLayer):
     """A body, or a part of one, of any type but SDP."""
 
     name = "SIP body"
-    fields_desc: ClassVar[list[Any]] = [OctetsField("octets", b"", text=True)]
+    fields_desc: ClassVar[list[Any]] = [BodyField("octets", b"")]
 
     def read_octets(self, octets: bytes) -> None:
         """Keep everything."""
@@ -204,13 +212,13 @@ class SIP(GrammarLayer):
 
     def build_octets(self) -> bytes:
         """Start line, headers and the empty line; a message without anything is empty."""
-        says = [self.getfieldval(name) for name in ("start_line", "method", "status", "headers")]
+        says = [self.getfieldval(name) for name in ("start_line", "method", "request_uri", "status", "headers")]
         if not self.payload and not any(says):
             return b""
         headers = b"".join(map(bytes, self.filled_headers()))
-        return (
-            bytes(self.getfieldval("empty_lines")) + self.build_start_line() + headers + self.getfieldval("empty_line")
-        )
+        before: bytes = self.getfieldval("empty_lines")
+        after: bytes = self.getfieldval("empty_line")
+        return before + self.build_start_line() + headers + after
 
     def build_start_line(self) -> bytes:
         """The start line as it came, or as the edited fields say."""
