@@ -313,12 +313,12 @@ def parse_sdp(data: bytes) -> SessionDescription:
     lines = _split_lines(data, reader.defects)
     offset = understood = 0
     for line_number, (raw, text) in enumerate(zip(lines, _texts(data, lines), strict=True), 1):
-        if text[1:2] == "=" and text[0].isalpha():
+        if text[:2] == "a=":
             understood += 1
-            if text[0] == "a":
-                reader.attribute(text[2:], line_number, offset)
-            else:
-                reader.other(text[0], text[2:], line_number, offset)
+            reader.attribute(text[2:], line_number, offset)
+        elif text[1:2] == "=" and text[0].isalpha():
+            understood += 1
+            reader.other(text[0], text[2:], line_number, offset)
         elif text.strip():
             reader.defects.append(Defect("line-form", offset, "RFC 8866 §5"))
         offset += len(raw)
