@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A call from INVITE to BYE between Alice and Bob as frames with times, given what each side says and sends."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from scapy.layers.inet import IP, UDP, fragment
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+
+from pcaps.media import FRAME_NS, Track, rtcp_report, rtp_packets
+from pcaps.signalling import Description, Dialog, Phone
+
+MILLISECOND = 1_000_000
+START_NS = 1_767_268_800 * 1_000_000_000  # 2026-01-01 12:00:00 UTC
+MTU_PAYLOAD = 1480
+UDP_HEADER_OCTETS = 8
+ALICE = Phone("alice", "192.0.2.10", 5060, 49170, 0x0A11CE01, 7, "02:00:00:00:00:0a")
+BOB = Phone("bob", "198.51.100.20", 5060, 51372, 0x0B0B0B02, 4, "02:00:00:00:00:0b")
+ALICE_6 = ALICE.at("2001:db8:1::10")
+BOB_6 = BOB.at("2001:db8:2::20")
+
+
+class Packet(NamedTuple):
+    """One frame and when it was seen."""
+
+    timestamp_ns: int
+    frame: bytes
+
+
+@dataclass(frozen=True)
+class Call:
+    """What the two phones say and send; no answer means that the offer is refused with 488."""
+
+    name: str
+    offer: Description
+    answer: Description | None
+    offerer: Track | None = None
+    answerer: Track | None = None
+    caller: Phone = ALICE
+    callee: Phone = BOB
+
+    @property
+    def messages(self) -> int:
+        """SIP messages of the call."""
+        return 3 if self.answer is None else 6
+
+    @property
+    def media_packets(self) -> int:
+        """RTP packets of the call."""
+        return sum(track.packets for track in (self.offerer, self.answerer) if track is not None)
+
+    def packets(self) -> tuple[Packet, ...]:
+        """The frames of the call in time order."""
+        return tuple(sorted(self._frames(), key=lambda packet: packet.timestamp_ns))
+
+    def _frames(self) -> Iterator[Packet]:
+        there, back = (self.caller, self.callee), (self.callee, self.caller)
+        dialog = Dialog(self.name, self.caller, self.callee)
+        yield from self._sip(0, there, dialog.invite(self.offer))
+        if self.answer is None:
+            yield from self._sip(250, back, dialog.refuse(488, "Not Acceptable Here"))
+            yield from self._sip(260, there, dialog.acknowledge_refusal())
+            return
+        yield from self._sip(150, back, dialog.ring())
+        yield from self._sip(1000, back, dialog.accept(self.answer))
+        yield from self._sip(1020, there, dialog.acknowledge())
+        longest = 0
+        for track, way, offset in ((self.offerer, there, 1040), (self.answerer, back, 1047)):
+            if track is not None:
+                yield from self._media(track, way, offset)
+                longest = max(longest, track.packets)
+        end = 1200 + 20 * longest
+        yield from self._sip(end, there, dialog.hang_up())
+        yield from self._sip(end + 20, back, dialog.confirm_end())
+
+    def _sip(self, after_ms: int, way: tuple[Phone, Phone], message: bytes) -> Iterator[Packet]:
+        sender, receiver = way
+        time_ns = START_NS + after_ms * MILLISECOND
+        yield from udp_frames(time_ns, sender, receiver, sender.sip_port, receiver.sip_port, message)
+
+    def _media(self, track: Track, way: tuple[Phone, Phone], after_ms: int) -> Iterator[Packet]:
+        sender, receiver = way
+        start = START_NS + after_ms * MILLISECOND
+        for number, packet in enumerate(rtp_packets(track, sender.ssrc, sender.pitch)):
+            yield from udp_frames(
+                start + number * FRAME_NS, sender, receiver, sender.rtp_port, receiver.rtp_port, packet
+            )
+        middle = start + track.packets // 2 * FRAME_NS + 3 * MILLISECOND
+        report = rtcp_report(track, sender.ssrc, f"{sender.name}@example.com", middle)
+        yield from udp_frames(middle, sender, receiver, sender.rtp_port + 1, receiver.rtp_port + 1, report)
+
+
+def udp_frames(
+    time_ns: int, sender: Phone, receiver: Phone, source_port: int, target_port: int, payload: bytes
+) -> Iterator[Packet]:
+    """Ethernet frames of one datagram; a long one goes in IPv4 fragments, a tenth of a millisecond apart."""
+    ether = Ether(src=sender.mac, dst=receiver.mac)
+    udp = UDP(sport=source_port, dport=target_port) / payload
+    if ":" in sender.address:
+        yield Packet(time_ns, bytes(ether / IPv6(src=sender.address, dst=receiver.address) / udp))
+        return
+    whole = IP(src=sender.address, dst=receiver.address, id=time_ns // MILLISECOND & 0xFFFF) / udp
+    parts = [whole] if UDP_HEADER_OCTETS + len(payload) <= MTU_PAYLOAD else fragment(whole, fragsize=MTU_PAYLOAD)
+    for number, part in enumerate(parts):
+        yield Packet(time_ns + number * MILLISECOND // 10, bytes(ether / part))

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A sample: a call, the keys that open it, and what an auditor has to find; written as a capture and its sidecar.
+
+The sidecar is a key file: `srtp-audit analyze CASE.pcapng --keys CASE.toml` reads its keys and passes over the table
+`sample`. What is expected there is written down with the case, from the RFCs and the meaning of the verdicts; nothing
+of it comes out of the auditor.
+"""
+
+import hashlib
+import importlib
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+
+from analyzer.capture.writer import PcapngWriter
+from analyzer.srtp.context import SrtpContext
+from pcaps.calls import Call
+
+HERE = Path(__file__).resolve().parent
+PASS, FAIL, UNKNOWN, NOT_APPLICABLE = "pass", "fail", "unknown", "not-applicable"
+Outcomes = Mapping[str, str]
+
+# What every rule says of a faultless call, by its keying.
+MIKEY_OUTCOMES: Outcomes = MappingProxyType(
+    {
+        "SIG-002": NOT_APPLICABLE, "PRO-001": PASS, "PRO-003": PASS, "PRO-004": PASS,
+        "SDE-005": NOT_APPLICABLE, "SDE-006": NOT_APPLICABLE,
+        "KMG-002": PASS, "KMG-003": PASS, "MKY-001": PASS, "MKY-025": PASS,
+        "PRI-001": PASS, "PRI-002": PASS, "PRI-003": PASS,
+        "SRT-001": PASS, "SRT-002": PASS, "SRT-003": PASS,
+    }
+)  # fmt: skip
+# SDES over plain UDP always shows its key (RFC 4568 §8.3).
+SDES_OUTCOMES: Outcomes = MIKEY_OUTCOMES | {
+    "SIG-002": FAIL, "SDE-005": PASS, "SDE-006": PASS,
+    "KMG-002": NOT_APPLICABLE, "KMG-003": NOT_APPLICABLE, "MKY-001": NOT_APPLICABLE, "MKY-025": NOT_APPLICABLE,
+}  # fmt: skip
+PLAIN_OUTCOMES: Outcomes = dict.fromkeys(MIKEY_OUTCOMES, NOT_APPLICABLE)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an auditor has to say: verdict and reasons of the media line, and every rule.
+
+    `chosen` and `winner` are key agreement and suite ("" for none); `rule` and `suite_rule` the selection rules that
+    govern ("" where nothing is negotiated); `verified` and `wire` as in a report ("" for null, and for no streams);
+    `rtcp_clear` counts clear RTCP packets; `missing` says of each rule whose outcome is unknown what was missing.
+    """
+
+    verdict: str = "conform"
+    reasons: tuple[str, ...] = ()
+    chosen: tuple[str, str] = ("", "")
+    winner: tuple[str, str] = ("", "")
+    rule: str = ""
+    suite_rule: str = ""
+    verified: str = "true"
+    wire: tuple[str, ...] = ("proved", "proved")
+    outcomes: Outcomes = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    rtcp_clear: int = 0
+    exit_code: int = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One capture: the call, its one flaw ("" for none) with the clause, its twin, its keys, what to expect."""
+
+    name: str
+    title: str
+    call: Call
+    expected: Expected
+    program: str
+    flaw: str = ""
+    clause: str = ""
+    twin: str = ""
+    keys: str = ""
+
+    def pcapng(self) -> bytes:
+        """The capture."""
+        stream = io.BytesIO()
+        writer = PcapngWriter(stream, comment=self.title)
+        for packet in self.call.packets():
+            writer.write(packet.timestamp_ns, packet.frame)
+        return stream.getvalue()
+
+    def write(self, folder: Path) -> None:
+        """Capture and sidecar into a folder."""
+        octets = self.pcapng()
+        (folder / f"{self.name}.pcapng").write_bytes(octets)
+        sidecar = "\n".join(render_sidecar(self, hashlib.sha256(octets).hexdigest()))
+        (folder / f"{self.name}.toml").write_text(sidecar + "\n", encoding="utf-8")
+
+
+def quoted(value: object) -> str:
+    """A TOML value: text, number, or an array of them."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(quoted(one) for one in value)}]"
+    return str(value) if isinstance(value, int) else f'"{value}"'
+
+
+def render_sidecar(sample: Sample, sha256: str) -> Iterator[str]:
+    """The lines of a sidecar: the key ring first, then the sample and what is expected of it."""
+    yield "# SPDX-License-Identifier: GPL-2.0-only"
+    yield f"# Made by `python -m pcaps` from {sample.program}.py; the keys protect nothing but this sample."
+    if sample.keys:
+        yield ""
+        yield sample.keys.strip()
+    yield ""
+    yield "[sample]"
+    about = {
+        "title": sample.title, "source": f"synthetic: pcaps/{sample.program}.py", "licence": "GPL-2.0-only",
+        "sha256": sha256, "flaw": sample.flaw, "clause": sample.clause, "twin": sample.twin,
+        "sip_messages": sample.call.messages, "rtp_packets": sample.call.media_packets,
+    }  # fmt: skip
+    yield from (f"{name} = {quoted(value)}" for name, value in about.items() if value != "")
+    yield from render_expected(sample.expected)
+
+
+def render_expected(expected: Expected) -> Iterator[str]:
+    """The tables of what is expected."""
+    yield ""
+    yield "[sample.expected]"
+    for one in fields(expected):
+        if one.name not in ("outcomes", "missing"):
+            yield f"{one.name} = {quoted(getattr(expected, one.name))}"
+    yield ""
+    yield "[sample.expected.outcomes]"
+    yield from (f'{rule} = "{outcome}"' for rule, outcome in expected.outcomes.items())
+    if expected.missing:
+        yield ""
+        yield "[sample.expected.missing]"
+        yield from (f'{rule} = "{what}"' for rule, what in expected.missing.items())
+
+
+def psk_keys(key: bytes, identity: str) -> str:
+    """A pre-shared key as the key ring has it, bound by an identity."""
+    return f'[[psk]]\nkey = "text:{key.decode()}"\nid = "{identity}"\n'
+
+
+def srtp_keys(context: SrtpContext, ssrc: int) -> str:
+    """One sender's SRTP keys as the key ring has them, bound by its SSRC."""
+    key = context.keys[0]
+    return (
+        f'[[srtp]]\nsuite = "{context.suite.name}"\nkey = "{key.key.reveal().hex()}"\n'
+        f'salt = "{key.salt.reveal().hex()}"\nssrc = 0x{ssrc:08x}\n'
+    )
+
+
+def all_samples() -> tuple[Sample, ...]:
+    """The samples of every case program, in the order of their names."""
+    found: list[Sample] = []
+    for path in sorted(HERE.glob("*.py")):
+        if "\nSAMPLES = " in path.read_text(encoding="utf-8"):
+            found.extend(importlib.import_module(f"pcaps.{path.stem}").SAMPLES)
+    return tuple(found)

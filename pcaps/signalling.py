@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The SIP and SDP of a call between two phones: one dialog, its messages in order (RFC 3261, RFC 3264)."""
+
+from dataclasses import dataclass, replace
+
+from dissectors.layers.sdp import SDP, SDP_Attribute, SDP_Media
+from dissectors.layers.sip import SIP
+
+SAVP = "RTP/SAVP"
+AVP = "RTP/AVP"
+
+
+@dataclass(frozen=True)
+class Phone:
+    """One party: where it lives, what it sends from, and the pitch of its voice."""
+
+    name: str
+    address: str
+    sip_port: int
+    rtp_port: int
+    ssrc: int
+    pitch: int
+    mac: str
+
+    def at(self, address: str) -> "Phone":
+        """The same phone at another address."""
+        return replace(self, address=address)
+
+    @property
+    def uri(self) -> str:
+        """Its address-of-record."""
+        return f"sip:{self.name}@example.com"
+
+    @property
+    def host(self) -> str:
+        """Its address as SIP writes it."""
+        return f"[{self.address}]" if ":" in self.address else self.address
+
+
+@dataclass(frozen=True)
+class Description:
+    """What one side says of its audio: the profile and the keying attributes of the media line."""
+
+    attributes: tuple[SDP_Attribute, ...] = ()
+    profile: str = SAVP
+
+    def sdp(self, phone: Phone) -> SDP:
+        """The whole session description."""
+        family = "IP6" if ":" in phone.address else "IP4"
+        session = [
+            "v=0",
+            f"o={phone.name} {phone.ssrc} 1 IN {family} {phone.address}",
+            "s=-",
+            f"c=IN {family} {phone.address}",
+            "t=0 0",
+        ]
+        audio = [f"m=audio {phone.rtp_port} {self.profile} 0", "a=rtpmap:0 PCMU/8000", *self.attributes]
+        return SDP(lines=session, media=[SDP_Media(lines=[*audio, "a=ptime:20", "a=sendrecv"])])
+
+
+class Dialog:
+    """The messages of one call; each method gives the next one."""
+
+    def __init__(self, name: str, caller: Phone, callee: Phone) -> None:
+        self.call_id = f"{name}@example.com"
+        self.caller, self.callee = caller, callee
+        self._branch = f"z9hG4bK-{name}"
+
+    def invite(self, offer: Description) -> bytes:
+        """The call begins."""
+        return self._request("INVITE", 1, "1", offer.sdp(self.caller), to_tag=False, target=self.callee.uri)
+
+    def ring(self) -> bytes:
+        """180 Ringing."""
+        return self._response(180, "Ringing", "INVITE", 1, "1")
+
+    def accept(self, answer: Description) -> bytes:
+        """200 OK with the answer."""
+        return self._response(200, "OK", "INVITE", 1, "1", answer.sdp(self.callee))
+
+    def acknowledge(self) -> bytes:
+        """ACK for the 200."""
+        return self._request("ACK", 1, "2")
+
+    def refuse(self, status: int, reason: str) -> bytes:
+        """A final response that ends the attempt."""
+        return self._response(status, reason, "INVITE", 1, "1")
+
+    def acknowledge_refusal(self) -> bytes:
+        """ACK for a response that refused: of the INVITE's own transaction (RFC 3261 §17.1.1.3)."""
+        return self._request("ACK", 1, "1", target=self.callee.uri)
+
+    def hang_up(self) -> bytes:
+        """BYE."""
+        return self._request("BYE", 2, "3")
+
+    def confirm_end(self) -> bytes:
+        """200 OK for the BYE."""
+        return self._response(200, "OK", "BYE", 2, "3")
+
+    def _contact(self, phone: Phone) -> str:
+        return f"sip:{phone.name}@{phone.host}:{phone.sip_port}"
+
+    def _request(
+        self, method: str, cseq: int, branch: str, body: SDP | None = None, *, to_tag: bool = True, target: str = ""
+    ) -> bytes:
+        extra = [f"Contact: <{self._contact(self.caller)}>"] if method == "INVITE" else []
+        headers = [*self._headers(method, cseq, branch, to_tag=to_tag), "Max-Forwards: 70", *extra]
+        sip = SIP(method=method, request_uri=target or self._contact(self.callee), headers=headers)
+        return bytes(sip if body is None else sip / body)
+
+    def _response(
+        self, status: int, reason: str, method: str, cseq: int, branch: str, body: SDP | None = None
+    ) -> bytes:
+        extra = [f"Contact: <{self._contact(self.callee)}>"] if method == "INVITE" and status < 300 else []
+        sip = SIP(status=status, reason=reason, headers=[*self._headers(method, cseq, branch), *extra])
+        return bytes(sip if body is None else sip / body)
+
+    def _headers(self, method: str, cseq: int, branch: str, *, to_tag: bool = True) -> list[str]:
+        via = f"SIP/2.0/UDP {self.caller.host}:{self.caller.sip_port};branch={self._branch}-{branch}"
+        return [
+            f"Via: {via}",
+            f"From: <{self.caller.uri}>;tag={self.caller.ssrc:x}",
+            f"To: <{self.callee.uri}>" + (f";tag={self.callee.ssrc:x}" if to_tag else ""),
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {cseq} {method}",
+        ]

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The call of the paper's Table 4: key agreement and suite negotiated by priorities, with none and with one flaw.
+
+Alice prefers PSK, then PKE, then DH, and AES_CM_128_HMAC_SHA1_80 before _32; Bob prefers PKE, then DH, then PSK, and
+AES_CM_128_HMAC_SHA1_32 before F8_128_HMAC_SHA1_80. By min-sum the common winners are PKE and AES_CM_128_HMAC_SHA1_32.
+Alice sends a whole MIKEY message of each mode, in her order, a `a=key-mgmt:mikey` line each; every one carries the list
+of lines (RFC 4567 §7) and her priorities (General Extension 241) under its MAC or signature. Bob answers with the
+R_MESSAGE of the mode he takes, his own priorities and the hash of hers in it.
+
+`table_4` has no flaw: Bob takes PKE (data type 3), and both protect their media under the envelope's key.
+`table_4_dominated`: Bob takes DH (data type 5), although PKE is better for both sides; no clause of an RFC knows
+priorities, the paper's rule does.
+
+Alice's pre-shared key message is verified by the key ring, so that her list is authentic. Envelope and exponents are
+not opened: the SRTP keys stand in the ring, and whether the chosen message is authentic stays unknown.
+"""
+
+from dataclasses import replace
+
+from pcaps.calls import ALICE, BOB, Call
+from pcaps.keying import (
+    CM_32,
+    CM_80,
+    DH,
+    F8_80,
+    PKE,
+    PSK,
+    DhExchange,
+    Exchange,
+    PkeExchange,
+    PskExchange,
+    answered_list,
+    key_mgmt,
+    offered_list,
+    priorities,
+    sdp_ids,
+)
+from pcaps.media import Track
+from pcaps.samples import FAIL, MIKEY_OUTCOMES, UNKNOWN, Expected, Sample, psk_keys, srtp_keys
+from pcaps.signalling import Description
+
+SUITES = (CM_80, CM_32)
+ALICES_LIST = offered_list({PSK: 0, PKE: 1, DH: 2}, {0: 0, 1: 1})
+BOBS_LIST = answered_list({PKE: 0, DH: 1, PSK: 2}, {CM_32: 0, F8_80: 1}, ALICES_LIST)
+EXCHANGES = (PskExchange("table 4", SUITES), PkeExchange("table 4", SUITES), DhExchange("table 4", SUITES))
+PKE_TAKEN, DH_TAKEN = EXCHANGES[1], EXCHANGES[2]
+KEY_FILES = '\n[[private_key]]\nfile = "keys/bob.pem"\n\n[[certificate]]\nfile = "keys/alice_cert.pem"\n'
+
+
+def call(name: str, taken: Exchange) -> Call:
+    """The call in which Bob takes one of the three messages."""
+    extensions = [sdp_ids(len(EXCHANGES)), priorities(ALICES_LIST)]
+    lines = tuple(key_mgmt(exchange.offer(extensions)) for exchange in EXCHANGES)
+    answer = taken.answer(SUITES.index(CM_32), [priorities(BOBS_LIST)])
+    return Call(
+        name,
+        offer=Description(lines),
+        answer=Description((key_mgmt(answer),)),
+        offerer=Track(taken.context(ALICE, CM_32)),
+        answerer=Track(taken.context(BOB, CM_32)),
+    )
+
+
+def keys(taken: Exchange) -> str:
+    """What the auditor was given: the pre-shared key, Bob's private key and Alice's certificate, the media's keys."""
+    media = "\n".join(srtp_keys(taken.context(phone, CM_32), phone.ssrc) for phone in (ALICE, BOB))
+    return f"{psk_keys(EXCHANGES[0].psk, ALICE.uri)}{KEY_FILES}\n{media}"
+
+
+EXPECTED = Expected(
+    chosen=("MIKEY-PKE", CM_32),
+    winner=("MIKEY-PKE", CM_32),
+    rule="min-sum",
+    suite_rule="min-sum",
+    verified="",
+    outcomes={**MIKEY_OUTCOMES, "MKY-025": UNKNOWN},
+    missing={"MKY-025": "mikey-key"},
+    exit_code=4,
+)
+SAMPLES = (
+    Sample(
+        "table_4",
+        "The paper's Table 4: PKE and AES_CM_128_HMAC_SHA1_32 by priority comparison",
+        call("table_4", PKE_TAKEN),
+        EXPECTED,
+        "table_4",
+        keys=keys(PKE_TAKEN),
+    ),
+    Sample(
+        "table_4_dominated",
+        "The lists of Table 4, answered with DH",
+        call("table_4", DH_TAKEN),
+        replace(
+            EXPECTED,
+            verdict="downgrade",
+            reasons=("dominated", "not-winner"),
+            chosen=("MIKEY-DH", CM_32),
+            outcomes={**EXPECTED.outcomes, "PRI-002": FAIL, "PRI-003": FAIL},
+            exit_code=5,
+        ),
+        "table_4",
+        flaw="Bob takes DH, and both sides prefer PKE to it",
+        clause="the paper's priority comparison",
+        twin="table_4",
+        keys=keys(DH_TAKEN),
+    ),
+)
