@@ -7,14 +7,19 @@ from dataclasses import dataclass, replace
 from analyzer.keying.key_ring import PskEntry
 from analyzer.keying.mikey_prf import PrfVariant
 from analyzer.keying.mikey_psk import Authentication, PskOpening, open_psk_message, verify_psk_response
-from analyzer.keying.mikey_session_keys import CryptoSessionKeys, fill_responder_ssrcs
+from analyzer.keying.mikey_session_keys import (
+    CryptoSessionKeys,
+    derive_session_keys,
+    fill_responder_ssrcs,
+    take_answered_policies,
+)
 from analyzer.model.call import MediaSide, Side
 from analyzer.model.keying import MacState, MikeyEvidence
 from dissectors.grammar.capability_negotiation import parse_acap
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.key_mgmt import parse_key_mgmt
-from dissectors.grammar.mikey import Identity, IdentityWithRole, Kemac, MikeyMessage, Verification, parse_mikey
+from dissectors.grammar.mikey import Identity, IdentityWithRole, Kemac, MikeyMessage, Rand, Verification, parse_mikey
 from dissectors.grammar.mikey.registries import DataType, MacAlgorithm
 from dissectors.grammar.sdp import Attribute
 from dissectors.grammar.sip_address import bare_address
@@ -183,8 +188,7 @@ def _check_response(
     first, second = initiator.evidence.message, response.message
     if first is None or second is None or response.octets is None:
         return initiator, response
-    keys = fill_responder_ssrcs(initiator.keys, second)
-    initiator = replace(initiator, keys=keys, alternates=fill_responder_ssrcs(initiator.alternates, second))
+    initiator = _complete(initiator, first, second)
     if second.find(Verification) is None:
         return initiator, replace(response, mac=MacState(None, "no verification message"))
     if initiator.psk is not None and initiator.evidence.mac.verified is not None:
@@ -196,11 +200,23 @@ def _check_response(
         defects = response.defects + result.defects
         if result.outcome is Authentication.VERIFIED:
             verified = replace(response, mac=MacState(True, "V verifies"), bound_key=bound, defects=defects)
-            return _bind_by_response(initiator, entry), verified
+            return _complete(_bind_by_response(initiator, entry), first, second), verified
         if bound and result.outcome is Authentication.FAILED:
             failed = MacState(False, _why_response_failed(initiator))
             return initiator, replace(response, mac=failed, bound_key=True, defects=defects)
     return initiator, response
+
+
+def _complete(initiator: OpenedMikey, message: MikeyMessage, response: MikeyMessage) -> OpenedMikey:
+    """The opened message with what the responder's map adds: the policy it takes, the SSRC it chose."""
+    keys, alternates = initiator.keys, initiator.alternates
+    taken = take_answered_policies(message, response)
+    if keys and taken is not message and initiator.opening is not None:
+        rand = message.find(Rand)
+        derived = derive_session_keys(taken, initiator.opening.key_data, b"" if rand is None else rand.data)
+        keys, alternates = derived.keys, derived.alternates
+    keys, alternates = fill_responder_ssrcs(keys, response), fill_responder_ssrcs(alternates, response)
+    return replace(initiator, keys=keys, alternates=alternates)
 
 
 def _why_response_failed(initiator: OpenedMikey) -> str:

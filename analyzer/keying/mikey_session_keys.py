@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """From the keys a KEMAC carried to SRTP master key and salt of each crypto session (RFC 3830 §4.1.3, §6.13)."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 
 from analyzer.keying.mikey_prf import (
+    HASHES,
     KeyConstant,
     PrfVariant,
     crypto_session_label,
@@ -57,14 +58,44 @@ class SessionKeySet:
 def derive_session_keys(message: MikeyMessage, key_data: Iterable[KeyData], rand: bytes) -> SessionKeySet:
     """Every crypto session of the message's map with every key meant for it (RFC 3830 §4.1.3).
 
-    The map, CSB ID, PRF and policies are those of `message`; `rand` is the exchange's RAND.
+    The map, CSB ID, PRF and policies are those of `message`; `rand` is the exchange's RAND. An unknown PRF gives none.
     """
+    if message.header.prf_function not in HASHES:
+        return SessionKeySet()
     derivation = _Derivation(message, rand)
     for key in key_data:
         for session in message.header.crypto_sessions:
             if not derivation.full and _meant_for(key, session):
                 derivation.add(session, key)
     return SessionKeySet(tuple(derivation.keys), tuple(derivation.alternates), tuple(dict.fromkeys(derivation.defects)))
+
+
+def take_answered_policies(message: MikeyMessage, response: MikeyMessage) -> MikeyMessage:
+    """The initiator's message with the policies that the responder's map takes; the same object where nothing changes.
+
+    A number means the responder's own policy where it sends one of that number (RFC 3830 §6.1.1, §6.10).
+    """
+    own = response.find_all(SecurityPolicy)
+    known = {policy.policy_number for policy in (*own, *message.find_all(SecurityPolicy))}
+    answered = {session.cs_id: session for session in response.header.crypto_sessions}
+    sessions = tuple(
+        _answered_session(session, answered.get(session.cs_id), known) for session in message.header.crypto_sessions
+    )
+    if not own and sessions == message.header.crypto_sessions:
+        return message
+    header = replace(message.header, crypto_sessions=sessions)
+    return replace(message, header=header, payloads=(*own, *message.payloads))
+
+
+def _answered_session(
+    offered: SrtpIdEntry | GenericIdEntry, answered: SrtpIdEntry | GenericIdEntry | None, known: Container[int]
+) -> SrtpIdEntry | GenericIdEntry:
+    """The offered entry under the policies of the answered one, where all of them are known."""
+    if answered is None or not answered.policies or any(number not in known for number in answered.policies):
+        return offered
+    if isinstance(offered, GenericIdEntry):
+        return offered._replace(policies=answered.policies)
+    return offered._replace(policy_number=answered.policies[0])
 
 
 def fill_responder_ssrcs(keys: Iterable[CryptoSessionKeys], response: MikeyMessage) -> tuple[CryptoSessionKeys, ...]:
@@ -113,6 +144,8 @@ class _Derivation:
     def add(self, session: SrtpIdEntry | GenericIdEntry, key: KeyData) -> None:
         """The keys that `key` gives to `session`."""
         policy = next((self.policies[number] for number in session.policies if number in self.policies), None)
+        if not session.policies and len(self.policies) == 1:  # a GENERIC-ID entry may name none
+            policy = next(iter(self.policies.values()))
         if max(_lengths(policy)) > MAX_MASTER_OCTETS:
             self._note("master-key-length", key.offset, f"the policy wants more than {MAX_MASTER_OCTETS} octets")
         elif key.key_type in TGK_TYPES:

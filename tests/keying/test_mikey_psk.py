@@ -19,7 +19,12 @@ from analyzer.keying.mikey_protection import (
     mac_matches,
 )
 from analyzer.keying.mikey_psk import Authentication, PskOpening, open_psk_message, verify_psk_response
-from analyzer.keying.mikey_session_keys import CryptoSessionKeys, fill_responder_ssrcs
+from analyzer.keying.mikey_session_keys import (
+    CryptoSessionKeys,
+    derive_session_keys,
+    fill_responder_ssrcs,
+    take_answered_policies,
+)
 from dissectors.grammar.mikey import (
     Identity,
     Kemac,
@@ -38,6 +43,7 @@ from dissectors.grammar.mikey import (
     parse_mikey,
 )
 from dissectors.grammar.secret import Secret
+from pcaps.keying import CM_32, CM_80, F8_80, PskExchange
 
 SECRET = Secret(b"secret")
 PSK_16 = Secret(bytes(range(16)))
@@ -405,3 +411,15 @@ def test_nothing_shown_of_an_opening_holds_a_key() -> None:
     opening = open_psk_message(data, message, Secret(b"PSKPSK"))
     assert "KKKK" not in repr(opening) + repr(message) + str(opening.crypto_session_keys)
     assert "PSK" not in repr(opening).replace("PskOpening", "")
+
+
+def test_the_answer_takes_one_of_the_offered_policies() -> None:
+    exchange = PskExchange("policies", (CM_80, CM_32, F8_80))
+    message, response = parse_mikey(exchange.offer()), parse_mikey(exchange.answer(2))
+    taken = take_answered_policies(message, response)
+    opening = open_psk_message(exchange.offer(), message, Secret(exchange.psk))
+    derived = derive_session_keys(taken, opening.key_data, exchange.rand)
+    assert [key.policy.suite for key in derived.keys if key.policy] == [F8_80, F8_80]
+    assert take_answered_policies(message, parse_mikey(exchange.answer(0))) is message
+    unknown = take_answered_policies(message, parse_mikey(exchange.answer(7)))
+    assert unknown is message
