@@ -1,5 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The auditor's key file: pre-shared keys, private keys, certificates, exponents, SRTP keys and key logs, in TOML."""
+"""The auditor's key file: pre-shared keys, private keys, certificates, exponents, SRTP keys and key logs, in TOML.
+
+Identity-based keys of MIKEY-SAKKE stand in two tables (points as 04 ‖ x ‖ y):
+
+    [[sakke]]  rsk = "04…"  z = "04…"  id = "sip:bob@example.org"  # a user's secret key, his KMS's public key
+    [[eccsi]]  kpak = "04…"  id = "kms.example.org"                # a KMS's public authentication key
+
+Both take `kms`, `key_period` and `key_offset` (seconds), from which 3GPP makes a user's identifier where a message
+states a URI alone. Ids are optional, as everywhere.
+"""
 
 import re
 import tomllib
@@ -9,8 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.errors import KeyMaterialError
+from analyzer.keying.eccsi import P_256
 from analyzer.keying.key_files import KeyLogSecret, read_certificates, read_file, read_key_log, read_private_key
 from analyzer.keying.key_table import Destination, KeyTable, closest, shown
+from analyzer.keying.sakke import read_receiver_key
 from analyzer.srtp.suites import Suite, suite_by_name
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.sdes import CryptoAttribute, KeyParameter, parse_crypto
@@ -24,6 +35,8 @@ MAX_KEY_FILE_OCTETS = 1 << 20
 MAX_SSRC = 0xFFFFFFFF
 MAX_EXTENSION_ID = 255
 MAX_KEY_DERIVATION_RATE = 1 << 24
+MAX_KEY_PERIOD = 0xFFFFFFFF
+DESCRIPTION = "sample"  # a sample's sidecar says there what its capture is; the rest of it is a key file
 _HEADER = re.compile(r"[ \t]*\[\[?[ \t]*(?P<name>[A-Za-z0-9_\"'-]+)[ \t]*\]\]?[ \t]*(?:#.*)?")
 _FIELD = re.compile(r"[ \t]*[\"']?(?P<name>[A-Za-z0-9_-]+)[\"']?[ \t]*=")
 
@@ -60,6 +73,36 @@ class DhEntry:
     """A known private exponent."""
 
     private: Secret
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPeriod:
+    """How a KMS makes 3GPP user identifiers: its URI, and the period and offset of its keys in seconds."""
+
+    kms: str
+    seconds: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class SakkeEntry:
+    """A user's receiver secret key and the public key of the KMS that made it (RFC 6508 §2.1)."""
+
+    receiver_key: Secret
+    kms_public_key: Secret
+    id: str | None
+    period: KeyPeriod | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class EccsiEntry:
+    """A KMS's public authentication key; `id` is the KMS's URI (RFC 6507 §4.2)."""
+
+    kpak: bytes
+    id: str | None
+    period: KeyPeriod | None
     line: int
 
 
@@ -105,18 +148,25 @@ class KeyRing:
     dh: tuple[DhEntry, ...] = ()
     srtp: tuple[SrtpEntry, ...] = ()
     dtls: tuple[DtlsEntry, ...] = ()
+    sakke: tuple[SakkeEntry, ...] = ()
+    eccsi: tuple[EccsiEntry, ...] = ()
 
 
 EMPTY_KEY_RING = KeyRing()
 
 
 def read_key_ring(path: str | Path) -> KeyRing:
-    """Read a key file; raises `KeyMaterialError`, which names file, line, table and field but never a key."""
+    """Read a key file; raises `KeyMaterialError`, which names file, line, table and field but never a key.
+
+    The table `sample` of a sample's sidecar is passed over.
+    """
     path = Path(path)
     document, text = _read_document(path)
     places = _find_places(text)
     entries: dict[str, list[object]] = {name: [] for name in _READERS}
     for name, tables in document.items():
+        if name == DESCRIPTION:
+            continue
         if name not in _READERS:
             line = places.first(name)
             place = f"{path}:{line}" if line else str(path)
@@ -210,6 +260,31 @@ def _read_certificate(table: KeyTable) -> CertificateEntry:
 
 def _read_dh(table: KeyTable) -> DhEntry:
     return DhEntry(table.secret("private"), table.line)
+
+
+def _read_sakke(table: KeyTable) -> SakkeEntry:
+    for name in ("rsk", "z"):
+        if read_receiver_key(table.secret(name)) is None:
+            raise table.error(name, "is no point of SAKKE's curve: 04, x and y of 128 octets each")
+    id_ = table.optional_text("id")
+    return SakkeEntry(table.secret("rsk"), table.secret("z"), id_, _read_period(table), table.line)
+
+
+def _read_eccsi(table: KeyTable) -> EccsiEntry:
+    kpak = table.secret("kpak").reveal()
+    if P_256.read_point(kpak) is None:
+        raise table.error("kpak", "is no point of P-256: 04, x and y of 32 octets each")
+    return EccsiEntry(kpak, table.optional_text("id"), _read_period(table), table.line)
+
+
+def _read_period(table: KeyTable) -> KeyPeriod | None:
+    if not table.has("key_period"):
+        return None
+    seconds = table.integer("key_period", MAX_KEY_PERIOD)
+    if not seconds:
+        raise table.error("key_period", "must be at least one second")
+    offset = table.integer("key_offset", MAX_KEY_PERIOD) if table.has("key_offset") else 0
+    return KeyPeriod(table.text("kms"), seconds, offset)
 
 
 def _read_dtls(table: KeyTable) -> DtlsEntry:
@@ -316,4 +391,6 @@ _READERS: dict[str, tuple[frozenset[str], Callable[[KeyTable], object]]] = {
         _read_srtp,
     ),
     "dtls": (frozenset({"keylog"}), _read_dtls),
+    "sakke": (frozenset({"rsk", "z", "id", "kms", "key_period", "key_offset"}), _read_sakke),
+    "eccsi": (frozenset({"kpak", "id", "kms", "key_period", "key_offset"}), _read_eccsi),
 }

@@ -8,6 +8,7 @@ from analyzer.rules import protection
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.unseen import check_bare_call, signalling_unseen
+from analyzer.rules.wire import expected_directions, seen_directions
 
 _NO_SRTP = not_applicable("RTP/SAVP was not agreed.")
 _NO_MEDIA = not_applicable("Nothing was agreed and nothing flowed.")
@@ -25,6 +26,10 @@ def _check_unseen(streams: tuple[StreamAudit, ...]) -> Result:
     return signalling_unseen(protection.stream_refs(streams))
 
 
+def _are_encrypted(streams: tuple[StreamAudit, ...]) -> bool:
+    return bool(streams) and all(stream.protection is Protection.SRTP for stream in streams)
+
+
 def _check_line(facts: LineFacts) -> Result:
     streams = facts.streams
     if facts.line.offer is None:
@@ -37,7 +42,7 @@ def _check_line(facts: LineFacts) -> Result:
         return _clear(streams, " although RTP/SAVP was agreed")
     if facts.is_without_media:
         return _NO_MEDIA
-    if not facts.misses_media and all(stream.protection is Protection.SRTP for stream in streams):
+    if expected_directions(facts.line) <= seen_directions(streams) and _are_encrypted(streams):
         return passed("No stream is clear.", facts.stream_refs)
     return unknown("media", "Too little media was seen to tell clear from encrypted.", facts.refs)
 
