@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Scapy knows the layers' ports only between `bind()` and `unbind()`."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.packet import Packet
@@ -54,3 +56,32 @@ def test_bound_ports() -> None:
         layers.unbind()
     assert layers.SIP not in over(UDP(dport=5060), REQUEST)
     assert layers.SRTP not in over(UDP(dport=4000), REQUEST)
+
+
+EXTENSION = """
+from scapy.all import IP, UDP, conf, load_layer
+conf.exts.load("srtp-audit-copy")
+load_layer("srtp_audit", globals())
+packet = IP(bytes(IP() / UDP(sport=5060, dport=5060) / b"OPTIONS sip:x SIP/2.0\\r\\n\\r\\n"))
+assert packet[SIP].method == "OPTIONS", packet.summary()
+assert describe_payload("rtp", b"")
+"""
+
+
+def test_scapy_loads_the_layers_as_an_extension(tmp_path: Path) -> None:
+    metadata = tmp_path / "srtp_audit_copy-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(
+        "Metadata-Version: 2.4\nName: srtp-audit-copy\nLicense-Expression: GPL-2.0-only\n"
+    )
+    layers_folder = Path(layers.__file__).parent
+    (metadata / "top_level.txt").write_text((layers_folder / "top_level.txt").read_text())
+    done = subprocess.run(
+        [sys.executable, "-c", EXTENSION],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
