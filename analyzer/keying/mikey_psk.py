@@ -190,7 +190,7 @@ def exchange_rand(message: MikeyMessage, earlier_rand: bytes | None) -> tuple[by
 
 
 def octets_under_mac(message_bytes: bytes, payload: Kemac | Verification | Sign, mac: bytes) -> bytes:
-    """The message without the octets of its MAC or signature and without what trails its last payload (RFC 3830 §5.2)."""
+    """The message without its MAC's or signature's octets and what trails its last payload (RFC 3830 §5.2)."""
     mac_end = payload.offset + payload.length
     before = message_bytes[: mac_end - len(mac)]
     return before + message_bytes[mac_end:] if payload.next_payload else before

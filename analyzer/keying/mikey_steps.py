@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What each step of opening a MIKEY exchange established, how that is known, and who says it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from analyzer.keying.mikey_psk import Authentication
+from analyzer.keying.mikey_session_keys import CryptoSessionKeys
+from dissectors.grammar.defects import Defect
+from dissectors.grammar.mikey import Certificate, Identity, KeyData, MikeyMessage
+from dissectors.grammar.sip_address import bare_address
+
+
+class KnownBy(StrEnum):
+    """How a step is known, weakest first."""
+
+    CLAIMED = "claimed"  # the message says so
+    CONSISTENT = "consistent"  # nothing contradicts it, yet anyone could have made it
+    MAC = "proved by MAC"
+    SIGNATURE = "proved by signature"
+
+
+class Step(NamedTuple):
+    """One thing established about a message: "initiator", "envelope key", "TGK"."""
+
+    what: str
+    known_by: KnownBy
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModeOpening:
+    """One message of a public-key or Diffie-Hellman mode as far as keys verify and open it.
+
+    `outcome` is the verdict on the message as a whole: failed only with a key that is bound to its sender. `reason`
+    says in words why something stayed shut or unproved. `key_data` holds TGKs and TEKs, whether sent or agreed.
+    """
+
+    outcome: Authentication
+    reason: str = ""
+    key_data: tuple[KeyData, ...] = ()
+    crypto_session_keys: tuple[CryptoSessionKeys, ...] = ()
+    alternate_session_keys: tuple[CryptoSessionKeys, ...] = ()
+    steps: tuple[Step, ...] = ()
+    defects: tuple[Defect, ...] = ()
+
+
+def stated_sender(message: MikeyMessage, peers: Sequence[bytes] = ()) -> Identity | None:
+    """The ID payload of the message's own sender, None where a certificate stands in its place (RFC 3830 §3.2).
+
+    `peers` are the data of IDs that are known to be the other side's.
+    """
+    identities = [identity for identity in message.find_all(Identity) if identity.data not in peers]
+    certificate = message.find(Certificate)
+    before = [identity for identity in identities if certificate is None or identity.offset < certificate.offset]
+    if before:
+        return before[0]
+    return identities[0] if len(identities) > 1 else None
+
+
+def sender_names(message: MikeyMessage, party: str, peers: Sequence[bytes] = ()) -> tuple[str, ...]:
+    """Who the message's sender is: what it states, else the SIP party; empty where neither is known."""
+    stated = stated_sender(message, peers)
+    if stated is not None:
+        return (stated.text,)
+    return (party,) if party else ()
+
+
+def same_identity(left: Identity, right: Identity) -> bool:
+    """Whether two ID payloads are of one party, by octets or as addresses-of-record."""
+    return left.data == right.data or bare_address(left.text) == bare_address(right.text)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Points on the curves y² = x³ − 3x + b over a prime field: P-256 for ECCSI and the curve of SAKKE.
+
+Nothing here hides its timing: it verifies, and opens what its owner gave the key for; it never makes a signature.
+"""
+
+from typing import NamedTuple
+
+UNCOMPRESSED = 4
+
+
+class Point(NamedTuple):
+    """An affine point; infinity is None wherever a point may be it."""
+
+    x: int
+    y: int
+
+
+class PrimeCurve(NamedTuple):
+    """y² = x³ − 3x + b modulo p, the base point's coordinates and its order; `octets` is a coordinate's length."""
+
+    p: int
+    b: int
+    base: Point
+    order: int
+    octets: int
+
+    def has(self, point: Point) -> bool:
+        """Whether the point's coordinates are reduced and satisfy the equation."""
+        if not (0 <= point.x < self.p and 0 <= point.y < self.p):
+            return False
+        return (point.y * point.y - (point.x * point.x - 3) * point.x - self.b) % self.p == 0
+
+    def read_point(self, octets: bytes) -> Point | None:
+        """The point of 04 ‖ x ‖ y (RFC 6507 §4.1, RFC 6508 §4), None where there is none on the curve."""
+        if len(octets) != 1 + 2 * self.octets or octets[0] != UNCOMPRESSED:
+            return None
+        middle = 1 + self.octets
+        point = Point(int.from_bytes(octets[1:middle], "big"), int.from_bytes(octets[middle:], "big"))
+        return point if self.has(point) else None
+
+    def write_point(self, point: Point) -> bytes:
+        """04 ‖ x ‖ y."""
+        return bytes((UNCOMPRESSED,)) + b"".join(part.to_bytes(self.octets, "big") for part in point)
+
+    def add(self, left: Point | None, right: Point | None) -> Point | None:
+        """The sum of two points."""
+        if left is None or right is None:
+            return right if left is None else left
+        if left.x == right.x:
+            if (left.y + right.y) % self.p == 0:
+                return None
+            slope = 3 * (left.x * left.x - 1) * pow(2 * left.y, -1, self.p)
+        else:
+            slope = (left.y - right.y) * pow(left.x - right.x, -1, self.p)
+        x = (slope * slope - left.x - right.x) % self.p
+        return Point(x, (slope * (left.x - x) - left.y) % self.p)
+
+    def multiply(self, factor: int, point: Point | None) -> Point | None:
+        """[factor] point, by doubling and adding in Jacobian coordinates; `factor` is not negative."""
+        if point is None:
+            return None
+        sum_ = Jacobian(self.p, 1, 1, 0)
+        for bit in f"{factor:b}":
+            sum_ = sum_.doubled()
+            if bit == "1":
+                sum_ = sum_.plus(point)
+        return sum_.affine()
+
+
+class Jacobian(NamedTuple):
+    """The point (x/z², y/z³) modulo p; z = 0 is infinity."""
+
+    p: int
+    x: int
+    y: int
+    z: int
+
+    def doubled(self) -> "Jacobian":
+        """Twice this point, on a curve whose a is −3."""
+        p, x, y, z = self
+        square, z_square = y * y % p, z * z % p
+        gradient = 3 * (x - z_square) * (x + z_square) % p
+        middle = 4 * x * square % p
+        new_x = (gradient * gradient - 2 * middle) % p
+        return Jacobian(p, new_x, (gradient * (middle - new_x) - 8 * square * square) % p, 2 * y * z % p)
+
+    def plus(self, point: Point) -> "Jacobian":
+        """The sum of this and an affine point."""
+        p, x, y, z = self
+        if not z:
+            return Jacobian(p, point.x, point.y, 1)
+        z_square = z * z % p
+        run, rise = (point.x * z_square - x) % p, (point.y * z_square * z - y) % p
+        if not run:
+            return Jacobian(p, 1, 1, 0) if rise else self.doubled()
+        run_square = run * run % p
+        run_cube, middle = run_square * run % p, x * run_square % p
+        new_x = (rise * rise - run_cube - 2 * middle) % p
+        return Jacobian(p, new_x, (rise * (middle - new_x) - y * run_cube) % p, run * z % p)
+
+    def affine(self) -> Point | None:
+        """The affine point, None at infinity."""
+        if not self.z:
+            return None
+        inverse = pow(self.z, -1, self.p)
+        square = inverse * inverse % self.p
+        return Point(self.x * square % self.p, self.y * square * inverse % self.p)
