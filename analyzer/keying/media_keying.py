@@ -12,7 +12,7 @@ from analyzer.keying.mikey_messages import (
 )
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
 from analyzer.keying.sdes_keys import accepted_lines, master_keys_of, read_crypto_lines
-from analyzer.model.call import Call, MediaLine, Side
+from analyzer.model.call import Call, MediaLine, Resolution, Side
 from analyzer.model.keying import Keying, MasterKey, MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.defects import Defect
@@ -22,6 +22,7 @@ from dissectors.grammar.sdes import CryptoAttribute
 # Their responder always answers (RFC 3830 §3.3, RFC 4650 §3, RFC 4738 §3).
 ALWAYS_ANSWERED = frozenset({DataType.DH_INIT, DataType.DHHMAC_INIT, DataType.RSA_R_I_MSG})
 ANSWERED_IF_ASKED = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY})
+REFUSED = frozenset({Resolution.REJECTED, Resolution.CANCELLED})
 EMPTY = Keying(None, None, "")
 
 
@@ -61,11 +62,15 @@ class Keymaster:
         keys, defects = _all_keys(crypto, Side.OFFERER) if line.answer is None else ((), ())
         opened = self._open(call, offered)
         evidence = tuple(message.evidence for message in opened)
-        authentic = False if any(message.mac.verified is False for message in evidence) else None
+        refused = line.answer is not None or line.exchange.resolution in REFUSED
+        authentic = _authentic(evidence)
+        if authentic and not (refused and all(message.mac.verified for message in evidence)):
+            authentic = None  # what is unproved, or what its verification message would say, is not known
+        how = "offered, not taken up" if refused else "offered, no answer seen"
         return Keying(
             None,
             authentic,
-            "offered, not taken up" if line.answer is not None else "offered, no answer seen",
+            f"MAC verifies; {how}" if authentic else how,
             keys=keys,
             defects=defects,
             offered_crypto=crypto,
