@@ -5,7 +5,7 @@
 ends and for the report when it stops. Both take the same stages, so they give the same report of the same packets.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from analyzer.evidence.media import MediaTable
 from analyzer.evidence.media_statistics import is_plausible_rtp
 from analyzer.evidence.packets import SignallingDatagram, SignallingReader
 from analyzer.keying.key_ring import KeyRing
-from analyzer.keying.media_keying import EMPTY, Keymaster
+from analyzer.keying.media_keying import Keymaster
+from analyzer.keying.media_path import PathHandshakes
 from analyzer.keying.stream_audit import audit_stream
 from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
 from analyzer.model.evidence import MediaEvidence, SignallingMessage
-from analyzer.model.keying import Keying
 from analyzer.model.policy import Policy
 from analyzer.model.report import AuditedCall, AuditedMedia, AuditedMessage, AuditedStream, CaptureFacts, Report
 from analyzer.negotiation.inventory import Inventory
@@ -44,7 +44,6 @@ OTHER_TRAFFIC = frozenset(
     + [("unread-protocol", number) for number in ("1", "2", "58", "89", "103", "112")]
 )
 Progress = Callable[[str, int], None]
-Endpoints = tuple[int, frozenset[str]]
 
 
 @dataclass(slots=True)
@@ -165,12 +164,11 @@ class Auditor:
         verdict, reasons = judge(line, negotiation, keying, streams)
         return AuditedMedia(line, negotiation, keying, streams, verdict, reasons)
 
-    def audit_stream(self, bound: BoundStream, in_band: Mapping[Endpoints, Keying]) -> AuditedStream:
-        """A stream that belongs to no call; `in_band` are the handshakes seen, by the addresses they ran between."""
-        place = (bound.stream.capture, frozenset((bound.stream.source, bound.stream.destination)))
-        keying = in_band.get(place, EMPTY)
+    def audit_stream(self, bound: BoundStream, handshakes: PathHandshakes) -> AuditedStream:
+        """A stream that belongs to no call, keyed by those of the handshakes that ran on its path."""
+        keying = self._keymaster.key_loose(bound, handshakes)
         audit = audit_stream(bound, None, keying, self._ring, None, self.policy.tolerated_failures)
-        return AuditedStream(audit, evaluate_stream(audit, self.policy))
+        return AuditedStream(audit, evaluate_stream(audit, self.policy), keying)
 
     def knowledge(self, calls: Sequence[Call]) -> Knowledge:
         """What the inventory and the other calls of the set say of a side whose list is not on the wire."""
@@ -196,8 +194,8 @@ class Auditor:
         knowledge = self.knowledge(calls.calls)
         audited = tuple(self.audit_call(call, knowledge) for call in calls.calls)
         plausible = [bound for bound in calls.unbound if is_plausible_rtp(bound.stream)]
-        in_band = _in_band_keying(readings)
-        streams = tuple(self.audit_stream(bound, in_band) for bound in plausible)
+        handshakes = _handshakes(readings)
+        streams = tuple(self.audit_stream(bound, handshakes) for bound in plausible)
         messages = tuple(AuditedMessage(each, evaluate_message(each, self.policy)) for each in calls.outside)
         unlike = sum(len(bound.stream) for bound in calls.unbound) - sum(len(bound.stream) for bound in plausible)
         drops = [facts.interface_drops for facts in captures if facts.interface_drops is not None]
@@ -218,15 +216,12 @@ class Auditor:
         )
 
 
-def _in_band_keying(readings: Sequence[Reading]) -> dict[Endpoints, Keying]:
-    """The handshakes that key media where they run, and nothing more of them is known."""
-    found: dict[Endpoints, Keying] = {}
-    for reading in readings:
-        for kind, method in ((PayloadKind.DTLS, "DTLS-SRTP"), (PayloadKind.ZRTP, "ZRTP")):
-            keying = Keying(method, None, f"keys come from the {method.removesuffix('-SRTP')} handshake")
-            for flow in reading.media.flows(kind):
-                found[flow.capture, frozenset((flow.source, flow.destination))] = keying
-    return found
+def _handshakes(readings: Sequence[Reading]) -> PathHandshakes:
+    """The handshakes that key media where they run."""
+    return PathHandshakes(
+        dtls=(flow for reading in readings for flow in reading.media.dtls()),
+        zrtp=(flow for reading in readings for flow in reading.media.zrtp()),
+    )
 
 
 def audit(

@@ -17,14 +17,13 @@ from analyzer.cli.options import load_ring
 from analyzer.cli.progress import progress_line
 from analyzer.errors import UsageError
 from analyzer.keying.key_ring import KeyRing
-from analyzer.keying.media_keying import EMPTY
 from analyzer.keying.opening import ClearPacket, context_that_opened, iter_clear_rtcp, iter_clear_rtp
 from analyzer.keying.stream_audit import rtpmap_of
-from analyzer.model.call import Side
+from analyzer.model.call import MediaLine, Side
 from analyzer.model.evidence import SignallingMessage
 from analyzer.model.exit_code import ExitCode
 from analyzer.model.keying import Keying, StreamAudit
-from analyzer.model.report import AuditedCall, AuditedMedia, Report
+from analyzer.model.report import AuditedCall, AuditedStream, Report
 
 SCHEMA = "srtp-audit/decrypt/1"
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -68,7 +67,7 @@ class _Writer:
         """All calls, then the streams of no call; returns the account."""
         calls = [self._call(number, call) for number, call in enumerate(self._report.calls, start=1)]
         start = len(calls) + 1
-        streams = [self._loose(number, each.audit) for number, each in enumerate(self._report.streams, start=start)]
+        streams = [self._loose(number, each) for number, each in enumerate(self._report.streams, start=start)]
         return {
             "schema": SCHEMA,
             "tool": {"name": self._report.tool_name, "version": self._report.tool_version},
@@ -83,15 +82,15 @@ class _Writer:
         taken: dict[str, int] = {}
         for media in audited.media:
             for stream in media.streams:
-                account, clear = self._stream(name, stream, media, taken)
+                account, clear = self._stream(name, stream, media.line, media.keying, taken)
                 accounts.append(account)
                 packets += clear
         file = self._copy(name, audited.call.messages, packets)
         return {"call_id": audited.call.call_id, **file, "streams": accounts}
 
-    def _loose(self, number: int, stream: StreamAudit) -> dict[str, Any]:
-        name = f"{number:03d}-ssrc-{stream.bound.stream.ssrc:08x}"
-        account, packets = self._stream(name, stream, None, {})
+    def _loose(self, number: int, loose: AuditedStream) -> dict[str, Any]:
+        name = f"{number:03d}-ssrc-{loose.audit.bound.stream.ssrc:08x}"
+        account, packets = self._stream(name, loose.audit, None, loose.keying, {})
         return {**account, **self._copy(name, (), packets)}
 
     def _copy(self, name: str, messages: tuple[SignallingMessage, ...], packets: list[ClearPacket]) -> dict[str, Any]:
@@ -103,15 +102,14 @@ class _Writer:
         return {"file": f"{name}.pcapng", "packets": copy.packets, **left_out}
 
     def _stream(
-        self, name: str, stream: StreamAudit, media: AuditedMedia | None, taken: dict[str, int]
+        self, name: str, stream: StreamAudit, line: MediaLine | None, keying: Keying, taken: dict[str, int]
     ) -> tuple[dict[str, Any], list[ClearPacket]]:
-        keying: Keying = EMPTY if media is None else media.keying
         context = context_that_opened(stream, keying, self._ring)
         rtp = list(iter_clear_rtp(stream, context))
-        rtcp = list(iter_clear_rtcp(stream.bound, context))
+        rtcp = list(iter_clear_rtcp(stream.bound, keying, context))
         wav = None
         if rtp:
-            audio, counts = build_wav(rtp, rtpmap_of(None if media is None else media.line, stream.bound))
+            audio, counts = build_wav(rtp, rtpmap_of(line, stream.bound))
             if is_playable(counts):
                 wav = _wav_name(name, stream, taken)
                 write_output(str(self._target / wav), audio)

@@ -209,13 +209,21 @@ class MediaTable:
         ]
         return tuple(sorted(found, key=lambda flow: (int(flow.frame[0]), flow.key)))
 
+    def dtls(self) -> tuple[DatagramFlow, ...]:
+        """The DTLS flows seen so far."""
+        return cast("tuple[DatagramFlow, ...]", self.flows(PayloadKind.DTLS))
+
+    def zrtp(self) -> tuple[DatagramFlow, ...]:
+        """The ZRTP flows seen so far."""
+        return cast("tuple[DatagramFlow, ...]", self.flows(PayloadKind.ZRTP))
+
     def evidence(self) -> MediaEvidence:
         """All that was seen so far, as the later stages take it."""
         return MediaEvidence(
             streams=cast("tuple[MediaStream, ...]", self.flows(PayloadKind.RTP_LIKE)),
             rtcp=cast("tuple[DatagramFlow, ...]", self.flows(PayloadKind.RTCP_LIKE)),
-            dtls=cast("tuple[DatagramFlow, ...]", self.flows(PayloadKind.DTLS)),
-            zrtp=cast("tuple[DatagramFlow, ...]", self.flows(PayloadKind.ZRTP)),
+            dtls=self.dtls(),
+            zrtp=self.zrtp(),
             stun=cast("tuple[DatagramFlow, ...]", self.flows(PayloadKind.STUN)),
         )
 

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 
 from analyzer.keying.key_ring import KeyRing, SrtpEntry
 from analyzer.model.call import BoundStream
+from analyzer.model.evidence import DatagramFlow
 from analyzer.model.keying import Keying, MasterKey
 from analyzer.srtp.context import MAX_STREAM_KEYS, SrtpContext, StreamKey
 from analyzer.srtp.suites import SrtpError, Suite, suite_by_name
 
+# Without an MKI, keys of these sources may follow one another on a stream: a re-key, or one more handshake.
+SUCCESSIVE = frozenset({"dtls", "key-ring"})
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A context to try; `key` speaks for all its master keys (which differ by MKI only)."""
+    """A context to try; `key` speaks for all its master keys, which the packets' MKI or a trial tells apart."""
 
     context: SrtpContext
     key: MasterKey
@@ -24,10 +28,24 @@ def candidates_for(bound: BoundStream, keying: Keying, ring: KeyRing) -> tuple[C
     """Contexts for one stream: the exchange's own keys for its direction first, then the ring's, bound ones first."""
     own = [key for key in keying.keys if key.ssrc in {None, bound.stream.ssrc} or key.source == "mikey"]
     own.sort(key=lambda key: (key.ssrc != bound.stream.ssrc, not _same_direction(key, bound)))
-    fitting = [key for key in own if _may_protect(key, bound)]
+    fitting = _of_path([key for key in own if _may_protect(key, bound)], bound)
     given = [key for entry in ring.srtp for key in ring_keys(entry, bound)]
     given.sort(key=lambda key: not key.bound)
     return tuple(_candidates(fitting)) + tuple(_candidates(given))
+
+
+def rtcp_contexts(flow: DatagramFlow, keying: Keying, contexts: Sequence[SrtpContext]) -> tuple[SrtpContext, ...]:
+    """Contexts for an RTCP flow: of the handshake on its own path if there was one, else those of its stream."""
+    own = [key for key in keying.keys if (key.sent_from, key.destination) == (flow.source, flow.destination)]
+    return tuple(candidate.context for candidate in _candidates(own)) or tuple(contexts)
+
+
+def _of_path(keys: Sequence[MasterKey], bound: BoundStream) -> list[MasterKey]:
+    """The keys of handshakes on the stream's own path; where it had none, any of them may fit and none is bound."""
+    path = bound.stream.source, bound.stream.destination
+    if any((key.sent_from, key.destination) == path for key in keys):
+        return [key for key in keys if key.sent_from is None or (key.sent_from, key.destination) == path]
+    return [key if key.sent_from is None else key._replace(bound=False) for key in keys]
 
 
 def _same_direction(key: MasterKey, bound: BoundStream) -> bool:
@@ -67,7 +85,7 @@ def ring_keys(entry: SrtpEntry, bound: BoundStream) -> tuple[MasterKey, ...]:
 
 
 def _candidates(keys: Sequence[MasterKey]) -> Iterable[Candidate]:
-    """One candidate a key; keys of one kind with different MKIs stand together, because the packet names its key."""
+    """One candidate a key, but keys of one kind that packets tell apart by MKI, or that may be successive, together."""
     groups: list[list[MasterKey]] = []
     for key in keys:
         home = next((group for group in groups if _stand_together(group, key)), None)
@@ -82,14 +100,18 @@ def _candidates(keys: Sequence[MasterKey]) -> Iterable[Candidate]:
 
 
 def _stand_together(group: Sequence[MasterKey], key: MasterKey) -> bool:
-    if not key.mki or len(group) >= MAX_STREAM_KEYS or any(other.mki == key.mki for other in group):
+    if len(group) >= MAX_STREAM_KEYS or _kind(group[0]) != _kind(key):
         return False
-    return _kind(group[0]) == _kind(key)
+    if not key.mki:
+        return key.source in SUCCESSIVE
+    return all(other.mki != key.mki for other in group)
 
 
 def _kind(key: MasterKey) -> tuple[object, ...]:
     flags = (key.srtp_encrypted, key.srtcp_encrypted, key.authenticated)
-    return key.suite, key.source, key.sender, key.ssrc, len(key.mki), key.kdr, key.label, key.bound, key.roc, flags
+    path = (key.sent_from, key.destination)
+    about = (key.suite, key.source, key.sender, key.ssrc, key.kdr, key.label, key.bound, key.roc)
+    return *about, len(key.mki), path, flags
 
 
 def _candidate(group: Sequence[MasterKey]) -> Candidate | None:
@@ -104,7 +126,7 @@ def _candidate(group: Sequence[MasterKey]) -> Candidate | None:
 
 
 def context_of(suite: Suite, keys: Sequence[MasterKey]) -> SrtpContext:
-    """The SRTP context of keys that differ by MKI only; raises `SrtpError` for keys that the suite can't take."""
+    """The SRTP context of keys of one kind; raises `SrtpError` for keys that the suite can't take."""
     first = keys[0]
     return SrtpContext(
         suite=suite,

@@ -3,7 +3,9 @@
 
 from collections.abc import Sequence
 
+from analyzer.keying.dtls_keys import DtlsKeyLog
 from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.media_path import PathHandshakes
 from analyzer.keying.mikey_messages import (
     OpenedMikey,
     check_responses,
@@ -12,7 +14,7 @@ from analyzer.keying.mikey_messages import (
 )
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
 from analyzer.keying.sdes_keys import accepted_lines, master_keys_of, read_crypto_lines
-from analyzer.model.call import Call, MediaLine, Resolution, Side
+from analyzer.model.call import BoundStream, Call, MediaLine, Resolution, Side
 from analyzer.model.keying import Keying, MasterKey, MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.defects import Defect
@@ -31,6 +33,7 @@ class Keymaster:
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
+        self._key_log = DtlsKeyLog(ring.dtls)
         self._opened: dict[tuple[str, int, bytes | None], OpenedMikey] = {}
 
     def key(self, call: Call, line: MediaLine) -> Keying:
@@ -44,14 +47,35 @@ class Keymaster:
         if answered_mikey or (offered_mikey and _one_way(line, offered_mikey)):
             return self._mikey(call, line, offered_mikey, answered_mikey, crypto, accepted)
         if line.answer is not None and _dtls_accepted(line):
-            how = "keys come from the DTLS handshake" + ("" if line.dtls else ", which is not in the capture")
-            return Keying("DTLS-SRTP", None, how, offered_crypto=crypto, mikey=offered_mikey)
+            return self._dtls(line, crypto, offered_mikey)
         if line.zrtp or _zrtp_agreed(line):
             how = "keys come from the ZRTP handshake" + ("" if line.zrtp else ", which is not in the capture")
             return Keying("ZRTP", None, how, offered_crypto=crypto, mikey=offered_mikey)
         if line.dtls:
-            return Keying("DTLS-SRTP", None, "keys come from the DTLS handshake", offered_crypto=crypto)
+            return self._dtls(line, crypto, ())
         return self._offer_only(call, line, crypto, offered_mikey)
+
+    def key_loose(self, bound: BoundStream, handshakes: PathHandshakes) -> Keying:
+        """How a stream of no call was keyed: by the handshakes on its path, where there are any."""
+        dtls = handshakes.dtls_beside(bound)
+        if dtls:
+            opened = self._key_log.open(dtls, lambda _: None)
+            return Keying("DTLS-SRTP", None, opened.how, keys=opened.keys, keys_missing=opened.missing)
+        if handshakes.zrtp_beside(bound):
+            return Keying("ZRTP", None, "keys come from the ZRTP handshake")
+        return EMPTY
+
+    def _dtls(self, line: MediaLine, crypto: tuple[CryptoAttribute, ...], offered: tuple[MikeyEvidence, ...]) -> Keying:
+        opened = self._key_log.open(line.dtls, line.side_at)
+        return Keying(
+            "DTLS-SRTP",
+            None,
+            opened.how,
+            keys=opened.keys,
+            offered_crypto=crypto,
+            mikey=offered,
+            keys_missing=opened.missing,
+        )
 
     def _offer_only(
         self, call: Call, line: MediaLine, crypto: tuple[CryptoAttribute, ...], offered: tuple[MikeyEvidence, ...]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The clear packets of an audited stream: opened with the key that fitted, or clear from the start."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from analyzer.keying.contexts import Candidate, candidates_for
+from analyzer.keying.contexts import Candidate, candidates_for, rtcp_contexts
 from analyzer.keying.key_ring import KeyRing
 from analyzer.model.call import BoundStream
 from analyzer.model.keying import Keying, StreamAudit
@@ -56,11 +56,12 @@ def _open(bound: BoundStream, context: SrtpContext) -> Iterator[tuple[int, bytes
     return open_stream(columns, context).clear_packets()
 
 
-def iter_clear_rtcp(bound: BoundStream, context: SrtpContext | None) -> Iterator[ClearPacket]:
+def iter_clear_rtcp(bound: BoundStream, keying: Keying, context: SrtpContext | None) -> Iterator[ClearPacket]:
     """Every RTCP compound beside the stream that opens or was sent in the clear, in capture order."""
     for part in bound.rtcp:
         datagrams = [part.flow.payload(index) for index in part.indices]
-        for index, octets in zip(part.indices, _clear_compounds(datagrams, context), strict=True):
+        contexts = rtcp_contexts(part.flow, keying, () if context is None else (context,))
+        for index, octets in zip(part.indices, _clear_compounds(datagrams, contexts), strict=True):
             if octets is not None:
                 flow = part.flow
                 yield ClearPacket(
@@ -68,10 +69,11 @@ def iter_clear_rtcp(bound: BoundStream, context: SrtpContext | None) -> Iterator
                 )
 
 
-def _clear_compounds(datagrams: list[bytes], context: SrtpContext | None) -> list[bytes | None]:
-    if context is None or not datagrams:
+def _clear_compounds(datagrams: Sequence[bytes], contexts: Sequence[SrtpContext]) -> list[bytes | None]:
+    if not contexts or not datagrams:
         return [datagram if is_clear_rtcp(datagram) else None for datagram in datagrams]
-    opening = open_rtcp(datagrams, context)
+    openings = [open_rtcp(datagrams, context) for context in contexts]
+    opening = max(openings, key=lambda each: each.count(RtcpOutcome.AUTHENTICATED))
     compounds: list[bytes | None] = []
     for datagram, outcome, opened in zip(datagrams, opening.outcomes, opening.opened, strict=True):
         if opened is not None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from analyzer.evidence.media_slice import StreamSlice
 from analyzer.evidence.media_statistics import StreamStatistics, stream_statistics
 from analyzer.keying.clear_runs import ClearRuns, find_clear_runs, observed_tag_octets
-from analyzer.keying.contexts import Candidate, candidates_for
+from analyzer.keying.contexts import Candidate, candidates_for, rtcp_contexts
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.rtcp_audit import audit_rtcp
 from analyzer.model.call import BoundStream, MediaLine, Side
@@ -102,7 +102,7 @@ def _open(case: _Case) -> _Tally:
     columns = packet_columns([case.packets.payload(number) for number in range(size)], case.packets.wire_octets)
     for candidate in case.candidates:
         if _fits(columns, candidate):
-            return _tally(open_stream(columns, candidate.context), candidate)
+            return _excused(_tally(open_stream(columns, candidate.context), candidate), case.keying)
     first = next((candidate for candidate in case.candidates if candidate.bound), None)
     if first is None:
         return _Tally(none_failed, not_tried=size, reason="no key in the ring fits")
@@ -112,7 +112,7 @@ def _open(case: _Case) -> _Tally:
     reason = diagnosis.reason.value + (f" ({diagnosis.detail})" if diagnosis.detail else "")
     if diagnosis.reason in {FailureReason.NO_PACKETS, FailureReason.TRUNCATED}:
         return _Tally(none_failed, not_tried=size, reason=reason)
-    return _tally(open_stream(columns, first.context), first, reason)
+    return _excused(_tally(open_stream(columns, first.context), first, reason), case.keying)
 
 
 def _fits(columns: PacketColumns, candidate: Candidate) -> bool:
@@ -139,6 +139,16 @@ def _tally(opening: StreamOpening, candidate: Candidate, reason: str = "") -> _T
         candidate=candidate,
         reason=reason,
     )
+
+
+def _excused(tally: _Tally, keying: Keying) -> _Tally:
+    """Where a handshake was seen whose keys are not at hand, packets that fail may be its own: they refute nothing."""
+    failed = int(tally.failed.sum())
+    if not keying.keys_missing or not failed:
+        return tally
+    reason = tally.reason or "not all handshakes are in the key log"
+    nothing = np.zeros_like(tally.failed)
+    return _Tally(nothing, tally.authenticated, tally.decrypted, tally.not_tried + failed, tally.candidate, reason)
 
 
 def _why_no_key(keying: Keying) -> str:
@@ -174,7 +184,8 @@ def _conclude(case: _Case, tally: _Tally, runs: ClearRuns, tolerated: float) -> 
     failed = tally.failed & ~clear
     tag = observed_tag_octets(case.packets, case.rtpmap)
     expected = _expected_tag(case, candidate)
-    tried = [candidate] if key is not None and candidate is not None else list(case.candidates)
+    tried = [candidate] if key is not None and candidate is not None else case.candidates
+    contexts = [each.context for each in tried]
     return StreamAudit(
         bound=case.bound,
         protection=_protection(tally, runs),
@@ -196,7 +207,7 @@ def _conclude(case: _Case, tally: _Tally, runs: ClearRuns, tolerated: float) -> 
         bound_key=candidate is not None and (candidate.bound or tally.authenticated > 0),
         key=key,
         reason="not encrypted" if candidate is None and bool(clear.all()) else tally.reason,
-        rtcp=audit_rtcp(case.bound.rtcp, [each.context for each in tried]),
+        rtcp=audit_rtcp(case.bound.rtcp, lambda flow: rtcp_contexts(flow, case.keying, contexts)),
         failed_frames=tuple(case.packets.frame[failed][:LISTED_FRAMES].tolist()),
         clear_frames=tuple(case.packets.frame[clear][:LISTED_FRAMES].tolist()),
         jitter_seconds=None if statistics.jitter is None else statistics.jitter.mean / 1000,

@@ -116,6 +116,13 @@ class MediaLine:
     zrtp: tuple[DatagramFlow, ...]
     lone_rtcp: tuple[BoundRtcp, ...] = ()
 
+    def side_at(self, endpoint: str) -> Side | None:
+        """Which side receives (and so sends) at an endpoint, None where neither announced it."""
+        for side, where in ((Side.OFFERER, self.offer), (Side.ANSWERER, self.answer)):
+            if where is not None and endpoint in (where.address, where.rtcp_address):
+                return side
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

@@ -13,12 +13,15 @@ from dissectors.grammar.secret import Secret
 
 
 class MasterKey(NamedTuple):
-    """An SRTP master key with what it may open; `bound` says that it is bound to this exchange by more than hope."""
+    """An SRTP master key with what it may open; `bound` says that it is bound to this exchange by more than hope.
+
+    `sent_from` and `destination` are the endpoints between which a DTLS handshake agreed on it, the sender's first.
+    """
 
     suite: str  # IANA spelling
     key: Secret
     salt: Secret
-    source: str  # "sdes", "mikey", "key-ring"
+    source: str  # "sdes", "mikey", "dtls", "key-ring"
     bound: bool
     sender: Side | None = None
     ssrc: int | None = None
@@ -30,6 +33,7 @@ class MasterKey(NamedTuple):
     srtcp_encrypted: bool = True
     authenticated: bool = True
     label: str = ""  # a variant worth naming, such as the libmikey derivation
+    sent_from: str | None = None
 
 
 class MacState(NamedTuple):
@@ -64,7 +68,8 @@ class Keying:
     """How one media line of one exchange was keyed; `method` names the key agreement that was chosen or offered.
 
     `verified` and `how` are as the page of verdicts defines them. `response_required` and `response_verified` speak
-    of MIKEY's verification message (None: not seen or no key).
+    of MIKEY's verification message (None: not seen or no key). `keys_missing` says that handshakes were seen on the
+    media path whose keys are not at hand, so that a packet which fails refutes nothing.
     """
 
     method: str | None
@@ -79,6 +84,7 @@ class Keying:
     response_seen: bool = False
     response_verified: bool | None = None
     authentic: bool | None = None  # False: a MAC, signature or V fails with a bound key
+    keys_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

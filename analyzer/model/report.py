@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The one document that all renderers read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analyzer.model.call import Call, MediaLine
 from analyzer.model.evidence import SignallingMessage, TlsFlow
@@ -54,10 +54,11 @@ class AuditedCall:
 
 @dataclass(frozen=True, slots=True)
 class AuditedStream:
-    """A stream that belongs to no call."""
+    """A stream that belongs to no call; `keying` is what a handshake on its own path gave."""
 
     audit: StreamAudit
     outcomes: tuple[Outcome, ...]
+    keying: Keying = field(default_factory=lambda: Keying(None, None, ""))
 
 
 @dataclass(frozen=True, slots=True)

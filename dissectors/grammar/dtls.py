@@ -12,6 +12,9 @@ RECORD_HEADER_OCTETS = 13
 MAX_RECORDS = 32
 MAX_EXTENSIONS = 64
 USE_SRTP = 14
+SUPPORTED_VERSIONS = 43
+RANDOM_OCTETS = 32
+DTLS_1_0, DTLS_1_2, DTLS_1_3 = 0xFEFF, 0xFEFD, 0xFEFC
 DTLS_VERSIONS = (0xFEFF, 0xFEFD, 0x0100)
 UNIFIED_HEADER_BITS = 0x20
 
@@ -92,12 +95,17 @@ class Handshake(NamedTuple):
 
 
 class Hello(NamedTuple):
-    """What a ClientHello or ServerHello shows: version, cipher suites, and the use_srtp profiles in order (§4.1.1)."""
+    """What a ClientHello or ServerHello shows: version, cipher suites, and the use_srtp profiles in order (§4.1.1).
+
+    `supported_versions` is the extension's list, one version in a ServerHello (RFC 8446 §4.2.1).
+    """
 
     version: int
     cipher_suites: tuple[int, ...]
     srtp_profiles: tuple[int, ...] | None
     srtp_mki: bytes
+    random: bytes = bytes(RANDOM_OCTETS)
+    supported_versions: tuple[int, ...] = ()
 
 
 def is_dtls(data: bytes) -> bool:
@@ -142,14 +150,30 @@ def _parse_record(cursor: Cursor) -> DtlsRecord:
 
 
 def parse_handshake(fragment: bytes) -> Handshake:
-    """The first handshake header in a clear record's fragment; raises `Truncated` and `Malformed` (RFC 6347 §4.2.2)."""
+    """The first handshake message of a clear record; raises `Truncated` and `Malformed` (RFC 6347 §4.2.2)."""
+    return _parse_handshake(Cursor(fragment))
+
+
+def parse_handshakes(fragment: bytes) -> tuple[Handshake, ...]:
+    """All handshake messages of a clear record; raises if the first can't be read, else drops a bad rest."""
     cursor = Cursor(fragment)
+    messages = [_parse_handshake(cursor)]
+    while cursor.left and len(messages) < MAX_RECORDS:
+        try:
+            messages.append(_parse_handshake(cursor))
+        except GrammarError:
+            break
+    return tuple(messages)
+
+
+def _parse_handshake(cursor: Cursor) -> Handshake:
+    start = cursor.offset
     message_type, length = cursor.u8("handshake"), int.from_bytes(cursor.take(3, "handshake length"), "big")
     message_sequence = cursor.u16("handshake")
     offset = int.from_bytes(cursor.take(3, "fragment offset"), "big")
     octets = int.from_bytes(cursor.take(3, "fragment length"), "big")
     if offset + octets > length:
-        raise Malformed("handshake fragment past its message", offset=6, clause="RFC 6347 §4.2.2")
+        raise Malformed("handshake fragment past its message", offset=start + 6, clause="RFC 6347 §4.2.2")
     return Handshake(message_type, length, message_sequence, offset, cursor.take(octets, "handshake fragment"))
 
 
@@ -160,7 +184,7 @@ def parse_hello(message: Handshake) -> Hello:
         raise Malformed("not a whole hello message", clause="RFC 6347 §4.2.1")
     cursor = Cursor(message.body)
     version = cursor.u16("hello version")
-    cursor.take(32, "random")
+    random = cursor.take(RANDOM_OCTETS, "random")
     cursor.take(cursor.u8("session id"), "session id")
     if client:
         cursor.take(cursor.u8("cookie"), "cookie")
@@ -169,21 +193,35 @@ def parse_hello(message: Handshake) -> Hello:
     else:
         suites = (cursor.u16("cipher suite"),)
         cursor.u8("compression method")
-    profiles, mki = _use_srtp(cursor.region(cursor.u16("extensions"), "extensions")) if cursor.left else (None, b"")
-    return Hello(version, suites, profiles, mki)
+    extensions = _read_extensions(cursor.region(cursor.u16("extensions"), "extensions")) if cursor.left else {}
+    profiles, mki = _use_srtp(extensions.get(USE_SRTP))
+    versions = _supported_versions(extensions.get(SUPPORTED_VERSIONS), client)
+    return Hello(version, suites, profiles, mki, random, versions)
 
 
 def _u16_list(cursor: Cursor) -> tuple[int, ...]:
     return tuple(cursor.u16() for _ in range(cursor.left // 2))
 
 
-def _use_srtp(cursor: Cursor) -> tuple[tuple[int, ...] | None, bytes]:
+def _read_extensions(cursor: Cursor) -> dict[int, Cursor]:
+    """The first extension of each type (RFC 5246 §7.4.1.4 allows no more)."""
+    found: dict[int, Cursor] = {}
     for _ in range(MAX_EXTENSIONS):
         if not cursor.left:
             break
         extension = cursor.u16("extension type")
-        data = cursor.region(cursor.u16("extension length"), "extension")
-        if extension == USE_SRTP:
-            profiles = _u16_list(data.region(data.u16("SRTP profiles"), "SRTP profiles"))
-            return profiles, data.take(data.u8("MKI length"), "MKI")
-    return None, b""
+        found.setdefault(extension, cursor.region(cursor.u16("extension length"), "extension"))
+    return found
+
+
+def _use_srtp(data: Cursor | None) -> tuple[tuple[int, ...] | None, bytes]:
+    if data is None:
+        return None, b""
+    profiles = _u16_list(data.region(data.u16("SRTP profiles"), "SRTP profiles"))
+    return profiles, data.take(data.u8("MKI length"), "MKI")
+
+
+def _supported_versions(data: Cursor | None, client: bool) -> tuple[int, ...]:
+    if data is None:
+        return ()
+    return _u16_list(data.region(data.u8("supported versions"), "supported versions") if client else data)

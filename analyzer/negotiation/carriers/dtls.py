@@ -7,16 +7,8 @@ from typing import NamedTuple
 from analyzer.model.call import MediaLine, Side
 from analyzer.model.evidence import DatagramFlow, FrameRef
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
-from dissectors.grammar.dtls import (
-    ContentType,
-    Handshake,
-    HandshakeType,
-    Hello,
-    ProtectionProfile,
-    parse_dtls_records,
-    parse_handshake,
-    parse_hello,
-)
+from dissectors.grammar.dtls import HandshakeType, Hello, ProtectionProfile, parse_hello
+from dissectors.grammar.dtls_handshake import HandshakeAssembler
 from dissectors.grammar.errors import GrammarError
 
 DTLS_SRTP = "DTLS-SRTP"
@@ -56,19 +48,10 @@ def read_hellos(line: MediaLine) -> Handshakes:
             if hello.srtp_profiles is None:
                 continue
             if kind == HandshakeType.client_hello:
-                offered, client = _preferences(hello.srtp_profiles, ref), side_of(flow.source, line)
+                offered, client = _preferences(hello.srtp_profiles, ref), line.side_at(flow.source)
             elif len(hello.srtp_profiles) == 1:
                 chosen = profile_suite(hello.srtp_profiles[0])
     return Handshakes(offered, client or _client_by_setup(line), chosen)
-
-
-def side_of(source: str, line: MediaLine) -> Side | None:
-    """Which side of a media line receives (and so sends) at an endpoint, None where neither announced it."""
-    if line.offer is not None and source in (line.offer.address, line.offer.rtcp_address):
-        return Side.OFFERER
-    if line.answer is not None and source in (line.answer.address, line.answer.rtcp_address):
-        return Side.ANSWERER
-    return None
 
 
 def _client_by_setup(line: MediaLine) -> Side | None:
@@ -80,22 +63,14 @@ def _client_by_setup(line: MediaLine) -> Side | None:
 
 
 def _iter_hellos(flow: DatagramFlow) -> Iterator[tuple[int, Hello, FrameRef]]:
+    assembler = HandshakeAssembler()
     for index in range(min(len(flow), MAX_DATAGRAMS)):
-        for handshake in _handshakes(flow.payload(index)):
+        for handshake in assembler.feed(flow.payload(index)):
             try:
                 hello = parse_hello(handshake)
             except GrammarError:
                 continue
             yield handshake.message_type, hello, FrameRef(flow.capture, int(flow.frame[index]))
-
-
-def _handshakes(datagram: bytes) -> Iterator[Handshake]:
-    try:
-        for record in parse_dtls_records(datagram):
-            if record.content_type == ContentType.handshake and record.epoch == 0:
-                yield parse_handshake(record.fragment)
-    except GrammarError:
-        return
 
 
 def _preferences(profiles: Sequence[int], ref: FrameRef) -> tuple[Preference, ...]:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from analyzer.model.call import MediaLine, Side
 from analyzer.model.evidence import DatagramFlow, FrameRef
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
-from analyzer.negotiation.carriers.dtls import side_of
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.zrtp import ZrtpPacket, parse_zrtp, parse_zrtp_commit, parse_zrtp_hello
 
@@ -42,7 +41,7 @@ def read_zrtp(line: MediaLine) -> ZrtpExchange:
     chosen: str | None = None
     committed = False
     for flow in line.zrtp:
-        side = side_of(flow.source, line)
+        side = line.side_at(flow.source)
         for packet, ref in _iter_packets(flow):
             if packet.message_type == "Hello":
                 sources.add(flow.source)

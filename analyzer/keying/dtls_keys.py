@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Master keys of DTLS-SRTP: the secrets of a key log with the handshakes that they belong to (RFC 5764 §4.2)."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from analyzer.keying.dtls_exporter import export_srtp_material
+from analyzer.keying.dtls_handshakes import DtlsHandshake, read_dtls_handshakes
+from analyzer.keying.key_ring import DtlsEntry
+from analyzer.model.call import Side
+from analyzer.model.evidence import DatagramFlow
+from analyzer.model.keying import MasterKey
+from analyzer.srtp.suites import Suite, suite_by_dtls_profile
+from dissectors.grammar.dtls import DTLS_1_0, DTLS_1_2, DTLS_1_3
+from dissectors.grammar.secret import Secret
+
+FROM_HANDSHAKE = "keys come from the DTLS handshake"
+MASTER_SECRET, EXPORTER_SECRET = "CLIENT_RANDOM", "EXPORTER_SECRET"
+VERSIONS = {DTLS_1_0: "1.0", DTLS_1_2: "1.2", DTLS_1_3: "1.3"}
+
+
+class DtlsKeys(NamedTuple):
+    """What handshakes give: how, the master keys, and whether keys of some handshake are not at hand."""
+
+    how: str
+    keys: tuple[MasterKey, ...] = ()
+    missing: bool = False
+
+
+class _Opened(NamedTuple):
+    handshake: DtlsHandshake
+    keys: tuple[MasterKey, ...]
+
+
+class DtlsKeyLog:
+    """The secrets of all key logs of a ring, by ClientHello random."""
+
+    def __init__(self, entries: Iterable[DtlsEntry]) -> None:
+        self._secrets: dict[tuple[str, bytes], Secret] = {}
+        for entry in entries:
+            for label, client_random, secret in entry.secrets:
+                if label in (MASTER_SECRET, EXPORTER_SECRET):
+                    self._secrets.setdefault((label, client_random), secret)
+
+    def __bool__(self) -> bool:
+        return bool(self._secrets)
+
+    def open(self, flows: Sequence[DatagramFlow], side_at: Callable[[str], Side | None]) -> DtlsKeys:
+        """How the handshakes in `flows` keyed the media between their endpoints; `side_at` names who is where."""
+        if not flows:
+            return DtlsKeys(f"{FROM_HANDSHAKE}, which is not in the capture")
+        if not self:
+            return DtlsKeys(FROM_HANDSHAKE)
+        handshakes = read_dtls_handshakes(flows)
+        if not handshakes:
+            return DtlsKeys(f"{FROM_HANDSHAKE}, whose hello messages are not all in the capture")
+        opened = [_Opened(each, tuple(self._master_keys(each, side_at))) for each in handshakes]
+        keys = tuple(key for each in opened for key in each.keys)
+        return DtlsKeys(_how(opened), keys, any(not each.keys for each in opened))
+
+    def _master_keys(self, handshake: DtlsHandshake, side_at: Callable[[str], Side | None]) -> Iterator[MasterKey]:
+        label = EXPORTER_SECRET if handshake.facts.version == DTLS_1_3 else MASTER_SECRET
+        secret = self._secrets.get((label, handshake.facts.client_random))
+        if secret is None or handshake.facts.version not in VERSIONS:
+            return
+        for suite in filter(None, map(suite_by_dtls_profile, handshake.profiles)):
+            material = export_srtp_material(handshake.facts, secret, 2 * suite.inline_octets)
+            paths = ((handshake.client, handshake.server), (handshake.server, handshake.client))
+            for (key, salt), (sender, receiver) in zip(_split(material, suite), paths, strict=True):
+                yield MasterKey(
+                    suite=suite.name,
+                    key=Secret(key),
+                    salt=Secret(salt),
+                    source="dtls",
+                    bound=len(handshake.profiles) == 1,
+                    sender=side_at(sender),
+                    destination=receiver,
+                    mki=handshake.mki,
+                    sent_from=sender,
+                )
+
+
+def _split(material: bytes, suite: Suite) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+    """Key and salt of the client, then of the server: both keys stand before both salts (RFC 5764 §4.2)."""
+    key, salt = suite.key_octets, suite.salt_octets
+    salts = material[2 * key :]
+    return (material[:key], salts[:salt]), (material[key : 2 * key], salts[salt:])
+
+
+def _how(opened: Sequence[_Opened]) -> str:
+    known = [each.handshake for each in opened if each.keys]
+    if not known:
+        return f"{FROM_HANDSHAKE}, which the key log does not open"
+    versions = " and ".join(sorted({VERSIONS[handshake.facts.version] for handshake in known}))
+    some = "" if len(known) == len(opened) else f", {len(known)} of {len(opened)} handshakes"
+    return f"keys exported from the DTLS {versions} handshake with the key log{some}"
