@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`srtp-audit show`: one frame as a tree, with the RFCs' names and the secrets masked."""
+
+from typing import NamedTuple
+
+import click
+import numpy as np
+from dissectors.layers.trees import describe_payload
+
+from analyzer.capture.address import format_endpoint
+from analyzer.capture.columns import PacketBatch, PayloadKind, Transport
+from analyzer.capture.source import open_capture
+from analyzer.errors import UsageError
+from analyzer.evidence.packets import SignallingDatagram, SignallingReader
+from analyzer.model.exit_code import ExitCode
+
+KINDS = {
+    PayloadKind.RTP_LIKE: "rtp",
+    PayloadKind.RTCP_LIKE: "rtcp",
+    PayloadKind.SIP_LIKE: "sip",
+    PayloadKind.STUN: "stun",
+    PayloadKind.DTLS: "dtls",
+    PayloadKind.ZRTP: "zrtp",
+}
+
+
+class _Part(NamedTuple):
+    """Something that one frame carries or completes."""
+
+    kind: str
+    source: str
+    destination: str
+    transport: str
+    octets: bytes
+
+
+@click.command("show", short_help="Show one frame as a tree.")
+@click.argument("capture", metavar="CAPTURE")
+@click.option("--frame", "number", type=click.IntRange(min=1), required=True, help="Wireshark's number of the frame.")
+def show_command(capture: str, number: int) -> ExitCode:
+    """The SIP message, MIKEY message, RTP or RTCP packet that a frame carries, or completes, as a tree."""
+    parts, packets = _find(capture, number)
+    if number > packets:
+        raise UsageError(f"{capture}: has {packets} frames, no frame {number}")
+    if not parts:
+        click.echo(f"frame {number}: no SIP, RTP or RTCP in it or completed by it")
+        return ExitCode.INCOMPLETE
+    for part in parts:
+        click.echo(f"frame {number}: {part.source} → {part.destination}, {part.transport}, {len(part.octets)} octets")
+        click.echo(describe_payload(part.kind, part.octets))
+    return ExitCode.OK
+
+
+def _find(path: str, number: int) -> tuple[list[_Part], int]:
+    """What the frame carries or completes, and how many frames were read."""
+    reader = SignallingReader()
+    parts: list[_Part] = []
+    packets = 0
+    with open_capture(path) as capture:
+        for batch in capture.batches():
+            packets += len(batch)
+            parts += [_signalling(each) for each in reader.feed(batch) if each.frame == number]
+            parts += _media(batch, number)
+            if packets > number and parts:
+                return parts, packets
+        parts += [_signalling(each) for each in reader.finish() if each.frame == number]
+    return parts, packets
+
+
+def _signalling(datagram: SignallingDatagram) -> _Part:
+    return _Part("sip", datagram.source, datagram.destination, datagram.transport, datagram.data)
+
+
+def _media(batch: PacketBatch, number: int) -> list[_Part]:
+    columns = batch.columns
+    rows = np.flatnonzero((columns.frame == number) & (columns.transport == Transport.UDP)).tolist()
+    parts = []
+    for row in rows:
+        kind = KINDS.get(PayloadKind(int(columns.kind[row])), "octets")
+        if kind == "sip":
+            continue  # the signalling reader has it
+        source = format_endpoint(columns.src_hi[row], columns.src_lo[row], columns.src_port[row])
+        destination = format_endpoint(columns.dst_hi[row], columns.dst_lo[row], columns.dst_port[row])
+        parts.append(_Part(kind, source, destination, "UDP", batch.payload(row)))
+    return parts
