@@ -45,9 +45,9 @@ class Segment(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One capability of a list with its marks."""
+    """One capability of a list with its marks; the preferences name it with one number, each in its own carrier."""
 
-    preference: Preference
+    preferences: tuple[Preference, ...]
     common: bool
     winner: bool
     chosen: bool
@@ -183,8 +183,12 @@ def _kind_view(kind: CapabilityKind, title: str, negotiation: Negotiation) -> Ki
 
     def entries(preferences: list[Preference]) -> tuple[Entry, ...]:
         ordered = sorted(preferences, key=lambda entry: (entry.priority is None, entry.priority or 0))
+        merged: dict[tuple[str, int | None], list[Preference]] = {}
+        for entry in ordered:
+            merged.setdefault((entry.name, entry.priority), []).append(entry)
         return tuple(
-            Entry(entry, entry.name in common, entry.name == expected, entry.name == chosen) for entry in ordered
+            Entry(tuple(carried), name in common, name == expected, name == chosen)
+            for (name, _), carried in merged.items()
         )
 
     known = negotiation.answer_preferences is not None

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import click
 import numpy as np
-from dissectors.layers.trees import describe_payload
 
 from analyzer.capture.address import format_endpoint
 from analyzer.capture.columns import PacketBatch, PayloadKind, Transport
@@ -13,6 +12,7 @@ from analyzer.capture.source import open_capture
 from analyzer.errors import UsageError
 from analyzer.evidence.packets import SignallingDatagram, SignallingReader
 from analyzer.model.exit_code import ExitCode
+from dissectors.layers.trees import describe_payload
 
 KINDS = {
     PayloadKind.RTP_LIKE: "rtp",
@@ -43,7 +43,9 @@ def show_command(capture: str, number: int) -> ExitCode:
     if number > packets:
         raise UsageError(f"{capture}: has {packets} frames, no frame {number}")
     if not parts:
-        click.echo(f"frame {number}: no SIP, RTP or RTCP in it or completed by it")
+        click.echo(
+            f"frame {number}: carries or completes no SIP, RTP or RTCP (fragments: see the last one)"
+        )
         return ExitCode.INCOMPLETE
     for part in parts:
         click.echo(f"frame {number}: {part.source} → {part.destination}, {part.transport}, {len(part.octets)} octets")
