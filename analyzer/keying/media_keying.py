@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from analyzer.keying.dtls_keys import DtlsKeyLog
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_path import PathHandshakes
+from analyzer.keying.mikey_bundles import Bundle, remember, take_over
 from analyzer.keying.mikey_messages import (
     OpenedMikey,
     check_responses,
     open_initiator_message,
     read_key_mgmt,
 )
+from analyzer.keying.mikey_prf import PrfVariant
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
 from analyzer.keying.sdes_keys import accepted_lines, master_keys_of, read_crypto_lines
-from analyzer.model.call import BoundStream, Call, MediaLine, Resolution, Side
+from analyzer.model.call import BoundStream, Call, MediaLine, Party, Resolution, Side
 from analyzer.model.keying import Keying, MasterKey, MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.mikey import Rand
 from dissectors.grammar.mikey.registries import DataType
 from dissectors.grammar.sdes import CryptoAttribute
 
@@ -25,6 +28,9 @@ from dissectors.grammar.sdes import CryptoAttribute
 ALWAYS_ANSWERED = frozenset({DataType.DH_INIT, DataType.DHHMAC_INIT, DataType.RSA_R_I_MSG})
 ANSWERED_IF_ASKED = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY})
 REFUSED = frozenset({Resolution.REJECTED, Resolution.CANCELLED})
+MIKEY_PSK = "MIKEY-PSK"
+# One message in which both sides prove themselves, so that nobody answers (RFC 6509 §2.1).
+NEVER_ANSWERED = frozenset({DataType.SAKKE_MSG})
 EMPTY = Keying(None, None, "")
 
 
@@ -35,6 +41,7 @@ class Keymaster:
         self._ring = ring
         self._key_log = DtlsKeyLog(ring.dtls)
         self._opened: dict[tuple[str, int, bytes | None], OpenedMikey] = {}
+        self._bundles: dict[tuple[str, int], Bundle] = {}
 
     def key(self, call: Call, line: MediaLine) -> Keying:
         """How `line` of `call` was keyed."""
@@ -84,7 +91,7 @@ class Keymaster:
         if not crypto and not offered:
             return EMPTY
         keys, defects = _all_keys(crypto, Side.OFFERER) if line.answer is None else ((), ())
-        opened = self._open(call, offered)
+        opened = self._open(call, line, offered)
         evidence = tuple(message.evidence for message in opened)
         refused = line.answer is not None or line.exchange.resolution in REFUSED
         authentic = _authentic(evidence)
@@ -94,7 +101,7 @@ class Keymaster:
         return Keying(
             None,
             authentic,
-            f"MAC verifies; {how}" if authentic else how,
+            f"{evidence[0].mac.how}; {how}" if authentic else how,
             keys=keys,
             defects=defects,
             offered_crypto=crypto,
@@ -102,15 +109,59 @@ class Keymaster:
             authentic=authentic,
         )
 
-    def _open(self, call: Call, offered: Sequence[MikeyEvidence]) -> tuple[OpenedMikey, ...]:
-        parties = (call.caller, call.callee)
+    def _open(self, call: Call, line: MediaLine, offered: Sequence[MikeyEvidence]) -> tuple[OpenedMikey, ...]:
+        parties = _parties(call, line)
         opened = []
         for evidence in offered:
             place = (call.call_id, evidence.ref.frame, evidence.octets)
             if place not in self._opened:
-                self._opened[place] = open_initiator_message(evidence, self._ring.psk, parties)
+                earlier = self._earlier(call, evidence)
+                self._opened[place] = self._open_message(evidence, parties, earlier)
+                self._remember(call, self._opened[place])
             opened.append(self._opened[place])
         return tuple(opened)
+
+    def _open_message(self, evidence: MikeyEvidence, parties: tuple[str, str], earlier: Bundle | None) -> OpenedMikey:
+        if _is_psk(evidence):
+            ring = self._ring.psk
+            if earlier is not None and earlier.update_key is not None:
+                ring += (earlier.update_key,)
+            rand = None if earlier is None else earlier.rand
+            return take_over(open_initiator_message(evidence, ring, parties, rand), earlier)
+        from analyzer.keying.mikey_exchanges import open_mode_message  # noqa: PLC0415 - certificates: see key_files
+
+        return take_over(open_mode_message(evidence, self._ring, *parties, earlier), earlier)
+
+    def _check_answers(
+        self, call: Call, line: MediaLine, offered: Sequence[OpenedMikey], answered: Sequence[MikeyEvidence]
+    ) -> tuple[tuple[OpenedMikey, ...], tuple[MikeyEvidence, ...]]:
+        """Each response checked against the offered message that it answers, whatever their mode."""
+        parties = _parties(call, line)
+        opened, responses = check_responses(offered, answered, self._ring.psk, parties)
+        if all(_is_psk(response) for response in responses):
+            return opened, responses
+        from analyzer.keying.mikey_exchanges import check_mode_responses  # noqa: PLC0415
+
+        bundles = [self._earlier(call, message.evidence) for message in opened]
+        opened, responses = check_mode_responses(opened, responses, self._ring, parties, bundles)
+        for message in opened:
+            self._remember(call, message)
+        return opened, responses
+
+    def _earlier(self, call: Call, evidence: MikeyEvidence) -> Bundle | None:
+        """The bundle that a message updates, None where it sends a RAND of its own."""
+        message = evidence.message
+        if message is None or message.find(Rand) is not None:
+            return None
+        return self._bundles.get((call.call_id, message.header.csb_id))
+
+    def _remember(self, call: Call, opened: OpenedMikey) -> None:
+        message = opened.evidence.message
+        if message is None:
+            return
+        bundle = remember(opened, self._earlier(call, opened.evidence))
+        if bundle is not None:
+            self._bundles[call.call_id, message.header.csb_id] = bundle
 
     def _mikey(
         self,
@@ -121,8 +172,7 @@ class Keymaster:
         crypto: tuple[CryptoAttribute, ...],
         accepted: tuple[CryptoAttribute, ...],
     ) -> Keying:
-        parties = (call.caller, call.callee)
-        opened, responses = check_responses(self._open(call, offered), answered, self._ring.psk, parties)
+        opened, responses = self._check_answers(call, line, self._open(call, line, offered), answered)
         chosen = _chosen(opened, responses)
         verified, how, defects = _verdict_on(chosen, responses)
         required = chosen is not None and _response_required(chosen.evidence)
@@ -143,6 +193,19 @@ class Keymaster:
             response_verified=next((r.mac.verified for r in responses if r.mac.verified is not None), None),
             authentic=_authentic(messages),
         )
+
+
+def _parties(call: Call, line: MediaLine) -> tuple[str, str]:
+    """The addresses-of-record of offerer and answerer."""
+    if line.exchange.offer is not None and line.exchange.offer.party is Party.CALLEE:
+        return call.callee, call.caller
+    return call.caller, call.callee
+
+
+def _is_psk(evidence: MikeyEvidence) -> bool:
+    """Whether the pre-shared key code is the one for this message, as for what is no message at all."""
+    message = evidence.message
+    return message is None or MIKEY_MODES.get(message.header.data_type) == MIKEY_PSK
 
 
 def sdes_keying(
@@ -242,11 +305,14 @@ def _verdict_on(
     first = chosen.evidence
     if first.mac.verified is None:
         return None, first.mac.how, defects
+    if first.message is not None and first.message.header.data_type in NEVER_ANSWERED:
+        return True, first.mac.how, defects
     if not _response_required(first):
         clause = "RFC 3830 §6.1"
         return True, first.mac.how, (*defects, Defect("responder-not-authenticated", 0, clause, "V was not asked for"))
-    if any(response.mac.verified for response in responses):
-        return True, f"{first.mac.how}, V verifies", defects
+    for response in responses:
+        if response.mac.verified:
+            return True, f"{first.mac.how}, {response.mac.how}", defects
     how = "the response is missing" if not responses else responses[0].mac.how
     return None, f"{first.mac.how}; {how}", defects
 
@@ -255,9 +321,13 @@ def _session_keys(chosen: OpenedMikey, line: MediaLine) -> tuple[MasterKey, ...]
     """Master keys of every crypto session, those of this media line first (two per line, RFC 4567 §7.1)."""
     own = {2 * line.index + 1, 2 * line.index + 2} if chosen.evidence.level == "session" else {1, 2}
     keys = [_master_key(key, own, "") for key in chosen.keys]
-    keys += [_master_key(key, own, "libmikey derivation") for key in chosen.alternates]
+    keys += [_master_key(key, own, _alternate_label(key)) for key in chosen.alternates]
     usable = [key for key in keys if key is not None]
     return tuple(sorted(usable, key=lambda key: key.sender is None))
+
+
+def _alternate_label(key: CryptoSessionKeys) -> str:
+    return "libmikey derivation" if key.prf_variant is PrfVariant.LIBMIKEY else "TGK without its leading zeros"
 
 
 def _master_key(key: CryptoSessionKeys, own: set[int], label: str) -> MasterKey | None:

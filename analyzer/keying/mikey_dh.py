@@ -19,7 +19,7 @@ from analyzer.keying.mikey_psk import (
     protection_sources,
     why_unchecked,
 )
-from analyzer.keying.mikey_session_keys import derive_session_keys, fill_responder_ssrcs
+from analyzer.keying.mikey_session_keys import derive_session_keys, fill_responder_ssrcs, take_answered_policies
 from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_signature
 from analyzer.keying.mikey_steps import KnownBy, ModeOpening, Step, sender_names, stated_sender
 from dissectors.grammar.defects import Defect
@@ -191,11 +191,12 @@ def open_dh_exchange(
     value = responder_value(first, second)
     validity = (value or Dh(0, b"")).validity
     key = KeyData(int(KeyDataType.TGK), agreement.tgk, validity=validity)
-    derived = derive_session_keys(first, (key,), rand)
+    keyed = take_answered_policies(first, second)
+    derived = derive_session_keys(keyed, (key,), rand)
     alternates = list(derived.alternates)
     if agreement.alternate is not None:
         shorter = KeyData(int(KeyDataType.TGK), agreement.alternate, validity=validity)
-        alternates += derive_session_keys(first, (shorter,), rand).keys
+        alternates += derive_session_keys(keyed, (shorter,), rand).keys
     return ModeOpening(
         Authentication.ABSENT,
         "",

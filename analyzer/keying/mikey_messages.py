@@ -6,20 +6,27 @@ from dataclasses import dataclass, replace
 
 from analyzer.keying.key_ring import PskEntry
 from analyzer.keying.mikey_prf import PrfVariant
-from analyzer.keying.mikey_psk import Authentication, PskOpening, open_psk_message, verify_psk_response
+from analyzer.keying.mikey_psk import (
+    Authentication,
+    PskOpening,
+    exchange_rand,
+    open_psk_message,
+    verify_psk_response,
+)
 from analyzer.keying.mikey_session_keys import (
     CryptoSessionKeys,
     derive_session_keys,
     fill_responder_ssrcs,
     take_answered_policies,
 )
+from analyzer.keying.mikey_steps import ModeOpening
 from analyzer.model.call import MediaSide, Side
 from analyzer.model.keying import MacState, MikeyEvidence
 from dissectors.grammar.capability_negotiation import parse_acap
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.key_mgmt import parse_key_mgmt
-from dissectors.grammar.mikey import Identity, IdentityWithRole, Kemac, MikeyMessage, Rand, Verification, parse_mikey
+from dissectors.grammar.mikey import Identity, IdentityWithRole, Kemac, MikeyMessage, Verification, parse_mikey
 from dissectors.grammar.mikey.registries import DataType, MacAlgorithm
 from dissectors.grammar.sdp import Attribute
 from dissectors.grammar.sip_address import bare_address
@@ -30,13 +37,17 @@ UNREAD = MacState(None, "the message can't be read")
 
 @dataclass(frozen=True, slots=True)
 class OpenedMikey:
-    """A MIKEY message of an offer with what opened it; `psk` is the key that verified it (or its response)."""
+    """A MIKEY message of an offer with what opened it; `psk` is the key that verified it (or its response).
+
+    `earlier_rand` is the RAND of the exchange that it updates (RFC 3830 §4.5).
+    """
 
     evidence: MikeyEvidence
     keys: tuple[CryptoSessionKeys, ...] = ()
     alternates: tuple[CryptoSessionKeys, ...] = ()
     psk: PskEntry | None = None
-    opening: PskOpening | None = None
+    opening: PskOpening | ModeOpening | None = None
+    earlier_rand: bytes | None = None
 
 
 def read_key_mgmt(side: MediaSide | None, role: Side) -> tuple[MikeyEvidence, ...]:
@@ -104,27 +115,35 @@ def order_keys(ring: Sequence[PskEntry], parties: Sequence[str]) -> tuple[tuple[
     return tuple(sorted(marked, key=lambda pair: not pair[1]))
 
 
-def open_initiator_message(evidence: MikeyEvidence, ring: Sequence[PskEntry], parties: Sequence[str]) -> OpenedMikey:
+def open_initiator_message(
+    evidence: MikeyEvidence, ring: Sequence[PskEntry], parties: Sequence[str], earlier_rand: bytes | None = None
+) -> OpenedMikey:
     """Check and open one message of an offer: the first key that verifies wins, a bound key that fails is a failure."""
+    opened = _open_initiator_message(evidence, ring, parties, earlier_rand)
+    return replace(opened, earlier_rand=earlier_rand)
+
+
+def _open_initiator_message(
+    evidence: MikeyEvidence, ring: Sequence[PskEntry], parties: Sequence[str], earlier_rand: bytes | None
+) -> OpenedMikey:
     message, octets = evidence.message, evidence.octets
     if message is None or octets is None:
         return OpenedMikey(evidence)
     if message.header.data_type != DataType.PRE_SHARED:
-        name = "an error message" if message.header.data_type == DataType.ERROR else "this mode"
-        return OpenedMikey(replace(evidence, mac=MacState(None, f"{name} is decoded, not verified")))
+        return OpenedMikey(replace(evidence, mac=MacState(None, "not a pre-shared key message")))
     kemac = message.find(Kemac)
     if kemac is not None and kemac.mac_algorithm == MacAlgorithm.NULL and not kemac.mac:
-        return _opened(evidence, open_psk_message(octets, message, None), None, MacState(None, "no MAC"))
+        return _opened(evidence, open_psk_message(octets, message, None, earlier_rand), None, MacState(None, "no MAC"))
     failure: OpenedMikey | None = None
     for entry, bound in order_keys(ring, (*identities_of(message), *parties)):
-        opening = open_psk_message(octets, message, entry.key)
+        opening = open_psk_message(octets, message, entry.key, earlier_rand)
         if opening.mac is Authentication.VERIFIED:
             return _opened(evidence, opening, entry, _mac_state(opening), bound=bound)
         if bound and failure is None and opening.mac is Authentication.FAILED:
             failure = _opened(evidence, opening, entry, MacState(False, _why_failed(opening)), bound=True)
     if failure is not None:
         return failure
-    opening = open_psk_message(octets, message, None)  # NULL-encrypted keys open without a key ring
+    opening = open_psk_message(octets, message, None, earlier_rand)  # NULL-encrypted keys open without a key ring
     return _opened(evidence, opening, None, NO_KEY)
 
 
@@ -188,7 +207,7 @@ def _check_response(
     first, second = initiator.evidence.message, response.message
     if first is None or second is None or response.octets is None:
         return initiator, response
-    initiator = _complete(initiator, first, second)
+    initiator = complete_by_response(initiator, first, second)
     if second.find(Verification) is None:
         return initiator, replace(response, mac=MacState(None, "no verification message"))
     if initiator.psk is not None and initiator.evidence.mac.verified is not None:
@@ -196,24 +215,25 @@ def _check_response(
     else:
         candidates = order_keys(ring, (*identities_of(first), *identities_of(second), *parties))
     for entry, bound in candidates:
-        result = verify_psk_response(response.octets, second, first, entry.key)
+        result = verify_psk_response(response.octets, second, first, entry.key, initiator.earlier_rand)
         defects = response.defects + result.defects
         if result.outcome is Authentication.VERIFIED:
             verified = replace(response, mac=MacState(True, "V verifies"), bound_key=bound, defects=defects)
-            return _complete(_bind_by_response(initiator, entry), first, second), verified
+            return complete_by_response(_bind_by_response(initiator, entry), first, second), verified
         if bound and result.outcome is Authentication.FAILED:
             failed = MacState(False, _why_response_failed(initiator))
             return initiator, replace(response, mac=failed, bound_key=True, defects=defects)
     return initiator, response
 
 
-def _complete(initiator: OpenedMikey, message: MikeyMessage, response: MikeyMessage) -> OpenedMikey:
+def complete_by_response(initiator: OpenedMikey, message: MikeyMessage, response: MikeyMessage) -> OpenedMikey:
     """The opened message with what the responder's map adds: the policy it takes, the SSRC it chose."""
     keys, alternates = initiator.keys, initiator.alternates
     taken = take_answered_policies(message, response)
-    if keys and taken is not message and initiator.opening is not None:
-        rand = message.find(Rand)
-        derived = derive_session_keys(taken, initiator.opening.key_data, b"" if rand is None else rand.data)
+    opening = initiator.opening
+    if keys and taken is not message and opening is not None and opening.key_data:
+        rand, _ = exchange_rand(message, initiator.earlier_rand)
+        derived = derive_session_keys(taken, opening.key_data, rand)
         keys, alternates = derived.keys, derived.alternates
     keys, alternates = fill_responder_ssrcs(keys, response), fill_responder_ssrcs(alternates, response)
     return replace(initiator, keys=keys, alternates=alternates)
@@ -233,6 +253,6 @@ def _bind_by_response(initiator: OpenedMikey, entry: PskEntry) -> OpenedMikey:
     kemac = message.find(Kemac)
     if kemac is None or (kemac.mac_algorithm == MacAlgorithm.NULL and not kemac.mac):
         return replace(initiator, psk=entry)
-    opening = open_psk_message(octets, message, entry.key)
+    opening = open_psk_message(octets, message, entry.key, initiator.earlier_rand)
     failed = MacState(False, "altered message: its key verifies the response, not this MAC")
     return _opened(evidence, opening, entry, failed, bound=True)

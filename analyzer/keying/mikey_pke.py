@@ -24,18 +24,18 @@ from analyzer.keying.mikey_steps import KnownBy, ModeOpening, Step, same_identit
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import CertificateHash, Kemac, MikeyMessage, Pke, Timestamp
 from dissectors.grammar.mikey.registries import CacheType, DataType
+from dissectors.grammar.secret import Secret
 
 IDENTITY_DIFFERS = "kemac-identity-differs"
 
 
 @dataclass(frozen=True, slots=True)
 class PkeOpening(ModeOpening):
-    """An initiator's public-key message; `signature` and `mac` are its two proofs, `cached` what PKE's C asks for."""
+    """An initiator's public-key message; `signature` and `mac` are its two proofs."""
 
     signature: SignatureCheck = NOT_SIGNED
     mac: Authentication = Authentication.ABSENT
     envelope_key: EnvelopeKey | None = None
-    cached: bool = False
 
 
 def open_pke_message(
@@ -63,7 +63,6 @@ def open_pke_message(
     outcome, reason = combine(signature, envelope, stranger=stranger)
     keys = () if envelope.content is None else envelope.content.keys
     derived = derive_session_keys(parsed, keys, rand)
-    pke = parsed.find(Pke)
     return PkeOpening(
         outcome,
         reason,
@@ -72,11 +71,19 @@ def open_pke_message(
         derived.alternates,
         tuple(envelope_steps(signature, envelope, parsed)),
         (*rand_defects, *signature.defects, *envelope.defects, *identity_defects, *derived.defects),
+        _cached_key(parsed, envelope.envelope_key),
         signature,
         envelope.mac,
         envelope.envelope_key,
-        cached=pke is not None and pke.cache != CacheType.NO_CACHE,
     )
+
+
+def _cached_key(parsed: MikeyMessage, envelope_key: EnvelopeKey | None) -> Secret | None:
+    """The envelope key, where PKE's C asks to keep it for updates (RFC 3830 §6.3)."""
+    pke = parsed.find(Pke)
+    if envelope_key is None or pke is None or pke.cache == CacheType.NO_CACHE:
+        return None
+    return envelope_key.key
 
 
 def verify_pke_response(

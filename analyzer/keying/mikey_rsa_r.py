@@ -96,9 +96,9 @@ def open_rsa_r_response(
             *identity_defects,
             *derived.defects,
         ),
-        signature,
-        envelope.mac,
-        envelope.envelope_key,
+        signature=signature,
+        mac=envelope.mac,
+        envelope_key=envelope.envelope_key,
     )
 
 

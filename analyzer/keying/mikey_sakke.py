@@ -72,10 +72,10 @@ def open_sakke_message(
         derived.alternates,
         tuple(_steps(signature, ssv)),
         (*rand_defects, *signature.defects, *derived.defects),
-        signature,
-        signer,
-        receiver,
-        ssv,
+        signature=signature,
+        signer=signer,
+        receiver=receiver,
+        ssv=ssv,
     )
 
 

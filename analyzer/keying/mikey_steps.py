@@ -10,6 +10,7 @@ from analyzer.keying.mikey_psk import Authentication
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import Certificate, Identity, KeyData, MikeyMessage
+from dissectors.grammar.secret import Secret
 from dissectors.grammar.sip_address import bare_address
 
 
@@ -35,7 +36,8 @@ class ModeOpening:
     """One message of a public-key or Diffie-Hellman mode as far as keys verify and open it.
 
     `outcome` is the verdict on the message as a whole: failed only with a key that is bound to its sender. `reason`
-    says in words why something stayed shut or unproved. `key_data` holds TGKs and TEKs, whether sent or agreed.
+    says in words why something stayed shut or unproved. `key_data` holds TGKs and TEKs, whether sent or agreed;
+    `update_key` protects later messages of the bundle.
     """
 
     outcome: Authentication
@@ -45,6 +47,7 @@ class ModeOpening:
     alternate_session_keys: tuple[CryptoSessionKeys, ...] = ()
     steps: tuple[Step, ...] = ()
     defects: tuple[Defect, ...] = ()
+    update_key: Secret | None = None
 
 
 def stated_sender(message: MikeyMessage, peers: Sequence[bytes] = ()) -> Identity | None:
