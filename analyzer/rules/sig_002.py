@@ -17,6 +17,8 @@ _NO_KEY = not_applicable("No SDES key was sent.")
 
 def _carries_key(message: SignallingMessage) -> bool:
     sip = message.sip
+    if sip.body_end <= sip.body_offset:
+        return False
     where = (sip.raw, sip.body_offset, sip.body_end)
     return _CRYPTO.search(*where) is not None or _CAPABILITY.search(*where) is not None
 

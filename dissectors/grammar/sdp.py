@@ -250,29 +250,27 @@ def _texts(data: bytes, lines: list[bytes]) -> list[str]:
 class _Reader:
     """What has been understood of a session description so far, line by line."""
 
-    __slots__ = ("defects", "name", "origin", "sections", "version")
+    __slots__ = ("attributes", "defects", "name", "origin", "sections", "version")
 
     def __init__(self) -> None:
         self.defects: list[Defect] = []
         self.sections = [_Section(None)]
+        self.attributes = self.sections[0].attributes  # of the section that is being read
         self.version: str | None = None
         self.origin: Origin | None = None
         self.name: str | None = None
 
-    def attribute(self, value: str, line_number: int, offset: int) -> None:
-        """An `a=` line."""
-        name, rest = split_attribute(value)
-        section = self.sections[-1]
-        section.attributes.append(Attribute(name, rest, line_number, offset))
-        if rest is None:
-            name = name.strip()
-            if name in _DIRECTIONS:
-                section.direction = name
+    def flag(self, name: str) -> None:
+        """An `a=` line without value."""
+        name = name.strip()
+        if name in _DIRECTIONS:
+            self.sections[-1].direction = name
 
     def other(self, kind: str, value: str, line_number: int, offset: int) -> None:
         """Any line that is no `a=` line."""
         if kind == "m":
             self.sections.append(_Section(_parse_media_line(value, line_number, offset, self.defects)))
+            self.attributes = self.sections[-1].attributes
         elif kind == "c":
             section = self.sections[-1]
             section.address = _parse_connection(value, offset, self.defects) or section.address
@@ -315,7 +313,10 @@ def parse_sdp(data: bytes) -> SessionDescription:
     for line_number, (raw, text) in enumerate(zip(lines, _texts(data, lines), strict=True), 1):
         if text[:2] == "a=":
             understood += 1
-            reader.attribute(text[2:], line_number, offset)
+            name, value = split_attribute(text[2:])
+            reader.attributes.append(Attribute(name, value, line_number, offset))
+            if value is None:
+                reader.flag(name)
         elif text[1:2] == "=" and text[0].isalpha():
             understood += 1
             reader.other(text[0], text[2:], line_number, offset)
