@@ -104,7 +104,7 @@ class _Writer:
     def _stream(
         self, name: str, stream: StreamAudit, line: MediaLine | None, keying: Keying, taken: dict[str, int]
     ) -> tuple[dict[str, Any], list[ClearPacket]]:
-        context = context_that_opened(stream, keying, self._ring)
+        context = context_that_opened(stream, keying, self._ring, line)
         rtp = list(iter_clear_rtp(stream, context))
         rtcp = list(iter_clear_rtcp(stream.bound, keying, context))
         wav = None

@@ -79,6 +79,7 @@ def ring_keys(entry: SrtpEntry, bound: BoundStream) -> tuple[MasterKey, ...]:
             srtp_encrypted=line is None or not line.unencrypted_srtp,
             srtcp_encrypted=line is None or not line.unencrypted_srtcp,
             authenticated=line is None or not line.unauthenticated_srtp,
+            encrypted_extensions=frozenset(entry.encrypted_extensions),
         )
         for key in entry.keys
     )
@@ -111,7 +112,7 @@ def _kind(key: MasterKey) -> tuple[object, ...]:
     flags = (key.srtp_encrypted, key.srtcp_encrypted, key.authenticated)
     path = (key.sent_from, key.destination)
     about = (key.suite, key.source, key.sender, key.ssrc, key.kdr, key.label, key.bound, key.roc)
-    return *about, len(key.mki), path, flags
+    return *about, len(key.mki), path, flags, key.encrypted_extensions
 
 
 def _candidate(group: Sequence[MasterKey]) -> Candidate | None:
@@ -136,4 +137,5 @@ def context_of(suite: Suite, keys: Sequence[MasterKey]) -> SrtpContext:
         authenticated=first.authenticated,
         srtp_encrypted=first.srtp_encrypted,
         srtcp_encrypted=first.srtcp_encrypted,
+        encrypted_extensions=first.encrypted_extensions,
     )

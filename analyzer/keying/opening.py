@@ -2,17 +2,19 @@
 """The clear packets of an audited stream: opened with the key that fitted, or clear from the start."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from analyzer.keying.contexts import Candidate, candidates_for, rtcp_contexts
 from analyzer.keying.key_ring import KeyRing
-from analyzer.model.call import BoundStream
+from analyzer.model.call import BoundStream, MediaLine
 from analyzer.model.keying import Keying, StreamAudit
 from analyzer.srtp.bulk import open_stream
 from analyzer.srtp.columns import packet_columns
 from analyzer.srtp.context import SrtpContext
 from analyzer.srtp.rtcp import RtcpOutcome, open_rtcp
 from dissectors.grammar.rtcp import is_clear_rtcp
+from dissectors.grammar.rtp_extensions import parse_extmap
 
 
 class ClearPacket(NamedTuple):
@@ -25,14 +27,28 @@ class ClearPacket(NamedTuple):
     octets: bytes
 
 
-def context_that_opened(audit: StreamAudit, keying: Keying, ring: KeyRing) -> SrtpContext | None:
-    """The context whose key the audit found to fit, None where none did."""
+def context_that_opened(
+    audit: StreamAudit, keying: Keying, ring: KeyRing, line: MediaLine | None = None
+) -> SrtpContext | None:
+    """The context whose key the audit found to fit, None where none did; `line` may name encrypted extensions."""
     if audit.key is None:
         return None
     found: Candidate | None = next(
         (candidate for candidate in candidates_for(audit.bound, keying, ring) if candidate.key == audit.key), None
     )
-    return None if found is None else found.context
+    if found is None:
+        return None
+    ids = found.context.encrypted_extensions | _encrypted_extensions(line)
+    return replace(found.context, encrypted_extensions=ids)
+
+
+def _encrypted_extensions(line: MediaLine | None) -> frozenset[int]:
+    """The ids that the answer, or else the offer, maps to encrypted elements (RFC 6904 §4)."""
+    side = None if line is None else line.answer or line.offer
+    if side is None:
+        return frozenset()
+    values = (*side.body.session.attribute_values("extmap"), *side.media.attribute_values("extmap"))
+    return frozenset(found.id for value in values if (found := parse_extmap(value)) is not None and found.encrypted)
 
 
 def iter_clear_rtp(audit: StreamAudit, context: SrtpContext | None) -> Iterator[ClearPacket]:

@@ -34,6 +34,7 @@ class MasterKey(NamedTuple):
     authenticated: bool = True
     label: str = ""  # a variant worth naming, such as the libmikey derivation
     sent_from: str | None = None
+    encrypted_extensions: frozenset[int] = frozenset()  # ids of header extension elements (RFC 6904)
 
 
 class MacState(NamedTuple):

@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from dissectors.grammar.rtcp import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
-from dissectors.grammar.rtp import FIXED_HEADER_OCTETS, RTP_VERSION
+from dissectors.grammar.rtp import CRYPTEX_PROFILES, FIXED_HEADER_OCTETS, RTP_VERSION
 
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -49,7 +49,7 @@ def packet_columns(packets: Sequence[bytes], wire_lengths: Sequence[int] | Numbe
 class RtpColumns:
     """The RTP headers of many packets; where `rtp` is False the packet is none (or RTCP) and the rest is zero.
 
-    `header_octets` may exceed the packet where it is cut inside its header.
+    `header_octets` may exceed the packet where it is cut inside its header; `extension_profile` is −1 without one.
     """
 
     rtp: Flags
@@ -58,6 +58,12 @@ class RtpColumns:
     timestamp: Numbers
     ssrc: Numbers
     header_octets: Numbers
+    extension_profile: Numbers
+
+    @property
+    def cryptex(self) -> Flags:
+        """Which packets say that their CSRCs and header extension are encrypted (RFC 9335 §5.1)."""
+        return np.isin(self.extension_profile, CRYPTEX_PROFILES)
 
 
 def rows(buffer: memoryview, offsets: Numbers, octets: int) -> NDArray[np.uint8]:
@@ -78,10 +84,12 @@ def read_rtp_headers(columns: PacketColumns) -> RtpColumns:
     rtp = (first >> 6 == RTP_VERSION) & ~((second >= FIRST_RTCP_TYPE) & (second <= LAST_RTCP_TYPE))
     header_octets = FIXED_HEADER_OCTETS + 4 * (first & 0x0F).astype(np.int64)
     extended = np.flatnonzero(rtp & (first & 0x10 != 0) & (columns.lengths >= header_octets + 4))
-    words = rows(columns.buffer, columns.offsets[extended] + header_octets[extended] + 2, 2).view(">u2")[:, 0]
+    extension = rows(columns.buffer, columns.offsets[extended] + header_octets[extended], 4).view(">u2")
+    profile = np.full(count, -1, dtype=np.int64)
+    profile[extended] = extension[:, 0]
     unread = rtp & (first & 0x10 != 0)
     header_octets[unread] += 4
-    header_octets[extended] += 4 * words.astype(np.int64)
+    header_octets[extended] += 4 * extension[:, 1].astype(np.int64)
     return RtpColumns(
         rtp=rtp,
         payload_type=second & np.uint8(0x7F),
@@ -89,6 +97,7 @@ def read_rtp_headers(columns: PacketColumns) -> RtpColumns:
         timestamp=_field(heads, 4, ">u4"),
         ssrc=_field(heads, 8, ">u4"),
         header_octets=header_octets,
+        extension_profile=profile,
     )
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from analyzer.srtp.index import MAX_ROC
-from analyzer.srtp.kdf import KeyDerivation, SessionKeys, Usage, derive_session_keys
+from analyzer.srtp.kdf import KeyDerivation, SessionKeys, Usage, derive_header_keys, derive_session_keys
 from analyzer.srtp.suites import Cipher, SrtpError, Suite
 from dissectors.grammar.secret import Secret
 
@@ -36,6 +36,8 @@ class SrtpContext:
 
     With MKIs the packet names its key; several keys without MKI are tried one after another (a re-key). `roc` is the
     rollover counter of the first packet if it is known. Tag lengths are the suite's unless given; `kdr` counts packets.
+    `encrypted_extensions` are the ids of header extension elements that RFC 6904 encrypts. `cryptex` asks for RFC 9335
+    when packets are protected; on receipt the packets say themselves whether it is used.
     """
 
     suite: Suite
@@ -49,6 +51,8 @@ class SrtpContext:
     srtcp_tag: int | None = None
     roc_search_limit: int = ROC_SEARCH_LIMIT
     derivation: KeyDerivation = KeyDerivation.RFC
+    encrypted_extensions: frozenset[int] = frozenset()
+    cryptex: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < len(self.keys) <= MAX_STREAM_KEYS:
@@ -128,6 +132,7 @@ class KeySchedule:
         self.context = context
         self.usage = usage
         self._sessions: dict[tuple[int, int], Session] = {}
+        self._header_sessions: dict[tuple[int, int], Session] = {}
         self._by_mki = {key.mki: number for number, key in enumerate(context.keys)}
         self.session(0, 0)
 
@@ -160,6 +165,25 @@ class KeySchedule:
                 derivation=context.derivation,
             )
             found = self._sessions[place] = Session(context.suite, keys)
+        return found
+
+    def header_session(self, key_number: int, index: int) -> Session:
+        """The session for encrypted header extensions of one master key (RFC 6904 §3)."""
+        place = (key_number, self.epoch(index))
+        found = self._header_sessions.get(place)
+        if found is None:
+            if len(self._header_sessions) >= MAX_CACHED_SESSIONS:
+                self._header_sessions.clear()
+            stream_key, context = self.context.keys[key_number], self.context
+            keys = derive_header_keys(
+                stream_key.key,
+                stream_key.salt,
+                context.suite,
+                kdr=context.kdr,
+                index=index,
+                derivation=context.derivation,
+            )
+            found = self._header_sessions[place] = Session(context.suite, keys)
         return found
 
     def key_number(self, mki: bytes) -> int | None:

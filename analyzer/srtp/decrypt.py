@@ -10,6 +10,7 @@ from analyzer.srtp.columns import Flags, Numbers, PacketColumns, RtpColumns, row
 from analyzer.srtp.context import KeySchedule, Session
 from analyzer.srtp.keystream import Octets, counter_mode_start, keystream
 from analyzer.srtp.suites import Cipher
+from analyzer.srtp.transform import open_verified
 
 BATCH_PACKETS = 4096
 MAX_KEYSTREAM_OCTETS = 1 << 24
@@ -25,13 +26,31 @@ def iter_clear_packets(
 ) -> Iterator[tuple[int, bytes]]:
     """Number and clear RTP packet of each opened packet, in order; at most a batch of them is held at a time."""
     numbers = np.flatnonzero(opened)
+    apart = headers.cryptex | ((headers.extension_profile >= 0) & bool(schedule.context.encrypted_extensions))
     for start in range(0, len(numbers), BATCH_PACKETS):
         batch = numbers[start : start + BATCH_PACKETS]
-        payloads = _payloads(columns, headers, schedule, index, key_number, batch)
+        plain = batch[~apart[batch]]
+        payloads = _payloads(columns, headers, schedule, index, key_number, plain)
         starts = columns.offsets[batch]
         ends = starts + headers.header_octets[batch]
         for number, begin, end in zip(batch.tolist(), starts.tolist(), ends.tolist(), strict=True):
-            yield number, b"".join((columns.buffer[begin:end], payloads[number]))
+            payload = payloads.get(number)
+            if payload is not None:
+                yield number, b"".join((columns.buffer[begin:end], payload))
+            else:
+                yield number, _open_one(columns, headers, schedule, number, int(index[number]), int(key_number[number]))
+
+
+def _open_one(
+    columns: PacketColumns, headers: RtpColumns, schedule: KeySchedule, number: int, index: int, key_number: int
+) -> bytes:
+    """A packet whose header is encrypted in part."""
+    context = schedule.context
+    trailer = context.mki_octets + (0 if context.suite.aead else context.srtp_tag_octets)
+    packet = columns.packet(number)
+    whole, header_octets = packet[: len(packet) - trailer], int(headers.header_octets[number])
+    # Authenticated in the first pass, so it opens again.
+    return open_verified(whole, header_octets, schedule, key_number, index) or b""
 
 
 def _payloads(

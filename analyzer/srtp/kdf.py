@@ -21,6 +21,9 @@ class Usage(Enum):
     SRTCP = 3
 
 
+HEADER_ENCRYPTION_LABEL, HEADER_SALT_LABEL = 6, 7  # RFC 6904 §3
+
+
 class KeyDerivation(Enum):
     """Which derivation: the RFCs', or that of a widely deployed stack which differs from them."""
 
@@ -63,6 +66,33 @@ def derive_session_keys(
 
     `kdr` is the key derivation rate in packets, 0 for one derivation only (RFC 3711 §4.3.1).
     """
+    key, salt = _prf_input(master_key, master_salt, suite, derivation)
+    epoch = index // kdr if kdr else 0
+    sizes = (suite.key_octets, suite.auth_key_octets, suite.salt_octets)
+    return SessionKeys(
+        *(Secret(derive_key(key, salt, usage.value + n, size, epoch=epoch)) for n, size in enumerate(sizes))
+    )
+
+
+def derive_header_keys(
+    master_key: Secret,
+    master_salt: Secret,
+    suite: Suite,
+    *,
+    kdr: int = 0,
+    index: int = 0,
+    derivation: KeyDerivation = KeyDerivation.RFC,
+) -> SessionKeys:
+    """Key and salt for header extensions (RFC 6904 §3); they work in counter mode under AEAD too (RFC 7714 §8.3)."""
+    key, salt = _prf_input(master_key, master_salt, suite, derivation)
+    epoch = index // kdr if kdr else 0
+    header_key = derive_key(key, salt, HEADER_ENCRYPTION_LABEL, suite.key_octets, epoch=epoch)
+    header_salt = derive_key(key, salt, HEADER_SALT_LABEL, suite.salt_octets, epoch=epoch)
+    return SessionKeys(Secret(header_key), Secret(b""), Secret(header_salt.ljust(PRF_SALT_OCTETS, b"\0")))
+
+
+def _prf_input(master_key: Secret, master_salt: Secret, suite: Suite, derivation: KeyDerivation) -> tuple[bytes, bytes]:
+    """Key and salt of the PRF, once the suite can take them."""
     if not suite.available:
         msg = f"{suite.name}: {suite.unavailable_reason}"
         raise UnavailableSuiteError(msg)
@@ -74,8 +104,4 @@ def derive_session_keys(
     if derivation is KeyDerivation.LIBSRTP_AES_192 and suite.key_octets == 24:
         padded = (key + salt).ljust(46, b"\0")
         key, salt = padded[:32], padded[32:]
-    epoch = index // kdr if kdr else 0
-    sizes = (suite.key_octets, suite.auth_key_octets, suite.salt_octets)
-    return SessionKeys(
-        *(Secret(derive_key(key, salt, usage.value + n, size, epoch=epoch)) for n, size in enumerate(sizes))
-    )
+    return key, salt

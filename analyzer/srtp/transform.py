@@ -6,12 +6,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from analyzer.srtp.context import KeySchedule, Session, SrtpContext
+from analyzer.srtp.header_protection import (
+    CLEAR_OF_CRYPTEX,
+    CRYPTEX_OF,
+    PacketParts,
+    crypt,
+    crypt_extensions,
+    is_cryptex,
+    join_parts,
+    rtp_start,
+    split_cryptex,
+)
 from analyzer.srtp.index import MAX_ROC
 from analyzer.srtp.kdf import Usage
-from analyzer.srtp.keystream import Octets, counter_mode_start, keystream
+from analyzer.srtp.keystream import Octets, counter_mode_start
 from analyzer.srtp.suites import Cipher, SrtpError
 from dissectors.grammar.rtcp import SRTCP_CLEAR_OCTETS, parse_srtcp
-from dissectors.grammar.rtp import parse_rtp_header
+from dissectors.grammar.rtp import FIXED_HEADER_OCTETS, parse_rtp_header
 
 MAX_SRTCP_INDEX = (1 << 31) - 1
 
@@ -31,24 +42,10 @@ class OpenedRtcp:
     tag_octets: int
 
 
-def rtp_start(session: Session, header: bytes, ssrc: int, index: int) -> Octets:
-    """The counter block or IV of one SRTP packet (RFC 3711 §4.1.1, §4.1.2.2)."""
-    if session.suite.cipher is Cipher.AES_F8:
-        return np.frombuffer(b"\0" + header[1:12] + (index >> 16).to_bytes(4, "big"), dtype=np.uint8)[None, :]
-    return counter_mode_start(session, np.array([ssrc], np.uint64), np.array([index], np.uint64))
-
-
 def _rtcp_start(session: Session, packet: bytes, ssrc: int, word: int) -> Octets:
     if session.suite.cipher is Cipher.AES_F8:
         return np.frombuffer(bytes(4) + word.to_bytes(4, "big") + packet[:SRTCP_CLEAR_OCTETS], np.uint8)[None, :]
     return counter_mode_start(session, np.array([ssrc], np.uint64), np.array([word & MAX_SRTCP_INDEX], np.uint64))
-
-
-def _xor(data: bytes, session: Session, start: Octets) -> bytes:
-    if not data:
-        return b""
-    clear: Octets = np.frombuffer(data, dtype=np.uint8) ^ keystream(session, start, len(data))[0]
-    return clear.tobytes()
 
 
 def _packet_index(roc: int, sequence_number: int) -> int:
@@ -64,13 +61,24 @@ def protect_rtp(packet: bytes, context: SrtpContext, roc: int = 0, key_number: i
     index = _packet_index(roc, header.sequence_number)
     schedule = KeySchedule(context, Usage.SRTP)
     session, mki = schedule.session(key_number, index), context.keys[key_number].mki
-    clear, payload = packet[: header.header_octets], packet[header.header_octets :]
+    profile = CRYPTEX_OF.get(header.extension_profile or 0) if context.cryptex else None
+    if profile is not None:
+        marked = join_parts(split_cryptex(packet), profile)
+        parts = split_cryptex(marked)
+    else:
+        clear = packet[: header.header_octets]
+        if context.encrypted_extensions:
+            keys = schedule.header_session(key_number, index)
+            clear = crypt_extensions(clear, keys, index, context.encrypted_extensions)
+        parts = PacketParts(clear, 0, packet[header.header_octets :])
     if context.suite.aead:
-        return clear + session.aead.encrypt(session.aead_nonce(header.ssrc, index), payload, clear) + mki
+        sealed = session.aead.encrypt(session.aead_nonce(header.ssrc, index), parts.protected, parts.associated)
+        return join_parts(parts._replace(protected=sealed)) + mki
     if schedule.encrypts:
-        payload = _xor(payload, session, rtp_start(session, packet, header.ssrc, index))
-    tag = session.tag(clear, payload, roc.to_bytes(4, "big"))
-    return clear + payload + mki + tag[: context.srtp_tag_octets]
+        start = rtp_start(session, packet, header.ssrc, index)
+        parts = parts._replace(protected=crypt(parts.protected, session, start))
+    whole = join_parts(parts)
+    return whole + mki + session.tag(whole, roc.to_bytes(4, "big"))[: context.srtp_tag_octets]
 
 
 def unprotect_rtp(packet: bytes, context: SrtpContext, roc: int = 0, key_number: int = 0) -> bytes:
@@ -78,24 +86,46 @@ def unprotect_rtp(packet: bytes, context: SrtpContext, roc: int = 0, key_number:
     header = parse_rtp_header(packet)
     index = _packet_index(roc, header.sequence_number)
     schedule = KeySchedule(context, Usage.SRTP)
-    session = schedule.session(key_number, index)
-    tag_octets = context.srtp_tag_octets
-    end = len(packet) - context.mki_octets
-    clear = packet[: header.header_octets]
-    if context.suite.aead:
-        nonce = session.aead_nonce(header.ssrc, index)
-        opened = session.open_aead(nonce, packet[len(clear) : end], clear) if end - len(clear) >= tag_octets else None
-        if opened is None:
-            raise AuthenticationError("the tag does not verify")
-        return clear + opened
-    end -= tag_octets
-    tag = session.tag(packet[: max(end, 0)], roc.to_bytes(4, "big"))[:tag_octets]
-    if end < len(clear) or tag != packet[len(packet) - tag_octets :]:
+    tag_octets = 0 if context.suite.aead else context.srtp_tag_octets
+    whole = packet[: max(len(packet) - context.mki_octets - tag_octets, 0)]
+    clear = None
+    if len(whole) >= header.header_octets and (
+        context.suite.aead or _verifies(packet, whole, schedule.session(key_number, index), roc, tag_octets)
+    ):
+        clear = open_verified(whole, header.header_octets, schedule, key_number, index)
+    if clear is None:
         raise AuthenticationError("the tag does not verify")
-    payload = packet[len(clear) : end]
-    if schedule.encrypts:
-        payload = _xor(payload, session, rtp_start(session, packet, header.ssrc, index))
-    return clear + payload
+    return clear
+
+
+def _verifies(packet: bytes, whole: bytes, session: Session, roc: int, tag_octets: int) -> bool:
+    return session.tag(whole, roc.to_bytes(4, "big"))[:tag_octets] == packet[len(packet) - tag_octets :]
+
+
+def open_verified(
+    packet: bytes, header_octets: int, schedule: KeySchedule, key_number: int, index: int
+) -> bytes | None:
+    """The clear packet for an SRTP packet without MKI and HMAC tag; None where an AEAD tag does not verify."""
+    context, session = schedule.context, schedule.session(key_number, index)
+    ssrc = int.from_bytes(packet[8:12], "big")
+    cryptex = is_cryptex(packet[:header_octets])
+    parts = split_cryptex(packet) if cryptex else PacketParts(packet[:header_octets], 0, packet[header_octets:])
+    clear: bytes | None = parts.protected
+    if context.suite.aead:
+        clear = session.open_aead(session.aead_nonce(ssrc, index), parts.protected, parts.associated)
+    elif schedule.encrypts:
+        clear = crypt(parts.protected, session, rtp_start(session, packet, ssrc, index))
+    if clear is None:
+        return None
+    if cryptex:
+        profile = CLEAR_OF_CRYPTEX[int.from_bytes(parts.associated[FIXED_HEADER_OCTETS:][:2], "big")]
+        return join_parts(parts._replace(protected=clear), profile)
+    header = parts.associated
+    if context.encrypted_extensions:
+        header = crypt_extensions(
+            header, schedule.header_session(key_number, index), index, context.encrypted_extensions
+        )
+    return header + clear
 
 
 def protect_rtcp(packet: bytes, context: SrtpContext, index: int, key_number: int = 0) -> bytes:
@@ -114,7 +144,7 @@ def protect_rtcp(packet: bytes, context: SrtpContext, index: int, key_number: in
             return clear + session.aead.encrypt(nonce, body, clear + word) + word + mki
         return packet + session.aead.encrypt(nonce, b"", packet + word) + word + mki
     if schedule.encrypts:
-        body = _xor(body, session, _rtcp_start(session, packet, ssrc, int.from_bytes(word, "big")))
+        body = crypt(body, session, _rtcp_start(session, packet, ssrc, int.from_bytes(word, "big")))
     return clear + body + word + mki + session.tag(clear, body, word)[: context.srtcp_tag_octets]
 
 
@@ -148,5 +178,5 @@ def open_srtcp(packet: bytes, schedule: KeySchedule, key_number: int, tag_octets
             return None
         body = parts.body
         if parts.encrypted and context.suite.cipher is not Cipher.NULL:
-            body = _xor(body, session, _rtcp_start(session, packet, parts.ssrc, word))
+            body = crypt(body, session, _rtcp_start(session, packet, parts.ssrc, word))
     return OpenedRtcp(clear + body, parts.index, parts.encrypted, key_number, tag_octets)

@@ -8,6 +8,7 @@ import numpy as np
 
 from analyzer.srtp.columns import PacketColumns, RtpColumns, rows
 from analyzer.srtp.context import KeySchedule
+from analyzer.srtp.header_protection import split_cryptex
 
 
 class Verifier(Protocol):
@@ -91,12 +92,17 @@ class _AeadVerifier(_Base):
         super().__init__(columns, headers, schedule)
         self.ssrc = headers.ssrc.tolist()
         self.payload = (columns.offsets + headers.header_octets).tolist()
+        self.cryptex = headers.cryptex.tolist() if headers.cryptex.any() else None
 
     def verify(self, number: int, roc: int, key_number: int) -> bool:
         index = roc << 16 | self.sequence[number]
         session = self.schedule.session(key_number, index)
-        data = bytes(self.view[self.payload[number] : self.end[number] - self.mki_octets])
-        header = bytes(self.view[self.start[number] : self.payload[number]])
+        end = self.end[number] - self.mki_octets
+        if self.cryptex is not None and self.cryptex[number]:
+            header, _, data = split_cryptex(bytes(self.view[self.start[number] : end]))
+        else:
+            data = bytes(self.view[self.payload[number] : end])
+            header = bytes(self.view[self.start[number] : self.payload[number]])
         return session.open_aead(session.aead_nonce(self.ssrc[number], index), data, header) is not None
 
     def matching_rocs(self, number: int, key_number: int, limit: int) -> Iterator[int]:

@@ -20,7 +20,6 @@ from analyzer.srtp.diagnose import FailureReason, diagnose_stream
 from analyzer.srtp.kdf import KeyDerivation
 from analyzer.srtp.rtcp import RtcpOpening, RtcpOutcome, open_rtcp
 from dissectors.grammar.datagram import DatagramKind, classify_datagram
-from dissectors.grammar.rtp import parse_rtp_header
 
 pytestmark = pytest.mark.captures
 
@@ -102,20 +101,6 @@ def test_tampered_header_lengths_are_no_bad_tags(captures: Path) -> None:
     opening = open_stream([d.payload for d in mine], context)
     assert opening.count(PacketOutcome.TOO_SHORT) == 1
     assert opening.count(PacketOutcome.BAD_TAG) == 62
-
-
-def test_encrypted_header_extensions_change_the_header_only(captures: Path) -> None:
-    folder = captures / "peers" / "libsrtp"
-    facts = sidecar(folder / "encxtn_AES_CM_128_HMAC_SHA1_80.json")
-    clear = {d.frame: d.payload for d in read_datagrams(folder / facts["clear_pcap"])}
-    for address, context in libsrtp_contexts(facts).items():
-        datagrams = read_datagrams(folder / facts["srtp_pcap"])
-        rtp = [d for d in of_kind(datagrams, DatagramKind.RTP) if d.source.startswith(f"{address}:")]
-        opening = open_stream([d.payload for d in rtp], context)
-        assert opening.authenticated.all()
-        for number, packet in opening.clear_packets():
-            start = parse_rtp_header(packet).header_octets
-            assert packet[start:] == clear[rtp[number].frame][start:]
 
 
 def test_libsrtp_aes_192_opens_with_its_own_derivation_only(captures: Path) -> None:

@@ -5,17 +5,11 @@ import numpy as np
 import pytest
 
 from analyzer.srtp.context import Session, SrtpContext, StreamKey
+from analyzer.srtp.header_protection import rtp_start
 from analyzer.srtp.kdf import SessionKeys, Usage, derive_key, derive_session_keys
 from analyzer.srtp.keystream import counter_mode_start, keystream
 from analyzer.srtp.suites import SUITES, SrtpError, Suite, UnavailableSuiteError, suite_by_dtls_profile, suite_by_name
-from analyzer.srtp.transform import (
-    AuthenticationError,
-    protect_rtcp,
-    protect_rtp,
-    rtp_start,
-    unprotect_rtcp,
-    unprotect_rtp,
-)
+from analyzer.srtp.transform import AuthenticationError, protect_rtcp, protect_rtp, unprotect_rtcp, unprotect_rtp
 from dissectors.grammar.dtls import ProtectionProfile
 from dissectors.grammar.secret import Secret
 
