@@ -15,7 +15,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from analyzer.capture.writer import PcapngWriter
-from analyzer.srtp.context import SrtpContext
 from pcaps.calls import Call
 
 HERE = Path(__file__).resolve().parent
@@ -137,15 +136,6 @@ def render_expected(expected: Expected) -> Iterator[str]:
 def psk_keys(key: bytes, identity: str) -> str:
     """A pre-shared key as the key ring has it, bound by an identity."""
     return f'[[psk]]\nkey = "text:{key.decode()}"\nid = "{identity}"\n'
-
-
-def srtp_keys(context: SrtpContext, ssrc: int) -> str:
-    """One sender's SRTP keys as the key ring has them, bound by its SSRC."""
-    key = context.keys[0]
-    return (
-        f'[[srtp]]\nsuite = "{context.suite.name}"\nkey = "{key.key.reveal().hex()}"\n'
-        f'salt = "{key.salt.reveal().hex()}"\nssrc = 0x{ssrc:08x}\n'
-    )
 
 
 def all_samples() -> tuple[Sample, ...]:

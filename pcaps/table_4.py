@@ -11,8 +11,8 @@ R_MESSAGE of the mode he takes, his own priorities and the hash of hers in it.
 `table_4_dominated`: Bob takes DH (data type 5), although PKE is better for both sides; no clause of an RFC knows
 priorities, the paper's rule does.
 
-Alice's pre-shared key message is verified by the key ring, so that her list is authentic. Envelope and exponents are
-not opened: the SRTP keys stand in the ring, and whether the chosen message is authentic stays unknown.
+The key ring verifies all three messages: the pre-shared key, both certificates, Bob's private key, which opens the
+envelope, and his exponent, with which the Diffie-Hellman exchange opens. The media's keys follow from them.
 """
 
 from dataclasses import replace
@@ -36,15 +36,19 @@ from pcaps.keying import (
     sdp_ids,
 )
 from pcaps.media import Track
-from pcaps.samples import FAIL, MIKEY_OUTCOMES, UNKNOWN, Expected, Sample, psk_keys, srtp_keys
+from pcaps.samples import FAIL, MIKEY_OUTCOMES, Expected, Sample, psk_keys
 from pcaps.signalling import Description
 
 SUITES = (CM_80, CM_32)
 ALICES_LIST = offered_list({PSK: 0, PKE: 1, DH: 2}, {0: 0, 1: 1})
 BOBS_LIST = answered_list({PKE: 0, DH: 1, PSK: 2}, {CM_32: 0, F8_80: 1}, ALICES_LIST)
-EXCHANGES = (PskExchange("table 4", SUITES), PkeExchange("table 4", SUITES), DhExchange("table 4", SUITES))
-PKE_TAKEN, DH_TAKEN = EXCHANGES[1], EXCHANGES[2]
-KEY_FILES = '\n[[private_key]]\nfile = "keys/bob.pem"\n\n[[certificate]]\nfile = "keys/alice_cert.pem"\n'
+PSK_OFFERED, PKE_TAKEN = PskExchange("table 4", SUITES), PkeExchange("table 4", SUITES)
+DH_TAKEN = DhExchange("table 4", SUITES)
+EXCHANGES = (PSK_OFFERED, PKE_TAKEN, DH_TAKEN)
+KEY_FILES = "\n".join(
+    f'\n[[{table}]]\nfile = "keys/{name}.pem"'
+    for table, name in (("private_key", "bob"), ("certificate", "alice_cert"), ("certificate", "bob_cert"))
+)
 
 
 def call(name: str, taken: Exchange) -> Call:
@@ -61,10 +65,10 @@ def call(name: str, taken: Exchange) -> Call:
     )
 
 
-def keys(taken: Exchange) -> str:
-    """What the auditor was given: the pre-shared key, Bob's private key and Alice's certificate, the media's keys."""
-    media = "\n".join(srtp_keys(taken.context(phone, CM_32), phone.ssrc) for phone in (ALICE, BOB))
-    return f"{psk_keys(EXCHANGES[0].psk, ALICE.uri)}{KEY_FILES}\n{media}"
+def keys() -> str:
+    """What the auditor was given: the pre-shared key, Bob's private key and exponent, both certificates."""
+    exponent = f'\n\n[[dh]]\nprivate = "{DH_TAKEN.exponent(BOB):064x}"\n'
+    return f"{psk_keys(PSK_OFFERED.psk, ALICE.uri)}{KEY_FILES}{exponent}"
 
 
 EXPECTED = Expected(
@@ -72,10 +76,7 @@ EXPECTED = Expected(
     winner=("MIKEY-PKE", CM_32),
     rule="min-sum",
     suite_rule="min-sum",
-    verified="",
-    outcomes={**MIKEY_OUTCOMES, "MKY-025": UNKNOWN},
-    missing={"MKY-025": "mikey-key"},
-    exit_code=4,
+    outcomes=MIKEY_OUTCOMES,
 )
 SAMPLES = (
     Sample(
@@ -84,7 +85,7 @@ SAMPLES = (
         call("table_4", PKE_TAKEN),
         EXPECTED,
         "table_4",
-        keys=keys(PKE_TAKEN),
+        keys=keys(),
     ),
     Sample(
         "table_4_dominated",
@@ -102,6 +103,6 @@ SAMPLES = (
         flaw="Bob takes DH, and both sides prefer PKE to it",
         clause="the paper's priority comparison",
         twin="table_4",
-        keys=keys(DH_TAKEN),
+        keys=keys(),
     ),
 )
