@@ -57,6 +57,8 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command line and exit with the code that `ExitCode` documents."""
+    # Our matrices are tiny: NumPy's threads would only wait for each other, on processors that others want.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         result = cli.main(args=arguments, prog_name="srtp-audit", standalone_mode=False)
         code = result if isinstance(result, int) else ExitCode.OK

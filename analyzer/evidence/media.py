@@ -143,13 +143,13 @@ class PacketColumns:
 
     def payload(self, index: int) -> bytes:
         """The UDP payload of packet `index`, as captured."""
-        if not 0 <= index < len(self):
+        if not 0 <= index < self._starts[-1]:
             message = f"packet {index} of {len(self)}"
             raise IndexError(message)
         place = bisect.bisect_right(self._starts, index) - 1
         part = self._parts[place]
         row = part.start + index - self._starts[place]
-        offset, octets = int(part.kept.payload_offset[row]), int(part.kept.payload_octets[row])
+        offset, octets = part.kept.payload_offset.item(row), part.kept.payload_octets.item(row)
         if offset < 0:
             return part.side[-1 - offset : -1 - offset + octets]
         return bytes(part.buffer[offset : offset + octets])

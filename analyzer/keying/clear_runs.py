@@ -97,6 +97,12 @@ def _payload(datagram: bytes) -> bytes:
     return b"" if octets is None else datagram[octets:]
 
 
+def _header_octets(datagram: bytes) -> int:
+    """All of the datagram where it has no RTP header."""
+    octets = rtp_header_octets(datagram)
+    return len(datagram) if octets is None else octets
+
+
 def observed_tag_octets(stream: MediaStream, rtpmap: dict[int, RtpMap]) -> int | None:
     """Octets behind the codec's frames of the commonest payload type, None where the sizes do not tell."""
     types: Any = stream.payload_type[:TAG_SAMPLE_PACKETS]
@@ -107,7 +113,7 @@ def observed_tag_octets(stream: MediaStream, rtpmap: dict[int, RtpMap]) -> int |
         np.asarray(stream.sequence_number[:TAG_SAMPLE_PACKETS], np.int64),
         np.asarray(stream.rtp_timestamp[:TAG_SAMPLE_PACKETS], np.int64),
     )
-    headers = np.array([len(d) - len(_payload(d)) for d in map(stream.payload, own.tolist())], dtype=np.int64)
+    headers = np.array([_header_octets(stream.payload(number)) for number in own.tolist()], dtype=np.int64)
     lengths = np.asarray(stream.wire_octets[own], np.int64) - headers
     mapped = rtpmap.get(payload_type)
     name, channels = (None, 1) if mapped is None else (mapped.encoding, mapped.channels)
