@@ -2,26 +2,33 @@
 """Which keys to try on a stream, in which order, and whether each is bound to it by more than hope."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analyzer.keying.key_ring import KeyRing, SrtpEntry
 from analyzer.model.call import BoundStream
 from analyzer.model.evidence import DatagramFlow
 from analyzer.model.keying import Keying, MasterKey
 from analyzer.srtp.context import MAX_STREAM_KEYS, SrtpContext, StreamKey
-from analyzer.srtp.suites import SrtpError, Suite, suite_by_name
+from analyzer.srtp.kdf import KeyDerivation
+from analyzer.srtp.suites import Cipher, SrtpError, Suite, suite_by_name
 
+AES_192_NOTE = "libsrtp 2.5 with NSS derives AES-192 session keys its own way"
+F8_NOTE = "AES-f8 was agreed and AES-CM used, as GStreamer does"
 # Without an MKI, keys of these sources may follow one another on a stream: a re-key, or one more handshake.
 SUCCESSIVE = frozenset({"dtls", "key-ring"})
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A context to try; `key` speaks for all its master keys, which the packets' MKI or a trial tells apart."""
+    """A context to try; `key` speaks for all its master keys, which the packets' MKI or a trial tells apart.
+
+    `deviation` names a known fault of a peer under which the context differs from what was agreed.
+    """
 
     context: SrtpContext
     key: MasterKey
     bound: bool
+    deviation: str = ""
 
 
 def candidates_for(bound: BoundStream, keying: Keying, ring: KeyRing) -> tuple[Candidate, ...]:
@@ -31,7 +38,23 @@ def candidates_for(bound: BoundStream, keying: Keying, ring: KeyRing) -> tuple[C
     fitting = _of_path([key for key in own if _may_protect(key, bound)], bound)
     given = [key for entry in ring.srtp for key in ring_keys(entry, bound)]
     given.sort(key=lambda key: not key.bound)
-    return tuple(_candidates(fitting)) + tuple(_candidates(given))
+    found = (*_candidates(fitting), *_candidates(given))
+    return (*found, *(deviant for candidate in found if (deviant := _deviant(candidate)) is not None))
+
+
+def _deviant(candidate: Candidate) -> Candidate | None:
+    """The context of a peer with a known fault, where the suite has one."""
+    context, key = candidate.context, candidate.key
+    if context.suite.key_octets == 24:
+        context = replace(context, derivation=KeyDerivation.LIBSRTP_AES_192)
+        return Candidate(context, key._replace(label=AES_192_NOTE), candidate.bound, AES_192_NOTE)
+    if context.suite.cipher is not Cipher.AES_F8:
+        return None
+    suite = suite_by_name(context.suite.name.replace("F8_128", "AES_CM_128"))
+    if suite is None:
+        return None
+    key = key._replace(suite=suite.name, label=F8_NOTE)
+    return Candidate(replace(context, suite=suite), key, candidate.bound, F8_NOTE)
 
 
 def rtcp_contexts(flow: DatagramFlow, keying: Keying, contexts: Sequence[SrtpContext]) -> tuple[SrtpContext, ...]:
@@ -104,7 +127,7 @@ def _stand_together(group: Sequence[MasterKey], key: MasterKey) -> bool:
     if len(group) >= MAX_STREAM_KEYS or _kind(group[0]) != _kind(key):
         return False
     if not key.mki:
-        return key.source in SUCCESSIVE
+        return key.source in SUCCESSIVE and key.authenticated  # a trial needs tags
     return all(other.mki != key.mki for other in group)
 
 

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from analyzer.evidence.media_slice import StreamSlice
 from analyzer.evidence.media_statistics import StreamStatistics, stream_statistics
 from analyzer.keying.clear_runs import ClearRuns, find_clear_runs, observed_tag_octets
-from analyzer.keying.contexts import Candidate, candidates_for, rtcp_contexts
+from analyzer.keying.contexts import F8_NOTE, Candidate, candidates_for, rtcp_contexts
 from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.reading import classify_opened
 from analyzer.keying.rtcp_audit import audit_rtcp
 from analyzer.model.call import BoundStream, MediaLine, Side
 from analyzer.model.evidence import Protection, Wire
 from analyzer.model.keying import Keying, StreamAudit
 from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
+from analyzer.srtp.clear_test import Clearness
 from analyzer.srtp.columns import PacketColumns, packet_columns
 from analyzer.srtp.diagnose import FailureReason, diagnose_stream
 from analyzer.srtp.suites import Cipher, SrtpError, suite_by_name
@@ -101,11 +103,14 @@ def _open(case: _Case) -> _Tally:
         return _Tally(none_failed, not_tried=size, reason=_why_no_key(case.keying))
     columns = packet_columns([case.packets.payload(number) for number in range(size)], case.packets.wire_octets)
     for candidate in case.candidates:
-        if _fits(columns, candidate):
-            return _excused(_tally(open_stream(columns, candidate.context), candidate), case.keying)
+        if _fits(columns, candidate, case.rtpmap):
+            true = _by_reading(columns, candidate, case)
+            return _excused(_tally(open_stream(columns, true.context), true, true.deviation), case.keying)
     first = next((candidate for candidate in case.candidates if candidate.bound), None)
     if first is None:
         return _Tally(none_failed, not_tried=size, reason="no key in the ring fits")
+    if not first.context.srtp_tag_octets:
+        return _Tally(none_failed, not_tried=size, reason="there are no tags, and what the key gives is noise")
     others = [(candidate.key.suite, candidate.context) for candidate in case.candidates if candidate is not first]
     mapped = case.rtpmap.get(case.statistics.payload_types[0])
     diagnosis = diagnose_stream(columns, first.context, others, encoding=None if mapped is None else mapped.encoding)
@@ -115,10 +120,20 @@ def _open(case: _Case) -> _Tally:
     return _excused(_tally(open_stream(columns, first.context), first, reason), case.keying)
 
 
-def _fits(columns: PacketColumns, candidate: Candidate) -> bool:
-    """Whether packets at some of a few places of the stream open; without tags nothing can show it."""
+def _by_reading(columns: PacketColumns, candidate: Candidate, case: _Case) -> Candidate:
+    """The candidate, or where its tags verify and its clear text is noise, that of a peer which took another cipher."""
+    for other in case.candidates:
+        if other.deviation == F8_NOTE and other.context.keys == candidate.context.keys and other is not candidate:
+            read, otherwise = (classify_opened(columns, each.context, case.rtpmap) for each in (candidate, other))
+            if otherwise is Clearness.CLEAR and read is not Clearness.CLEAR:
+                return other
+    return candidate
+
+
+def _fits(columns: PacketColumns, candidate: Candidate, rtpmap: dict[int, RtpMap]) -> bool:
+    """Whether packets at some of a few places of the stream open; without tags, whether they aren't surely noise."""
     if candidate.context.srtp_tag_octets == 0:
-        return True
+        return classify_opened(columns, candidate.context, rtpmap) is not Clearness.NOT_CLEAR
     size = len(columns)
     for place in np.linspace(0, max(size - TRIAL_PACKETS, 0), TRIAL_PLACES, dtype=np.int64).tolist():
         numbers = np.arange(place, min(place + TRIAL_PACKETS, size))
@@ -168,7 +183,8 @@ def _clear_runs(case: _Case, tally: _Tally) -> ClearRuns:
     opens = tally.candidate is not None and bool(tally.decrypted)
     if tally.candidate is not None and opens:
         suite = tally.candidate.context.suite
-    if (suite is not None and suite.cipher is Cipher.NULL) or any(not key.srtp_encrypted for key in case.keying.keys):
+    keys = [*case.keying.keys, *([tally.candidate.key] if tally.candidate is not None and opens else [])]
+    if (suite is not None and suite.cipher is Cipher.NULL) or any(not key.srtp_encrypted for key in keys):
         return ClearRuns()
     early = np.zeros(len(case.packets), dtype=np.bool_)
     early[: case.bound.before_answer] = True

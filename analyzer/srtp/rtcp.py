@@ -29,12 +29,18 @@ class RtcpOutcome(Enum):
 class RtcpOpening:
     """What a context shows of RTCP packets: `outcomes` and `opened` run parallel to them.
 
-    `tag_octets` is the tag length that verified, None if none did; it is the same for all (RFC 3711 §3.4).
+    `tag_octets` is the tag length that verified, None if none did; it is the same for all (RFC 3711 §3.4). `deviant`
+    counts packets with the counter blocks of an old libsrtp.
     """
 
     outcomes: tuple[RtcpOutcome, ...]
     opened: tuple[OpenedRtcp | None, ...]
     tag_octets: int | None
+
+    @property
+    def deviant(self) -> int:
+        """How many packets were encrypted as libsrtp before 1.6 and 2.1 did with AES-256."""
+        return sum(1 for found in self.opened if found is not None and found.deviant)
 
     def count(self, outcome: RtcpOutcome) -> int:
         """How many packets ended so."""

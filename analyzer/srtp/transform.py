@@ -19,9 +19,9 @@ from analyzer.srtp.header_protection import (
 )
 from analyzer.srtp.index import MAX_ROC
 from analyzer.srtp.kdf import Usage
-from analyzer.srtp.keystream import Octets, counter_mode_start
+from analyzer.srtp.keystream import BLOCK_OCTETS, Octets, counter_mode_start
 from analyzer.srtp.suites import Cipher, SrtpError
-from dissectors.grammar.rtcp import SRTCP_CLEAR_OCTETS, parse_srtcp
+from dissectors.grammar.rtcp import SRTCP_CLEAR_OCTETS, is_clear_rtcp, parse_srtcp
 from dissectors.grammar.rtp import FIXED_HEADER_OCTETS, parse_rtp_header
 
 MAX_SRTCP_INDEX = (1 << 31) - 1
@@ -40,6 +40,7 @@ class OpenedRtcp:
     encrypted: bool
     key_number: int
     tag_octets: int
+    deviant: bool = False  # counter blocks of libsrtp before 1.6 and 2.1 with OpenSSL and AES-256
 
 
 def _rtcp_start(session: Session, packet: bytes, ssrc: int, word: int) -> Octets:
@@ -179,4 +180,16 @@ def open_srtcp(packet: bytes, schedule: KeySchedule, key_number: int, tag_octets
         body = parts.body
         if parts.encrypted and context.suite.cipher is not Cipher.NULL:
             body = crypt(body, session, _rtcp_start(session, packet, parts.ssrc, word))
+            if context.suite.key_octets == 32 and not is_clear_rtcp(clear + body):
+                otherwise = _crypt_as_old_libsrtp(parts.body, session, parts.index)
+                if is_clear_rtcp(clear + otherwise):
+                    return OpenedRtcp(clear + otherwise, parts.index, parts.encrypted, key_number, tag_octets, True)
     return OpenedRtcp(clear + body, parts.index, parts.encrypted, key_number, tag_octets)
+
+
+def _crypt_as_old_libsrtp(data: bytes, session: Session, index: int) -> bytes:
+    """AES-256 SRTCP with the counter of libsrtp before 1.6 and 2.1: no SSRC in it, and the index not shifted."""
+    start = int.from_bytes(session.keys.salt.reveal(), "big") << 16 ^ index
+    counters = ((start + block) % (1 << 128) for block in range(-(-len(data) // BLOCK_OCTETS)))
+    stream = session.encrypt_blocks(b"".join(counter.to_bytes(BLOCK_OCTETS, "big") for counter in counters))
+    return bytes(a ^ b for a, b in zip(data, stream, strict=False))
