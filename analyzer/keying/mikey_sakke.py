@@ -93,7 +93,7 @@ def verify_sakke_signature(
     if len(sign.signature) != SIGNATURE_OCTETS:
         detail = f"{len(sign.signature)} octets, an ECCSI signature has {SIGNATURE_OCTETS}"
         defect = Defect("signature-length", sign.offset, "RFC 6507 §3.3", detail)
-        return SignatureCheck(Authentication.FAILED, "the signature is no ECCSI signature", defects=(defect,)), b""
+        return SignatureCheck(Authentication.UNSUPPORTED, "the signature is no ECCSI signature", defects=(defect,)), b""
     return _verify_eccsi(octets_under_mac(message_bytes, sign, sign.signature), sign, parsed, ring.eccsi, initiator)
 
 
