@@ -127,27 +127,35 @@ def _chi_square(octets: bytes) -> float | None:
 def _position_bits(samples: Sequence[bytes]) -> float:
     """The least likely constancy among the first octets and their high nibbles, in bits, all looks accounted for."""
     best = 0.0
-    long = [sample[:POSITIONS] for sample in samples if len(sample) >= POSITIONS]
-    table = np.frombuffer(b"".join(long), dtype=np.uint8).reshape(-1, POSITIONS)
-    short = [sample for sample in samples if len(sample) < POSITIONS]
-    for position in range(POSITIONS):
-        column = table[:, position]
-        if short:
-            more = bytes(sample[position] for sample in short if len(sample) > position)
-            column = np.concatenate((column, np.frombuffer(more, dtype=np.uint8)))
-        if len(column) >= MIN_POSITION_PACKETS:
-            best = max(best, _constancy_bits(column, 8), _constancy_bits(column >> np.uint8(4), 4))
+    counts = _count_octets(samples)
+    sizes, octets = counts.sum(axis=1), counts.max(axis=1)
+    nibbles = counts.reshape(POSITIONS, 16, 16).sum(axis=2).max(axis=1)
+    for size, octet, nibble in zip(sizes.tolist(), octets.tolist(), nibbles.tolist(), strict=True):
+        if size >= MIN_POSITION_PACKETS:
+            best = max(best, _constancy_bits(octet, size, 8), _constancy_bits(nibble, size, 4))
     return max(best - math.log2(2 * POSITIONS), 0.0)
 
 
-def _constancy_bits(column: NDArray[np.uint8], width: int) -> float:
-    """−log2 of an upper bound on the chance that some value is as frequent as the most frequent one (Chernoff)."""
-    share = int(np.bincount(column).max()) / len(column)
+def _count_octets(samples: Sequence[bytes]) -> NDArray[np.int64]:
+    """How often each octet stands at each of the first positions: 8 rows of 256."""
+    long = b"".join([sample[:POSITIONS] for sample in samples if len(sample) >= POSITIONS])
+    places = np.frombuffer(long, dtype=np.uint8).reshape(-1, POSITIONS) + 256 * np.arange(POSITIONS)
+    counts = np.bincount(places.ravel(), minlength=256 * POSITIONS).reshape(POSITIONS, 256)
+    for sample in samples:
+        if len(sample) < POSITIONS:
+            for position, octet in enumerate(sample):
+                counts[position, octet] += 1
+    return counts
+
+
+def _constancy_bits(most: int, size: int, width: int) -> float:
+    """−log2 of an upper bound on the chance that some value is `most` times among `size` (Chernoff)."""
+    share = most / size
     uniform = 2.0**-width
     if share <= uniform:
         return 0.0
     rest = 0.0 if share == 1 else (1 - share) * math.log2((1 - share) / (1 - uniform))
-    return max(len(column) * (share * math.log2(share / uniform) + rest) - width, 0.0)
+    return max(size * (share * math.log2(share / uniform) + rest) - width, 0.0)
 
 
 def _not_clear(samples: Sequence[bytes], encoding: str | None) -> Clearness:
