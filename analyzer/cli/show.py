@@ -43,9 +43,7 @@ def show_command(capture: str, number: int) -> ExitCode:
     if number > packets:
         raise UsageError(f"{capture}: has {packets} frames, no frame {number}")
     if not parts:
-        click.echo(
-            f"frame {number}: carries or completes no SIP, RTP or RTCP (fragments: see the last one)"
-        )
+        click.echo(f"frame {number}: carries or completes no SIP, RTP or RTCP (fragments: see the last one)")
         return ExitCode.INCOMPLETE
     for part in parts:
         click.echo(f"frame {number}: {part.source} → {part.destination}, {part.transport}, {len(part.octets)} octets")
