@@ -22,7 +22,7 @@ from analyzer.keying.eccsi import P_256
 from analyzer.keying.key_files import KeyLogSecret, read_certificates, read_file, read_key_log, read_private_key
 from analyzer.keying.key_table import Destination, KeyTable, closest, shown
 from analyzer.keying.sakke import read_receiver_key
-from analyzer.srtp.suites import Suite, suite_by_name
+from analyzer.srtp.suites import SUITES, Suite, suite_by_name
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.sdes import CryptoAttribute, KeyParameter, parse_crypto
 from dissectors.grammar.secret import Secret
@@ -332,7 +332,8 @@ def _read_crypto(table: KeyTable) -> CryptoAttribute:
 def _suite(table: KeyTable, place: str, name: str) -> Suite:
     suite = suite_by_name(name)
     if suite is None:
-        raise table.error(place, f"unknown suite {_shown_suite(name)}")
+        known = (suite.name for suite in SUITES)
+        raise table.error(place, f"unknown suite {_shown_suite(name)}; {closest(name, known)}")
     return suite
 
 

@@ -86,6 +86,7 @@ def _evidence(value: str, line_number: int, level: str, side: MediaSide, role: S
     if attribute.protocol == "mikey" and attribute.data is not None:
         try:
             message = parse_mikey(attribute.data)
+            defects += message.defects
         except GrammarError as error:
             defects += (Defect("mikey-unreadable", error.offset, error.clause, str(error)),)
     mac = UNREAD if message is None else NO_KEY

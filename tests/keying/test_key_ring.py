@@ -169,7 +169,10 @@ def test_key_and_salt_may_be_joined_and_the_papers_suite_name_is_understood(key_
             f'[[srtp]]\ncrypto = "1 AES_CM_128_HMAC_SHA1_80 inline:{INLINE}"\nkey = "00"',
             "keys.toml:3: [[srtp]] key: stands in the crypto line already: give one or the other",
         ),
-        ('[[srtp]]\nsuite = "AES_CM_127"\nkey = "00"', "keys.toml:2: [[srtp]] suite: unknown suite AES_CM_127"),
+        (
+            '[[srtp]]\nsuite = "AES_CM_128_HMAC_SHA1_8"\nkey = "00"',
+            "keys.toml:2: [[srtp]] suite: unknown suite AES_CM_128_HMAC_SHA1_8; did you mean 'AES_CM_128_HMAC_SHA1_80'?",
+        ),
         (
             f"{SRTP}\nssrc = 4294967296",
             "keys.toml:5: [[srtp]] ssrc: must be an integer from 0 to 4294967295",
