@@ -24,6 +24,8 @@ def build_udp_frame(source: str, destination: str, payload: bytes) -> bytes:
         raise ValueError(f"{len(payload)} octets do not fit a datagram")
     sender = ipaddress.ip_address(format_address(source_hi, source_lo))
     receiver = ipaddress.ip_address(format_address(target_hi, target_lo))
+    if sender.version != receiver.version:
+        raise ValueError(f"{source} and {destination} are of different families")
     length = 8 + len(payload)
     pseudo = sender.packed + receiver.packed + struct.pack(">IHH", length, 0, UDP)
     header = struct.pack(">HHH", source_port, target_port, length)

@@ -237,12 +237,15 @@ def _all_keys(lines: Sequence[CryptoAttribute], sender: Side) -> tuple[tuple[Mas
 
 
 def _one_way(line: MediaLine, offered: Sequence[MikeyEvidence]) -> bool:
-    """Whether the answer takes MIKEY up by silence: nobody asked for a response (RFC 3830 §3.1, RFC 4567 §4.1.2)."""
-    if line.answer is None or line.answer.media.port == 0:
+    """Whether the answer takes MIKEY up by silence: the mode needs no response (RFC 3830 §3.1, RFC 4567 §4.1.2).
+
+    A verification message that was asked for and did not come changes no choice; another keying seen in band does.
+    """
+    if line.answer is None or line.answer.media.port == 0 or _dtls_accepted(line):
         return False
-    asked = [m.message for m in offered if m.message is not None]
-    other = line.answer.media.attribute("fingerprint") or line.answer.body.session.attribute("fingerprint")
-    return bool(asked) and other is None and not any(_response_required(m) for m in offered)
+    kinds = {each.message.header.data_type for each in offered if each.message is not None}
+    in_band = line.dtls or line.zrtp or _zrtp_agreed(line)
+    return bool(kinds) and not kinds & ALWAYS_ANSWERED and not (in_band and any(map(_response_required, offered)))
 
 
 def _response_required(evidence: MikeyEvidence) -> bool:

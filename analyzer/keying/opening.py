@@ -5,6 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from analyzer.keying.contexts import Candidate, candidates_for, rtcp_contexts
 from analyzer.keying.key_ring import KeyRing
 from analyzer.model.call import BoundStream, MediaLine
@@ -55,15 +58,23 @@ def iter_clear_rtp(audit: StreamAudit, context: SrtpContext | None) -> Iterator[
     """Every RTP packet of the stream that opens, and those that were proved clear, in capture order."""
     bound = audit.bound
     opened = dict(_open(bound, context)) if context is not None else {}
-    was_clear = frozenset(audit.clear_frames) if audit.decrypted else None
+    was_clear = _clear_flags(audit)
     for number in range(bound.stop - bound.start):
         octets = opened.get(number)
-        frame = int(bound.stream.frame[bound.start + number])
-        if octets is None and (frame in was_clear if was_clear is not None else audit.clear or audit.clear_early):
+        if octets is None and was_clear[number]:
             octets = bound.stream.payload(bound.start + number)
         if octets is not None:
             timestamp_ns = int(bound.stream.timestamp_ns[bound.start + number])
+            frame = int(bound.stream.frame[bound.start + number])
             yield ClearPacket(timestamp_ns, frame, bound.stream.source, bound.stream.destination, octets)
+
+
+def _clear_flags(audit: StreamAudit) -> NDArray[np.bool_]:
+    """Which packets are clear as they stand: those proved so, and the rest of a stream that nothing was to protect."""
+    size = audit.bound.stop - audit.bound.start
+    proved = np.unpackbits(np.frombuffer(audit.clear_map, np.uint8), count=size).astype(np.bool_)
+    plain = audit.suite is None and not audit.decrypted and 2 * int(proved.sum()) > size
+    return np.ones(size, np.bool_) if plain else proved
 
 
 def _open(bound: BoundStream, context: SrtpContext) -> Iterator[tuple[int, bytes]]:

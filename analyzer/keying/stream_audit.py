@@ -226,6 +226,7 @@ def _conclude(case: _Case, tally: _Tally, runs: ClearRuns, tolerated: float) -> 
         rtcp=audit_rtcp(case.bound.rtcp, lambda flow: rtcp_contexts(flow, case.keying, contexts)),
         failed_frames=tuple(case.packets.frame[failed][:LISTED_FRAMES].tolist()),
         clear_frames=tuple(case.packets.frame[clear][:LISTED_FRAMES].tolist()),
+        clear_map=np.packbits(clear).tobytes(),
         jitter_seconds=None if statistics.jitter is None else statistics.jitter.mean / 1000,
         duration_seconds=(statistics.last_time_ns - statistics.first_time_ns) / 1e9,
     )

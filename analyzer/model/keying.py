@@ -106,7 +106,8 @@ class StreamAudit:
     Counts are RTP packets. `clear` counts packets proved clear within the exchange after its answer, `clear_early`
     those before the answer. `tag_octets` is the tag length that the sizes show, `expected_tag_octets` the suite's.
     `not_tried` packets could be neither authenticated nor refuted; `reason` says why, or why the stream stays shut.
-    `bound_key` says that a key bound to this exchange was tried.
+    `bound_key` says that a key bound to this exchange was tried. `clear_frames` lists the first packets proved clear,
+    `clear_map` has a bit for each packet of the stream, the first one highest: set where it was proved clear.
     """
 
     bound: BoundStream
@@ -132,6 +133,7 @@ class StreamAudit:
     rtcp: RtcpCount = RtcpCount()
     failed_frames: tuple[int, ...] = ()
     clear_frames: tuple[int, ...] = ()
+    clear_map: bytes = b""
     jitter_seconds: float | None = None
     duration_seconds: float | None = None
     defects: tuple[Defect, ...] = field(default=())
