@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the conventions say, enforced: who may import whom, how large a thing may grow, what no file may hold."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("analyzer", "dissectors", "reports")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+MAX_MODULE_LINES = 600
+MAX_FUNCTION_LINES = 60
+LEFTOVERS = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b|NotImplementedError")
+FENCES = {"analyzer/cli/main.py", "analyzer/rules/runner.py", "analyzer/cli/files.py"}
+
+
+def test_the_import_contract_holds() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports"))], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_keeps_to_the_house_rules(path: Path) -> None:
+    text = path.read_text()
+    assert text.startswith("# SPDX-License-Identifier: GPL-2.0-only\n")
+    assert text.count("\n") <= MAX_MODULE_LINES
+    assert not LEFTOVERS.search(text)
+    for node in ast.walk(ast.parse(text)):
+        assert not isinstance(node, ast.Assert), f"assert in line {node.lineno}"
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno
+            assert length <= MAX_FUNCTION_LINES, f"{node.name} has {length} lines"
+        if isinstance(node, ast.ExceptHandler) and str(path.relative_to(ROOT)) not in FENCES:
+            assert node.type is not None
+            assert getattr(node.type, "id", "") not in {"Exception", "BaseException"}, f"line {node.lineno}"
+
+
+def test_version_and_help_load_neither_scapy_nor_numpy() -> None:
+    for option in ("--version", "--help"):
+        program = (
+            "import sys\nfrom analyzer.cli import main\n"
+            f"try:\n    main([{option!r}])\nexcept SystemExit:\n    pass\n"
+            "print(sorted({'scapy', 'numpy', 'numba', 'cryptography', 'jinja2', 'rich'} & set(sys.modules)))\n"
+        )
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+        assert done.stdout.splitlines()[-1] == "[]", option
+
+
+def test_the_grammar_needs_the_standard_library_only() -> None:
+    program = (
+        "import sys, pkgutil, importlib, dissectors.grammar as grammar\n"
+        "for each in pkgutil.walk_packages(grammar.__path__, 'dissectors.grammar.'):\n"
+        "    importlib.import_module(each.name)\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names - {'dissectors'}))\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+    foreign = ast.literal_eval(done.stdout)
+    assert not [name for name in foreign if not name.startswith(("_", "sitecustomize", "usercustomize"))], foreign
