@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`decrypt`: the clear copies, as Wireshark and a WAV reader see them, and the account of what opened."""
+
+import json
+import re
+import stat
+import subprocess
+import wave
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analyzer.cli.clear_copy import clear_signalling
+from analyzer.cli.decrypt import safe_name
+from tests.captures.end_to_end import sidecar_of
+from tests.cli.command_line import KEY_A, pcapng, run, sdes_call
+from tests.srtp.srtp_peers import read_datagrams
+
+CALLS = ["udp_sdes_cm80_mand", "tcp_sdes_cm80_mand", "udp_sdes_cm32_mand"]
+
+
+def decrypt(path: Path, folder: Path, *more: str | Path) -> tuple[int, dict[str, Any]]:
+    done = run("decrypt", path, "-o", folder, *more)
+    return done.returncode, json.loads((folder / "decrypt.json").read_text(encoding="utf-8"))
+
+
+def tshark(path: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["tshark", "-n", "-r", str(path), *arguments], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+
+
+@pytest.mark.captures
+@pytest.mark.tool("tshark")
+@pytest.mark.parametrize("stem", CALLS)
+def test_wireshark_plays_the_copy(captures: Path, tmp_path: Path, stem: str) -> None:
+    source = captures / "peers" / "baresip" / f"{stem}.pcap"
+    code, document = decrypt(source, tmp_path / "out")
+    assert code == 0
+    (call,) = document["calls"]
+    copy = tmp_path / "out" / call["file"]
+    rows = [
+        line.split("\t")
+        for line in tshark(copy, "-Y", "rtp", "-T", "fields", "-e", "rtp.p_type", "-e", "rtp.payload").splitlines()
+    ]
+    clear = {d.frame: d.payload for d in read_datagrams(source.with_name(f"{stem}.clear.pcap"))}
+    spoken = [p for _, p in sorted(clear.items()) if len(p) == 172 and p[1] & 0x7F == 0]
+    assert {row[0] for row in rows} == {"0"}
+    assert Counter(row[1].replace(":", "") for row in rows) == Counter(p[12:].hex() for p in spoken)
+    kinds = Counter(tshark(copy, "-T", "fields", "-e", "_ws.col.Protocol").splitlines())
+    assert kinds["RTP"] == sidecar_of(f"peers/baresip/{stem}.pcap")["independent_python_check"]["rtp_ok"]
+    assert not [kind for kind in kinds if "SRT" in kind]
+    table = tshark(copy, "-q", "-z", "rtp,streams")
+    found = {m[1]: int(m[2]) for m in re.finditer(r"(0x[0-9A-F]{8})\s+g711U\s+(\d+)", table)}
+    assert found == {s["ssrc"].upper().replace("X", "x"): s["packets"] for s in call["streams"]}
+    assert (
+        "Decrypted copy"
+        in tshark(copy, "-Y", "frame.number==1", "-V")
+        + subprocess.run(["capinfos", "-k", str(copy)], capture_output=True, text=True, check=False).stdout
+    )
+
+
+@pytest.mark.captures
+def test_counts_and_sound_of_a_real_call(captures: Path, tmp_path: Path) -> None:
+    folder = captures / "peers" / "baresip"
+    _, document = decrypt(folder / "udp_sdes_cm80_mand.pcap", tmp_path / "out")
+    (call,) = document["calls"]
+    assert "private" in document["warning"]
+    check = sidecar_of("peers/baresip/udp_sdes_cm80_mand.pcap")["independent_python_check"]
+    assert sum(s["decrypted"] for s in call["streams"]) == check["rtp_ok"]
+    assert sum(s["rtcp"]["clear"] for s in call["streams"]) == len(check["plaintext_rtcp_frames"])
+    for stream in call["streams"]:
+        assert (stream["failed"], stream["not_tried"], stream["reason"]) == (0, 0, "")
+        with wave.open(str(tmp_path / "out" / stream["wav"])) as sound:
+            assert (sound.getnchannels(), sound.getsampwidth(), sound.getframerate()) == (1, 2, 8000)
+            assert abs(sound.getnframes() - stream["packets"] * 160) <= 800
+    for path in (tmp_path / "out").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert [re.sub(r"^001-.*?(-offerer|-answerer)?(\.\w+)$", r"001\1\2", name) for name in names] == [
+        "001-answerer.wav", "001-offerer.wav", "001.pcapng", "decrypt.json",
+    ]  # fmt: skip
+
+
+@pytest.mark.captures
+def test_no_key_stands_in_the_copies(captures: Path, tmp_path: Path) -> None:
+    source = captures / "peers" / "baresip" / "udp_sdes_cm80_mand.pcap"
+    decrypt(source, tmp_path / "out")
+    keys = set(re.findall(rb"inline:([A-Za-z0-9+/]{40})", source.read_bytes()))
+    assert len(keys) >= 2
+    for path in (tmp_path / "out").iterdir():
+        assert not [key for key in keys if key in path.read_bytes()]
+
+
+@pytest.mark.captures
+def test_given_keys_open_streams_of_no_call(captures: Path, tmp_path: Path) -> None:
+    name = "peers/rtpengine/F8_128_HMAC_SHA1_80.pcap"
+    lines = [f'[[srtp]]\ncrypto = "{line.strip()}"\n' for line in sidecar_of(name)["keys"].values()]
+    (tmp_path / "keys.toml").write_text("".join(lines))
+    code, document = decrypt(captures / name, tmp_path / "out", "--keys", tmp_path / "keys.toml")
+    assert (code, document["calls"]) == (0, [])
+    for stream in document["streams"]:
+        assert stream["decrypted"] == stream["packets"] == 200
+        assert (tmp_path / "out" / stream["file"]).is_file()
+        assert (tmp_path / "out" / stream["wav"]).is_file()
+
+
+@pytest.mark.captures
+def test_what_stays_shut_leaves_no_copy_and_says_why(captures: Path, tmp_path: Path) -> None:
+    code, document = decrypt(captures / "peers" / "linphone" / "zrtp.pcap", tmp_path / "out")
+    assert code == 4
+    (call,) = document["calls"]
+    assert [(s["decrypted"], s["wav"]) for s in call["streams"]] == [(0, None)] * 2
+    assert all("ZRTP" in s["reason"] for s in call["streams"])
+    code, document = decrypt(captures / "peers" / "libsrtp" / "base_AES_CM_128_HMAC_SHA1_80.srtp.pcap", tmp_path / "no")
+    assert (code, [s["file"] for s in document["streams"]]) == (4, [None] * 3)
+    assert [path.name for path in (tmp_path / "no").iterdir()] == ["decrypt.json"]
+
+
+@pytest.mark.captures
+def test_a_clear_call_is_copied_as_it_was(captures: Path, tmp_path: Path) -> None:
+    source = captures / "peers" / "baresip" / "udp_plain_pcmu.pcap"
+    code, document = decrypt(source, tmp_path / "out")
+    assert code == 0
+    (call,) = document["calls"]
+    assert [s["clear"] for s in call["streams"]] == [s["packets"] for s in call["streams"]]
+
+
+def test_the_exit_code_and_the_warning(tmp_path: Path) -> None:
+    (tmp_path / "x.pcapng").write_bytes(pcapng(sdes_call()))
+    done = run("decrypt", tmp_path / "x.pcapng", "-o", tmp_path / "deep" / "out")
+    assert (done.returncode, b"private" in done.stderr) == (0, True)
+    quiet = run("decrypt", tmp_path / "x.pcapng", "-o", tmp_path / "deep" / "out", "--quiet")
+    assert (quiet.stdout, quiet.stderr) == (b"", b"")
+    (tmp_path / "bad.pcap").write_bytes(b"no capture")
+    assert run("decrypt", tmp_path / "bad.pcap", "-o", tmp_path / "o").returncode == 3
+
+
+def test_names_of_files_are_safe() -> None:
+    for call_id in ("../../etc/passwd", "a/b\\c", "\x00\x1b[2J", "....", "", "a" * 500, "ü@host", "-rf", "CON"):
+        name = f"001-{safe_name(call_id)}.pcapng"
+        assert re.fullmatch(r"001-[A-Za-z0-9._-]{1,48}\.pcapng", name)
+        assert ".." not in name
+
+
+def test_the_copied_description_is_clear_and_consistent() -> None:
+    body = (
+        b"v=0\r\nm=audio 4000 RTP/SAVPF 0\r\na=rtpmap:0 PCMU/8000\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"
+        + KEY_A.encode() + b"\r\na=key-mgmt:mikey AAAA\r\na=fingerprint:sha-256 00\r\na=sendrecv\r\n"
+    )  # fmt: skip
+    head = b"INVITE sip:b SIP/2.0\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n" % len(body)
+    clear = clear_signalling(head + body, len(head))
+    left, rest = clear.split(b"\r\n\r\n", 1)
+    assert rest == b"v=0\r\nm=audio 4000 RTP/AVPF 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
+    assert f"Content-Length: {len(rest)}".encode() in left
+    plain = head.replace(b"%d", b"") + b"v=0\r\nm=audio 1 RTP/AVP 0\r\n"
+    assert clear_signalling(plain, len(head)) == plain
