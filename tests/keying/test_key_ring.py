@@ -171,8 +171,10 @@ def test_key_and_salt_may_be_joined_and_the_papers_suite_name_is_understood(key_
         ),
         (
             '[[srtp]]\nsuite = "AES_CM_128_HMAC_SHA1_8"\nkey = "00"',
-            "keys.toml:2: [[srtp]] suite: unknown suite AES_CM_128_HMAC_SHA1_8; "
-            "did you mean 'AES_CM_128_HMAC_SHA1_80'?",
+            (
+                "keys.toml:2: [[srtp]] suite: unknown suite AES_CM_128_HMAC_SHA1_8; "
+                "did you mean 'AES_CM_128_HMAC_SHA1_80'?"
+            ),
         ),
         (
             f"{SRTP}\nssrc = 4294967296",
