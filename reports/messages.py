@@ -4,8 +4,9 @@
 from typing import NamedTuple
 
 from analyzer.model.evidence import SignallingMessage
+from dissectors.grammar.content_coding import is_coded
 from dissectors.grammar.sdp import mask_sdp_secrets
-from dissectors.grammar.sip import BodyPart
+from dissectors.grammar.sip import BodyPart, first_sdp
 
 SDP = "application/sdp"
 
@@ -34,23 +35,26 @@ def cseq_text(message: SignallingMessage) -> str | None:
     return f"{sip.cseq_number} {sip.cseq_method}"
 
 
-def _is_sdp(part: BodyPart) -> bool:
-    return part.content_type == SDP or (not part.content_type and part.content[:2] == b"v=")
-
-
 def carries_sdp(message: SignallingMessage) -> bool:
     """Whether a part of the body is a session description."""
     return message.sip.sdp() is not None
 
 
 def shown_parts(message: SignallingMessage) -> tuple[ShownPart, ...]:
-    """The leaves of the body: session descriptions with masked secrets, of all else the type and size only."""
-    parts = message.sip.body_parts()
-    encoded = (message.sip.header("content-encoding") or "identity").lower() != "identity"
-    return tuple(_shown(part, encoded) for part in parts)
+    """The leaves of the body: session descriptions with masked secrets, of all else the type and size only.
+
+    A compressed body is one part: its size is that on the wire, its text what was inside.
+    """
+    sip = message.sip
+    if is_coded(sip.header("content-encoding")):
+        sdp = sip.sdp()
+        text = None if sdp is None else mask_sdp_secrets(sdp.content)
+        return (ShownPart(sip.content_type or "", len(sip.body), text),)
+    return tuple(_shown(part) for part in sip.body_parts())
 
 
-def _shown(part: BodyPart, encoded: bool) -> ShownPart:
-    if encoded or not _is_sdp(part):
+def _shown(part: BodyPart) -> ShownPart:
+    sdp = first_sdp((part,))
+    if sdp is None:
         return ShownPart(part.content_type, len(part.content), None)
-    return ShownPart(part.content_type or SDP, len(part.content), mask_sdp_secrets(part.content))
+    return ShownPart(part.content_type or SDP, len(part.content), mask_sdp_secrets(sdp.content))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from dissectors.grammar.content_coding import Decoded, decode_content, is_coded
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import Malformed
 from dissectors.grammar.sip_address import NameAddr, parse_name_addr, split_header_list
@@ -26,6 +27,7 @@ __all__ = [
     "SdpBody",
     "SipMessage",
     "build_sip",
+    "first_sdp",
     "looks_like_sip",
     "make_sip",
     "parse_name_addr",
@@ -53,10 +55,14 @@ _MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
 
 
 class SdpBody(NamedTuple):
-    """The session description a message carries and its offset within the message."""
+    """The session description a message carries and its offset within the message.
+
+    `is_coded` says that the octets on the wire are not these: they were compressed or encoded.
+    """
 
     content: bytes
     offset: int
+    is_coded: bool = False
 
 
 class _StartLine(NamedTuple):
@@ -199,16 +205,36 @@ class SipMessage(NamedTuple):
         """The leaves of the body; a single body is one part, no body is none."""
         return self.unpack_body().parts
 
+    def decode_body(self) -> Decoded:
+        """The body without its content codings (RFC 3261 §20.12)."""
+        return decode_content(self.body, self.header("content-encoding"), offset=self.body_offset)
+
     def sdp(self) -> SdpBody | None:
         """The first `application/sdp` part; a body without Content-Type counts when it starts with `v=`."""
-        if (self.header("content-encoding") or "identity").lower() != "identity":
-            return None
+        if "content-encoding" in self.section.first and is_coded(self.header("content-encoding")):
+            return self._coded_sdp()
         if self.header("content-type") == "application/sdp":
             return SdpBody(self.body, self.body_offset) if self.body_end > self.body_offset else None
-        for part in self.body_parts():
-            if part.content_type == "application/sdp" or (not part.content_type and part.content[:2] == b"v="):
-                return SdpBody(part.content, part.offset)
-        return None
+        return first_sdp(self.body_parts())
+
+    def _coded_sdp(self) -> SdpBody | None:
+        content = self.decode_body().content
+        if not content:
+            return None
+        parts = parse_body(content, 0, len(content), self.header("content-type") or "").parts
+        found = first_sdp(parts)
+        return None if found is None else SdpBody(found.content, self.body_offset, is_coded=True)
+
+
+def first_sdp(parts: Iterable[BodyPart]) -> SdpBody | None:
+    """The session description among the leaves of a body, taken out of its encoding."""
+    for part in parts:
+        if part.content_type not in ("application/sdp", ""):
+            continue
+        content = part.decode().content if part.is_coded else part.content
+        if content is not None and (part.content_type or content[:2] == b"v="):
+            return SdpBody(content, part.offset, part.is_coded)
+    return None
 
 
 def looks_like_sip(data: bytes) -> bool:

@@ -4,6 +4,7 @@
 import re
 from typing import NamedTuple
 
+from dissectors.grammar.content_coding import Decoded, decode_content, is_coded
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.sip_address import parse_params
 from dissectors.grammar.sip_headers import Header, find_section_end, long_name, parse_headers
@@ -20,6 +21,24 @@ class BodyPart(NamedTuple):
     headers: tuple[Header, ...]
     content: bytes
     offset: int
+
+    def header(self, name: str) -> str | None:
+        """The first value of one of the part's own headers, by long or compact name in any case."""
+        wanted = long_name(name)
+        return next((header.value for header in self.headers if long_name(header.name) == wanted), None)
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether `content` is compressed or encoded."""
+        return bool(self.headers) and is_coded(*self._codings)
+
+    def decode(self) -> Decoded:
+        """The content without its content codings and its transfer encoding."""
+        return decode_content(self.content, *self._codings, offset=self.offset)
+
+    @property
+    def _codings(self) -> tuple[str | None, str | None]:
+        return self.header("content-encoding"), self.header("content-transfer-encoding")
 
 
 class BodyParts(NamedTuple):

@@ -11,7 +11,7 @@ from dissectors.grammar.sip_headers import find_section_end
 
 MAX_LINE_OCTETS = 64 * 1024
 MAX_HEADER_OCTETS = 256 * 1024
-MAX_BODY_OCTETS = 1024 * 1024
+MAX_BODY_OCTETS = 4 * 1024 * 1024
 MAX_DEFECTS = 1000
 _CONTENT_LENGTH = re.compile(
     rb"\n(?:content-length|l)[ \t]*:[ \t]*(?:\r?\n[ \t]+)?([0-9]{1,9})[ \t]*(?=\r?\n)", re.IGNORECASE

@@ -59,6 +59,7 @@ from dissectors.layers.sdp_attributes import (
 from dissectors.layers.sip import (
     SIP,
     SIP_Body,
+    SIP_CodedBody,
     SIP_Header,
     SIP_Multipart,
     SIP_Part,
@@ -141,6 +142,7 @@ __all__ = [
     "SDP_PotentialConfiguration",
     "SDP_TransportCapabilities",
     "SIP_Body",
+    "SIP_CodedBody",
     "SIP_Header",
     "SIP_Multipart",
     "SIP_Part",

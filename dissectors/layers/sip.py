@@ -10,10 +10,12 @@ from typing import Any, ClassVar
 
 from scapy.packet import Packet
 
+from dissectors.grammar.content_coding import is_coded
 from dissectors.grammar.errors import GrammarError, Malformed
 from dissectors.grammar.secret import Secret
 from dissectors.grammar.sip import BodyPart, SipMessage, looks_like_sip, parse_sip
 from dissectors.grammar.sip_headers import decode_text, long_name, parse_headers
+from dissectors.grammar.sip_inspection import inspect_sip
 from dissectors.layers.base import (
     GrammarLayer,
     LayersField,
@@ -110,6 +112,21 @@ class SIP_Body(GrammarLayer):
         return octets
 
 
+class CodedField(OctetsField):
+    """Octets that are compressed or encoded, so that no masking could find a key in them: their number is shown."""
+
+    def i2repr(self, pkt: Packet | None, x: bytes) -> str:  # noqa: ARG002
+        """The value as it is shown."""
+        return f"{len(x)} octets"
+
+
+class SIP_CodedBody(SIP_Body):
+    """A body, or a part of one, under a Content-Encoding or Content-Transfer-Encoding (RFC 3261 §20.12)."""
+
+    name = "SIP coded body"
+    fields_desc: ClassVar[list[Any]] = [CodedField("octets", b"")]
+
+
 class SIP_Part(GrammarLayer):
     """One leaf of a multipart body; its content is the layer behind (RFC 2046 §5.1)."""
 
@@ -204,7 +221,7 @@ class SIP(GrammarLayer):
             complete=False,
             headers=[SIP_Header(header.raw) for header in message.headers],
             empty_line=raw[section.end : message.body_offset],
-            defects=message.defects,
+            defects=inspect_sip(message),
         )
         body = body_layer(message)
         if body is not None:
@@ -304,6 +321,8 @@ def body_layer(message: SipMessage) -> Packet | None:
     if not body:
         return None
     sdp = message.sdp()
+    if is_coded(message.header("content-encoding")):
+        return SIP_CodedBody(body)
     if sdp is not None and (sdp.offset, len(sdp.content)) == (message.body_offset, len(body)):
         return SDP(body)
     if (message.content_type or "").startswith("multipart/"):
@@ -322,10 +341,17 @@ def multipart_layer(message: SipMessage) -> SIP_Multipart:
         headers = [SIP_Header(header.raw) for header in leaf.headers]
         part = SIP_Part(before=raw[position:start], headers=headers, empty_line=raw[end : leaf.offset])
         if leaf.content:
-            part.add_payload(SDP(leaf.content) if is_sdp(leaf) else SIP_Body(leaf.content))
+            part.add_payload(leaf_layer(leaf))
         parts.append(part)
         position = leaf.offset + len(leaf.content)
     return SIP_Multipart(parts=parts, after=raw[position : message.body_end], defects=unpacked.defects)
+
+
+def leaf_layer(leaf: BodyPart) -> Packet:
+    """The layer of a part's content."""
+    if leaf.is_coded:
+        return SIP_CodedBody(leaf.content)
+    return SDP(leaf.content) if is_sdp(leaf) else SIP_Body(leaf.content)
 
 
 def is_sdp(leaf: BodyPart) -> bool:

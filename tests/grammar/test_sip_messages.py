@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from dissectors.grammar.errors import GrammarError
-from dissectors.grammar.sip import build_sip, looks_like_sip, make_sip, parse_name_addr, parse_sip, split_header_list
+from dissectors.grammar.sip import (
+    SdpBody,
+    build_sip,
+    looks_like_sip,
+    make_sip,
+    parse_name_addr,
+    parse_sip,
+    split_header_list,
+)
 
 # RFC 3261 §24.2 F1.
 INVITE = (
@@ -71,7 +79,7 @@ def test_the_fields_of_a_request() -> None:
     assert message.contact_uri == "sip:alice@pc33.atlanta.com"
     assert message.content_type == "application/sdp"
     assert message.body == b"v=0\n"
-    assert message.sdp() == (b"v=0\n", INVITE.index(b"v=0"))
+    assert message.sdp() == SdpBody(b"v=0\n", INVITE.index(b"v=0"))
     assert message.defects == ()
     assert [header.name for header in message.headers][:3] == ["Via", "Max-Forwards", "To"]
     assert all(INVITE[h.offset : h.offset + len(h.raw)] == h.raw for h in message.headers)
@@ -160,7 +168,7 @@ def test_multipart_bodies_are_unpacked_without_recursion() -> None:
         ("text/plain", b"hi"),
         ("application/sdp", b"v=0\r\n"),
     ]
-    content, offset = message.sdp() or (b"", 0)
+    content, offset, _ = message.sdp() or SdpBody(b"", 0)
     assert message.raw[offset : offset + len(content)] == content == b"v=0\r\n"
     assert message.unpack_body().defects == ()
 
