@@ -101,12 +101,16 @@ class PacketBatch:
     Offsets count octets of `buffer`; a negative offset `-1 - p` points at octet `p` of `side`, where the
     datagrams lie that were put together from IP fragments. Such a datagram stands in the row of the frame that
     completed it; its other fragments stay rows of transport FRAGMENT.
+    `archive` has the octets of `buffer` for whoever wants them long after this batch: None where `buffer` has itself.
+    `table` has the columns as cells where the compiled pass filled them.
     Every column of `Columns` is also an attribute of the batch.
     """
 
     columns: Columns
     buffer: Octets
     side: bytes = b""
+    archive: Octets | None = None
+    table: Table | None = None
 
     def __len__(self) -> int:
         return len(self.columns.frame)

@@ -2,10 +2,7 @@
 """Captures from files, growing files and standard input, as batches of packet columns."""
 
 import hashlib
-import mmap
-import os
 import sys
-import weakref
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -30,6 +27,8 @@ from analyzer.capture.columns import (
     empty_table,
     table_columns,
 )
+from analyzer.capture.digest import FileDigest
+from analyzer.capture.octets import FileOctets, let_go, map_file
 from analyzer.capture.reassembly import Defragmenter
 from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, view_plain
 from analyzer.errors import CaptureError
@@ -69,7 +68,9 @@ class Capture:
         self.last_time_ns: int | None = None
         self._opening_defects: list[Defect] = []
         self._sha256: str | None = None
-        self._growing: GrowingFile | None = None
+        self._digest: FileDigest | None = None
+        self._growing: FileOctets | None = None
+        self._archive: FileOctets | None = None
         self._polled = False
         self.buffer: Octets = self._load()
         self._finished = False
@@ -102,6 +103,8 @@ class Capture:
             self._sha256 = hashlib.sha256(stored).hexdigest()
         else:
             stored = map_file(Path(self.path))
+            if len(stored) > COMPILE_OCTETS and not self.follow:
+                self._archive = FileOctets(Path(self.path))
         self.bytes = len(stored)
         if bytes(stored[:2]) == b"\x1f\x8b":
             return self._decompress(stored)
@@ -111,6 +114,7 @@ class Capture:
         """The inside of a gzip file, as far as it can be read."""
         if self._sha256 is None:
             self._sha256 = hashlib.sha256(stored).hexdigest()
+        self._archive = None
         whole = bytearray()
         try:
             for piece in iter_gzip(stored):
@@ -133,7 +137,8 @@ class Capture:
         if self.follow:
             return None
         if self._sha256 is None:
-            self._sha256 = hashlib.sha256(self.buffer).hexdigest()
+            digest = self._digest or hashlib.sha256(self.buffer)
+            self._sha256 = digest.hexdigest()
         return self._sha256
 
     @property
@@ -154,10 +159,15 @@ class Capture:
     def batches(self, packets: int = BATCH_PACKETS) -> Iterator[PacketBatch]:
         """All packets from the beginning, at most `packets` per batch; may be asked for again."""
         self._start()
+        if self._archive is not None and self._sha256 is None and self._digest is None:
+            self._digest = FileDigest(Path(self.path))
         while not self._finished:
+            start = int(self._layout.state[scan.S_OFFSET])
             batch = self._next_batch(packets)
             if len(batch):
                 yield batch
+            if self._archive is not None:
+                let_go(self.buffer, start, int(self._layout.state[scan.S_OFFSET]))
 
     def poll(self) -> list[PacketBatch]:
         """The packets of whole records that arrived since the last call (`follow`).
@@ -165,13 +175,13 @@ class Capture:
         Batches read their octets from the file itself: a mapping for each of many calls would exhaust the process.
         """
         if self._growing is None:
-            self._growing = GrowingFile(Path(self.path))
+            self._growing = FileOctets(Path(self.path))
         if len(self._growing) == self.bytes and self._polled:
             return []
         self._polled = True
         self.buffer = map_file(Path(self.path))
         self.bytes = len(self.buffer)
-        batches = [replace(batch, buffer=self._growing) for batch in self._whole_batches()]
+        batches = [replace(batch, buffer=self._growing, archive=None) for batch in self._whole_batches()]
         self.buffer = self._growing
         return batches
 
@@ -200,7 +210,7 @@ class Capture:
         if self._at_end() and not self.follow:
             self._finish()
         self._account(columns)
-        return PacketBatch(columns, self.buffer, side)
+        return PacketBatch(columns, self.buffer, side, self._archive, table if self._fast else None)
 
     def _scan(self, table: Table, *, fast: bool) -> None:
         module: Any = compiled(_SCAN) if fast else plain(_SCAN)
@@ -277,30 +287,6 @@ class Capture:
         number = int(np.count_nonzero(rows))
         if number:
             self._counts[(code, what)] += number
-
-
-class GrowingFile:
-    """The octets of a file that somebody else appends to, read when they are asked for; open while anybody may ask."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDONLY)
-        weakref.finalize(self, os.close, self._file)
-
-    def __len__(self) -> int:
-        return os.fstat(self._file).st_size
-
-    def __getitem__(self, span: slice) -> bytes:
-        start, stop, _ = span.indices(sys.maxsize)
-        return os.pread(self._file, max(stop - start, 0), start)
-
-
-def map_file(path: Path) -> Octets:
-    """A file's octets, mapped; pipes and empty files are read."""
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size == 0:
-            return file.read()
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def iter_gzip(stored: Octets) -> Iterator[bytes]:

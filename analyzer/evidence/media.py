@@ -3,19 +3,32 @@
 
 import bisect
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.capture.address import format_endpoint
-from analyzer.capture.columns import Column, Octets, PacketBatch, PayloadKind, Transport
+from analyzer.capture.columns import Column, Octets, PacketBatch, PayloadKind, Table, Transport
+from analyzer.capture.octets import read_spans
+from analyzer.capture.speed import compiled
+from analyzer.evidence import flow_scan
+from analyzer.evidence.packet_store import RECORD, PacketStore, Records
 from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream
 from dissectors.grammar.defects import Defect
 
 MAX_FLOWS = 200_000
+FIRST_FLOWS = 256
+_FLOW_SCAN = "analyzer.evidence.flow_scan"
+_SLOTS_PER_FLOW = 4
+_COPIED = (
+    "timestamp_ns", "payload_offset", "rtp_timestamp", "frame", "payload_octets", "wire_octets", "header_octets",
+    "sequence_number", "payload_type", "marker",
+)  # fmt: skip
+_NAMES = {"sequence_number": "seq"}
+Cells = npt.NDArray[np.int64]
 _MIXERS = (
     0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93,
     0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53, 0x27D4EB2F165667C5,
@@ -34,129 +47,110 @@ class FlowKey(NamedTuple):
     ports: int
 
 
-class _Kept(NamedTuple):
-    """What is kept of each packet."""
-
-    frame: Column
-    timestamp_ns: Column
-    sequence_number: Column
-    rtp_timestamp: Column
-    payload_type: Column
-    marker: Column
-    payload_offset: Column
-    payload_octets: Column
-    wire_octets: Column
-    header_octets: Column
-
-
-_WIDTHS = _Kept(*(np.dtype(name) for name in ("i8", "i8", "i4", "i8", "i2", "i1", "i8", "i4", "i4", "i4")))  # type: ignore[arg-type]
-
-
-class _Part(NamedTuple):
-    """A run of packets of one flow within the columns of one batch."""
-
-    kept: _Kept
-    start: int
-    stop: int
-    buffer: Octets
-    side: bytes
-
-
-@dataclass(slots=True)
-class _Flow:
-    key: FlowKey
-    parts: list[_Part] = field(default_factory=list)
-
-
 class PacketColumns:
     """The packets of one flow in capture order: `frame`, `timestamp_ns`, `sequence_number`, `rtp_timestamp`,
     `payload_type`, `marker`, `payload_octets`, `wire_octets`, `header_octets`, one integer array each.
 
-    The four RTP columns are 0 in flows that aren't RTP; `header_octets` is 0 where an RTP header is broken.
+    The four RTP columns are 0 in flows that aren't RTP; `header_octets` is 0 where an RTP header is broken. Columns
+    are read when they are asked for and not kept: hold on to one that is used often.
     """
 
-    def __init__(self, capture: int, key: FlowKey, parts: tuple[_Part, ...]) -> None:
+    def __init__(self, capture: int, key: FlowKey, store: PacketStore, flow: int) -> None:
         self.capture = capture
         self.key = key
         self.source = format_endpoint(key.src_hi, key.src_lo, key.ports >> 16)
         self.destination = format_endpoint(key.dst_hi, key.dst_lo, key.ports & 0xFFFF)
-        self._parts = parts
-        self._starts = [0]
-        for part in parts:
-            self._starts.append(self._starts[-1] + part.stop - part.start)
+        self._store = store
+        self._flow = flow
+        self._parts = store.parts(flow)
+        self._packets = store.packets(flow, self._parts)
 
     def __len__(self) -> int:
-        return self._starts[-1]
+        return self._packets
 
     @property
     def ssrc(self) -> int:
         """RFC 3550 §5.1; 0 in flows that aren't RTP."""
         return self.key.ssrc
 
-    def _column(self, name: str) -> Column:
-        return np.concatenate([getattr(part.kept, name)[part.start : part.stop] for part in self._parts])
+    @property
+    def records(self) -> Records:
+        """All columns side by side, as `packet_store.RECORD` lays them out."""
+        return self._store.of_flow(self._flow, self._parts)
 
-    @functools.cached_property
+    @property
     def frame(self) -> Column:
         """Frame numbers."""
-        return self._column("frame")
+        return self.records["frame"]
 
-    @functools.cached_property
+    @property
     def timestamp_ns(self) -> Column:
         """Capture times, nanoseconds since 1970."""
-        return self._column("timestamp_ns")
+        return self.records["timestamp_ns"]
 
-    @functools.cached_property
+    @property
     def sequence_number(self) -> Column:
         """RTP sequence numbers as sent, 16 bits."""
-        return self._column("sequence_number")
+        return self.records["sequence_number"]
 
-    @functools.cached_property
+    @property
     def rtp_timestamp(self) -> Column:
         """RTP time stamps as sent, 32 bits."""
-        return self._column("rtp_timestamp")
+        return self.records["rtp_timestamp"]
 
-    @functools.cached_property
+    @property
     def payload_type(self) -> Column:
         """RTP payload types, or RTCP packet types."""
-        return self._column("payload_type")
+        return self.records["payload_type"]
 
-    @functools.cached_property
+    @property
     def marker(self) -> Column:
         """RTP marker bits."""
-        return self._column("marker")
+        return self.records["marker"]
 
-    @functools.cached_property
+    @property
     def payload_octets(self) -> Column:
         """Octets of UDP payload, as captured."""
-        return self._column("payload_octets")
+        return self.records["payload_octets"]
 
-    @functools.cached_property
+    @property
     def wire_octets(self) -> Column:
         """Octets of UDP payload, as sent."""
-        return self._column("wire_octets")
+        return self.records["wire_octets"]
 
-    @functools.cached_property
+    @property
     def header_octets(self) -> Column:
         """Octets of the RTP header with CSRC list and extension; 0 where it is broken."""
-        return self._column("header_octets")
+        return self.records["header_octets"]
+
+    @functools.cached_property
+    def _buffers(self) -> list[tuple[int, Octets]]:
+        return self._store.buffer_runs(self._flow, self._parts)
 
     def payload(self, index: int) -> bytes:
         """The UDP payload of packet `index`, as captured."""
-        if not 0 <= index < self._starts[-1]:
+        if not 0 <= index < self._packets:
             message = f"packet {index} of {len(self)}"
             raise IndexError(message)
-        place = bisect.bisect_right(self._starts, index) - 1
-        part = self._parts[place]
-        row = part.start + index - self._starts[place]
-        offset, octets = part.kept.payload_offset.item(row), part.kept.payload_octets.item(row)
-        if offset < 0:
-            return part.side[-1 - offset : -1 - offset + octets]
-        return bytes(part.buffer[offset : offset + octets])
+        return self.read_payloads((index,))[0]
 
-    def payloads(self) -> Iterator[bytes]:
-        """All payloads in order."""
-        return (self.payload(index) for index in range(len(self)))
+    def read_payloads(self, indices: Iterable[int] | None = None) -> list[bytes]:
+        """The payloads of these packets, or of all, in order."""
+        records = self.records
+        chosen = np.arange(self._packets) if indices is None else np.asarray(tuple(indices), np.int64)
+        offsets, octets = records["payload_offset"][chosen], records["payload_octets"][chosen]
+        if len(self._buffers) == 1 and not (offsets < 0).any():
+            return read_spans(self._buffers[0][1], offsets.tolist(), octets.tolist())
+        stops = [stop for stop, _ in self._buffers]
+        return [
+            self._one_payload(self._buffers[bisect.bisect_right(stops, index)][1], offset, count)
+            for index, offset, count in zip(chosen.tolist(), offsets.tolist(), octets.tolist(), strict=True)
+        ]
+
+    def _one_payload(self, buffer: Octets, offset: int, count: int) -> bytes:
+        if offset < 0:
+            return self._store.sides.read(-1 - offset, count)
+        return bytes(buffer[offset : offset + count])
 
 
 class MediaTable:
@@ -164,11 +158,45 @@ class MediaTable:
 
     def __init__(self, capture: int = 0) -> None:
         self.capture = capture
-        self.unkept = 0  # packets of flows beyond MAX_FLOWS
-        self._flows: dict[FlowKey, _Flow] = {}
+        self._store = PacketStore()
+        self._keys: Cells = np.zeros((FIRST_FLOWS, flow_scan.FLOW_CELLS), np.int64)
+        self._state: Cells = np.zeros(flow_scan.STATE_CELLS, np.int64)
+        self._state[flow_scan.F_FACTOR] = secrets.randbits(62) | 1
+        self._index: Cells = np.zeros(0, np.int64)  # of the compiled pass
+        self._indexed = 0
+        self._numbers: dict[FlowKey, int] = {}  # of the plain pass
 
     def feed(self, batch: PacketBatch) -> None:
         """Add a batch."""
+        self._store.read_from(batch.buffer if batch.archive is None else batch.archive)
+        self._state[flow_scan.F_SIDE] = self._store.sides.append(batch.side)
+        self._state[flow_scan.F_MAX_FLOWS] = MAX_FLOWS
+        if batch.table is None:
+            self._feed_plain(batch)
+        else:
+            self._feed_compiled(batch.table, len(batch))
+
+    def _feed_compiled(self, table: Table, packets: int) -> None:
+        module: Any = compiled(_FLOW_SCAN)
+        state, store = self._state, self._store
+        state[flow_scan.F_ROW], state[flow_scan.F_ROWS] = 0, packets
+        key = np.zeros(flow_scan.KEY_CELLS, np.int64)
+        while state[flow_scan.F_ROW] < packets:
+            store.make_room()
+            self._make_room_for_flows(module)
+            state[flow_scan.F_FILL] = store.fill
+            module.sort_packets(table, state, self._index, self._keys, key, store.records, store.flow_of)
+            store.fill, self._indexed = int(state[flow_scan.F_FILL]), self._flows
+
+    def _make_room_for_flows(self, module: Any) -> None:
+        """Room for one more flow, and an index that holds all flows there are."""
+        if self._flows == len(self._keys):
+            self._keys = np.concatenate((self._keys, np.zeros_like(self._keys)))
+        if len(self._index) != _SLOTS_PER_FLOW * len(self._keys) or self._indexed != self._flows:
+            self._index = np.full(_SLOTS_PER_FLOW * len(self._keys), flow_scan.EMPTY_SLOT, np.int64)
+            module.enter_flows(self._index, self._keys, self._flows, self._state[flow_scan.F_FACTOR])
+
+    def _feed_plain(self, batch: PacketBatch) -> None:
         columns = batch.columns
         rows = np.flatnonzero((columns.transport == Transport.UDP) & (columns.kind >= PayloadKind.RTP_LIKE))
         rows = rows[columns.kind[rows] != PayloadKind.SIP_LIKE]
@@ -176,38 +204,60 @@ class MediaTable:
             return
         keys = _key_columns(batch, rows)
         order, starts = group_rows(keys)
-        rows = rows[order]
-        kept = _keep(batch, rows)
-        stops = np.append(starts[1:], len(rows)).tolist()
-        firsts = [column[order[starts]].tolist() for column in keys]
-        for start, stop, *values in zip(starts.tolist(), stops, *firsts, strict=True):
-            flow = self._flow(FlowKey(*values))
-            if flow is None:
-                self.unkept += stop - start
-            else:
-                flow.parts.append(_Part(kept, start, stop, batch.buffer, batch.side))
+        counts = np.diff(np.append(starts, len(rows)))
+        firsts = order[starts]
+        flows = np.empty(len(starts), np.int32)
+        for group in np.argsort(firsts).tolist():  # flows are numbered as they come
+            first = firsts[group]
+            key = FlowKey(*(int(column[first]) for column in keys))
+            flows[group] = self._number(key, int(columns.frame[rows[first]]))
+        flow_of = np.empty(len(rows), np.int32)
+        flow_of[order] = np.repeat(flows, counts)
+        kept = flow_of >= 0
+        self._state[flow_scan.F_UNKEPT] += len(rows) - np.count_nonzero(kept)
+        records = _records(batch, rows[kept], int(self._state[flow_scan.F_SIDE]))
+        self._store.add(records, flow_of[kept])
 
-    def _flow(self, key: FlowKey) -> _Flow | None:
-        flow = self._flows.get(key)
-        if flow is None and len(self._flows) < MAX_FLOWS:
-            flow = self._flows[key] = _Flow(key)
+    def _number(self, key: FlowKey, frame: int) -> int:
+        """The number of a flow, which may be new; −1 where there are too many."""
+        for flow in range(len(self._numbers), self._flows):  # entered by the compiled pass
+            self._numbers[self._key(flow)] = flow
+        flow = self._numbers.setdefault(key, self._flows)
+        if flow == self._flows:
+            if flow == MAX_FLOWS:
+                del self._numbers[key]
+                return -1
+            if flow == len(self._keys):
+                self._keys = np.concatenate((self._keys, np.zeros_like(self._keys)))
+            self._keys.view(np.uint64)[flow] = (*key, frame)
+            self._state[flow_scan.F_FLOWS] = flow + 1
         return flow
+
+    @property
+    def _flows(self) -> int:
+        return int(self._state[flow_scan.F_FLOWS])
+
+    def _key(self, flow: int) -> FlowKey:
+        return FlowKey(*self._keys.view(np.uint64)[flow, : flow_scan.KEY_CELLS].tolist())
 
     @property
     def defects(self) -> tuple[Defect, ...]:
         """Packets that were not kept because a limit was reached."""
-        if not self.unkept:
+        unkept = int(self._state[flow_scan.F_UNKEPT])
+        if not unkept:
             return ()
-        return (Defect("too-many-media-flows", 0, "", f"{self.unkept} packets beyond {MAX_FLOWS} flows"),)
+        return (Defect("too-many-media-flows", 0, "", f"{unkept} packets beyond {MAX_FLOWS} flows"),)
 
     def flows(self, kind: PayloadKind) -> tuple[PacketColumns, ...]:
         """The flows of one kind, by their first frame."""
-        found = [
-            PacketColumns(self.capture, flow.key, tuple(flow.parts))
-            for flow in self._flows.values()
-            if flow.key.kind == kind
-        ]
-        return tuple(sorted(found, key=lambda flow: (int(flow.frame[0]), flow.key)))
+        self._store.seal()
+        keys = self._keys[: self._flows]
+        found = np.flatnonzero(keys[:, 0] == kind).tolist()
+        columns = [PacketColumns(self.capture, self._key(flow), self._store, flow) for flow in found]
+        order = sorted(
+            range(len(found)), key=lambda place: (keys[found[place], flow_scan.K_FIRST_FRAME], columns[place].key)
+        )
+        return tuple(columns[place] for place in order)
 
     def dtls(self) -> tuple[DatagramFlow, ...]:
         """The DTLS flows seen so far."""
@@ -262,7 +312,12 @@ def group_rows(keys: tuple[Column, ...]) -> tuple[Column, Column]:
     return order, np.flatnonzero(new)
 
 
-def _keep(batch: PacketBatch, rows: Column) -> _Kept:
+def _records(batch: PacketBatch, rows: Column, side: int) -> Records:
+    """The records of these rows; offsets into the batch's side get `side` added."""
     columns: Any = batch.columns
-    names = ("frame", "timestamp_ns", "seq", *_Kept._fields[3:])
-    return _Kept(*(getattr(columns, name)[rows].astype(width) for name, width in zip(names, _WIDTHS, strict=True)))
+    records = np.zeros(len(rows), RECORD)
+    for name in _COPIED:
+        records[name] = getattr(columns, _NAMES.get(name, name))[rows]
+    offsets = records["payload_offset"]
+    offsets[offsets < 0] -= side
+    return records

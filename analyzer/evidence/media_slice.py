@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A run of packets of one stream, seen as a stream of its own."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,3 +77,8 @@ class StreamSlice:
     def payload(self, index: int) -> bytes:
         """The UDP payload of packet `index` of the slice."""
         return self.whole.payload(self.start + index)
+
+    def read_payloads(self, indices: Iterable[int] | None = None) -> list[bytes]:
+        """The UDP payloads of these packets of the slice, or of all."""
+        chosen = range(len(self)) if indices is None else indices
+        return self.whole.read_payloads(self.start + index for index in chosen)

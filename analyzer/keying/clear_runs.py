@@ -77,7 +77,8 @@ def _sample_runs(kind: Numbers) -> list[Numbers]:
 
 def _test(stream: MediaStream, run: Numbers, rtpmap: dict[int, RtpMap]) -> Clearness:
     """Whether the packets of one run are clear."""
-    found = [(number, payload) for number in run.tolist() if (payload := _payload(stream.payload(number)))]
+    datagrams = zip(run.tolist(), stream.read_payloads(run.tolist()), strict=True)
+    found = [(number, payload) for number, datagram in datagrams if (payload := _payload(datagram))]
     numbers = [number for number, _ in found]
     payload_type = int(stream.payload_type[run[0]])
     mapped = rtpmap.get(payload_type)
@@ -113,7 +114,7 @@ def observed_tag_octets(stream: MediaStream, rtpmap: dict[int, RtpMap]) -> int |
         np.asarray(stream.sequence_number[:TAG_SAMPLE_PACKETS], np.int64),
         np.asarray(stream.rtp_timestamp[:TAG_SAMPLE_PACKETS], np.int64),
     )
-    headers = np.array([_header_octets(stream.payload(number)) for number in own.tolist()], dtype=np.int64)
+    headers = np.array([_header_octets(datagram) for datagram in stream.read_payloads(own.tolist())], dtype=np.int64)
     lengths = np.asarray(stream.wire_octets[own], np.int64) - headers
     mapped = rtpmap.get(payload_type)
     name, channels = (None, 1) if mapped is None else (mapped.encoding, mapped.channels)

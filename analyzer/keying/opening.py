@@ -78,7 +78,7 @@ def _clear_flags(audit: StreamAudit) -> NDArray[np.bool_]:
 
 
 def _open(bound: BoundStream, context: SrtpContext) -> Iterator[tuple[int, bytes]]:
-    packets = [bound.stream.payload(number) for number in range(bound.start, bound.stop)]
+    packets = bound.stream.read_payloads(range(bound.start, bound.stop))
     columns = packet_columns(packets, bound.stream.wire_octets[bound.start : bound.stop])
     return open_stream(columns, context).clear_packets()
 

@@ -101,7 +101,7 @@ def _open(case: _Case) -> _Tally:
     none_failed = np.zeros(size, dtype=np.bool_)
     if not case.candidates:
         return _Tally(none_failed, not_tried=size, reason=_why_no_key(case.keying))
-    columns = packet_columns([case.packets.payload(number) for number in range(size)], case.packets.wire_octets)
+    columns = packet_columns(case.packets.read_payloads(), case.packets.wire_octets)
     for candidate in case.candidates:
         if _fits(columns, candidate, case.rtpmap):
             true = _by_reading(columns, candidate, case)

@@ -144,6 +144,9 @@ class Packets:
     def payload(self, index):
         return self.payloads[index] if self.payloads else bytes(172)
 
+    def read_payloads(self, indices=None):
+        return [self.payload(index) for index in (range(len(self)) if indices is None else indices)]
+
 
 def rtcp(source, destination, seconds, ssrc):
     packet = bytes((0x80, 201, 0, 1)) + ssrc.to_bytes(4, "big")

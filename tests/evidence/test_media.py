@@ -45,7 +45,7 @@ def test_streams_keep_their_packets_in_order(tmp_path: Path) -> None:
             assert len(stream) == 10
             assert [stream.payload(i)[-1] for i in range(10)] == stream.sequence_number.tolist()
             assert [frame - 1 for frame in stream.frame.tolist()] == stream.sequence_number.tolist()
-            assert list(stream.payloads())[3] == stream.payload(3)
+            assert stream.read_payloads()[3] == stream.payload(3)
             with pytest.raises(IndexError):
                 stream.payload(10)
 

@@ -89,6 +89,9 @@ class FabricatedStream:
     def payload(self, index: int) -> bytes:
         raise AssertionError("a report never looks into packets")
 
+    def read_payloads(self, indices: Iterable[int] | None = None) -> list[bytes]:
+        raise AssertionError("a report never looks into packets")
+
 
 @dataclass(frozen=True)
 class Words:
