@@ -96,7 +96,7 @@ class PacketColumns:
     @property
     def rtp_timestamp(self) -> Column:
         """RTP time stamps as sent, 32 bits."""
-        return self.records["rtp_timestamp"]
+        return self.records["rtp_timestamp"].astype(np.int64)  # differences may be negative
 
     @property
     def payload_type(self) -> Column:

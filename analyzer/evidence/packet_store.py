@@ -21,9 +21,9 @@ _UINT16_FLOWS = 1 << 16
 
 RECORD = np.dtype(
     [
-        ("timestamp_ns", "i8"), ("payload_offset", "i8"), ("rtp_timestamp", "i8"), ("frame", "i8"),
+        ("timestamp_ns", "i8"), ("payload_offset", "i8"), ("frame", "i8"), ("rtp_timestamp", "u4"),
         ("payload_octets", "i4"), ("wire_octets", "i4"), ("header_octets", "i4"), ("sequence_number", "i4"),
-        ("payload_type", "i2"), ("marker", "i2"), ("", "V4"),
+        ("payload_type", "i2"), ("marker", "i2"),
     ]
 )  # fmt: skip
 Records = npt.NDArray[np.void]

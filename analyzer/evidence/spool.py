@@ -4,6 +4,7 @@
 import bisect
 import os
 import tempfile
+import weakref
 from typing import IO
 
 MEMORY_OCTETS = 32 << 20
@@ -49,6 +50,7 @@ class Spool:
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(prefix="srtp-audit-", buffering=0)  # noqa: SIM115
+                weakref.finalize(self, self._file.close)
             for start, chunk in zip(self._starts, self._chunks, strict=True):
                 _write(self._file.fileno(), chunk, start)
         except OSError:

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""However a capture is cut into batches, sorted and put aside, every flow has the same packets."""
+
+import random
+from pathlib import Path
+
+import capture_frames as made
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import analyzer.capture.source as source
+from analyzer.capture.columns import PayloadKind
+from analyzer.capture.source import open_capture
+from analyzer.evidence import media, packet_store
+from analyzer.evidence.media import MediaTable
+from analyzer.evidence.packet_store import PacketStore
+from analyzer.evidence.spool import Spool
+
+COLUMNS = (
+    "frame", "timestamp_ns", "sequence_number", "rtp_timestamp", "payload_type", "marker", "payload_octets",
+    "wire_octets", "header_octets",
+)  # fmt: skip
+BODIES = [
+    made.rtp(1), made.rtp(2, 2**32 - 1, ssrc=2**32 - 1, first=0x9F, body=bytes(90)), made.rtp(3, second=201), b"",
+    b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12), b"\x10\x00\x00\x01ZRTP1234", b"\x16\xfe\xfd" + bytes(12),
+]  # fmt: skip
+
+
+def told(path: Path, packets: int) -> list[object]:
+    """Everything that the flows of a capture say."""
+    table = MediaTable()
+    with open_capture(path) as capture:
+        for batch in capture.batches(packets):
+            table.feed(batch)
+    return [
+        (
+            kind.name,
+            flow.key,
+            [getattr(flow, name).tolist() for name in COLUMNS],
+            flow.read_payloads(),
+            [flow.payload(index) for index in range(len(flow))],
+        )
+        for kind in PayloadKind
+        for flow in table.flows(kind)
+    ] + [table.defects]
+
+
+def frames_of(seed: int, count: int) -> list[bytes]:
+    chance = random.Random(seed)
+    frames = []
+    for index in range(count):
+        datagram = made.udp(chance.choice(BODIES) + chance.randbytes(chance.randint(0, 30)), chance.randint(1, 3), 9)
+        if chance.random() < 0.1 and len(datagram) > 24:
+            frames.append(made.ethernet(made.ipv4(datagram[:16], identification=index, fragment=0x2000)))
+            frames.append(made.ethernet(made.ipv4(datagram[16:], identification=index, fragment=2)))
+        elif chance.random() < 0.3:
+            frames.append(made.ethernet(made.ipv6(datagram, source=chance.choice(["ff00::1", "::1"]))))
+        else:
+            frames.append(made.ethernet(made.ipv4(datagram)))
+    return frames
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    seed=st.integers(0, 1 << 30), packets=st.integers(1, 90), block=st.sampled_from([1024, 2048]), aside=st.booleans()
+)
+def test_batches_blocks_and_speeds_change_nothing(
+    seed: int, packets: int, block: int, aside: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.pcap"
+    path.write_bytes(made.pcap(frames_of(seed, 80)))
+    with monkeypatch.context() as patched:
+        patched.setattr(source, "COMPILE_OCTETS", 1 << 60)
+        whole = told(path, 1 << 18)
+        patched.setattr(packet_store, "FIRST_PACKETS", 4)
+        patched.setattr(packet_store, "BLOCK_PACKETS", 16 if block == 1024 else 4)
+        patched.setattr(packet_store, "CACHE_OCTETS", 200)
+        patched.setattr(media, "FIRST_FLOWS", 1)
+        if aside:
+            patched.setattr(packet_store, "Spool", lambda: Spool(100))
+        assert told(path, packets) == whole
+        patched.setattr(source, "COMPILE_OCTETS", -1)
+        assert told(path, packets) == whole
+        assert told(path, 1 << 18) == whole
+
+
+def test_both_speeds_may_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.pcap"
+    path.write_bytes(made.pcap(frames_of(1, 200)))
+    monkeypatch.setattr(source, "COMPILE_OCTETS", 1 << 60)
+    whole = told(path, 1 << 18)
+    monkeypatch.setattr(media, "FIRST_FLOWS", 2)
+    table = MediaTable()
+    plain = list(open_capture(path).batches(10))
+    monkeypatch.setattr(source, "COMPILE_OCTETS", -1)
+    compiled = list(open_capture(path).batches(10))
+    for place, (one, other) in enumerate(zip(plain, compiled, strict=True)):
+        table.feed(other if place % 3 else one)
+    flows = [flow for kind in PayloadKind for flow in table.flows(kind)]
+    assert [flow.key for flow in flows] == [flow[1] for flow in whole[:-1]]
+    assert [flow.read_payloads() for flow in flows] == [flow[3] for flow in whole[:-1]]
+
+
+@pytest.mark.parametrize("threshold", [1 << 60, -1])
+def test_flows_beyond_the_limit_are_the_later_ones(
+    threshold: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "COMPILE_OCTETS", threshold)
+    monkeypatch.setattr(media, "MAX_FLOWS", 3)
+    path = tmp_path / "x.pcap"
+    frames = [made.ethernet(made.ipv4(made.udp(made.rtp(n, ssrc=n % 5)))) for n in range(20)]
+    path.write_bytes(made.pcap(frames))
+    table = MediaTable()
+    for batch in open_capture(path).batches(4):
+        table.feed(batch)
+    assert [flow.ssrc for flow in table.flows(PayloadKind.RTP_LIKE)] == [0, 1, 2]
+    assert table.defects[0].detail == "8 packets beyond 3 flows"
+
+
+def test_what_no_file_takes_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("analyzer.evidence.spool.os.pwrite", refuse)
+    spool = Spool(10)
+    places = [spool.append(bytes([n]) * 8) for n in range(5)]
+    assert [spool.read(place, 8) for place in places] == [bytes([n]) * 8 for n in range(5)]
+    assert spool.read(places[3] + 2, 3) == b"\x03" * 3
+
+
+def test_records_hold_what_columns_hold() -> None:
+    assert packet_store.RECORD.itemsize == 48
+    assert PacketStore().parts(7) == 0
