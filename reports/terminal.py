@@ -89,6 +89,7 @@ def render_terminal(report: Report, console: Console, *, verbose: bool = False) 
         _print_calls(report, pen, verbose)
     _print_findings(report, pen, verbose)
     _print_unjudged(report, pen, verbose)
+    _print_shut(report, pen, verbose)
     _print_outside(report, pen)
     for note in report.notes:
         pen.line(("note  ", "dim"), (note, ""))
@@ -270,16 +271,24 @@ def _print_findings(report: Report, pen: _Pen, verbose: bool) -> None:
 
 def _print_unjudged(report: Report, pen: _Pen, verbose: bool) -> None:
     unjudged = list_unjudged(report)
-    shut = list(_shut_streams(report))
-    if not unjudged and not shut:
+    if not unjudged:
         return
-    limit = max(len(unjudged), len(shut)) if verbose else MAX_LINES
+    limit = len(unjudged) if verbose else MAX_LINES
     pen.line()
     pen.line(("Unknown", "bold magenta"), (" (not a pass)", "dim"))
     for item in unjudged[:limit]:
         text = f"{plural(item.places, 'place')}, missing: {explain_missing(item.missing)}"
         pen.line(("?  ", "magenta"), (f"{item.rule}  ", "bold"), (text, ""), indent=2)
     _print_more(len(unjudged) - limit, pen)
+
+
+def _print_shut(report: Report, pen: _Pen, verbose: bool) -> None:
+    shut = list(_shut_streams(report))
+    if not shut:
+        return
+    limit = len(shut) if verbose else MAX_LINES
+    pen.line()
+    pen.line(("Not opened", "bold magenta"))
     for line in shut[:limit]:
         pen.line(("?  ", "magenta"), (line, ""), indent=2)
     _print_more(len(shut) - limit, pen)
@@ -299,11 +308,14 @@ def _shut_streams(report: Report) -> Iterator[str]:
         for stream in media.streams
     ]
     for place, stream in (*inside, *(("outside calls", each.audit) for each in report.streams)):
-        if stream.not_tried and stream.reason and stream.protection is not Protection.RTP:
-            ssrc = ssrc_text(stream.bound.stream.ssrc)
-            yield f"{place}, stream {ssrc}: {plural(stream.not_tried, 'packet')} not opened, {stream.reason}"
+        if not stream.reason or stream.protection is Protection.RTP:
+            continue
+        counts = ((stream.not_tried, "not opened"), (stream.failed, "not authentic"))
+        said = [f"{plural(number, 'packet')} {what}" for number, what in counts if number]
+        if said:
+            yield f"{place}, stream {ssrc_text(stream.bound.stream.ssrc)}: {', '.join(said)}: {stream.reason}"
     for flow in report.tls_flows:
-        yield f"TLS {flow.client} → {flow.server}: {plural(flow.packets, 'packet')} not opened, {SHUT_TLS}"
+        yield f"TLS {flow.client} → {flow.server}: {plural(flow.packets, 'packet')} not opened: {SHUT_TLS}"
 
 
 def _print_outside(report: Report, pen: _Pen) -> None:

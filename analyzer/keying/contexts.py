@@ -5,16 +5,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.keying.key_ring import KeyRing, SrtpEntry
-from analyzer.model.call import BoundStream
+from analyzer.keying.sdes_keys import master_keys_of
+from analyzer.model.call import BoundStream, Side
 from analyzer.model.evidence import DatagramFlow
 from analyzer.model.keying import Keying, MasterKey
-from analyzer.srtp.context import MAX_STREAM_KEYS, SrtpContext, StreamKey
+from analyzer.srtp.context import MAX_STREAM_KEYS, ROC_SEARCH_LIMIT, SrtpContext, StreamKey
+from analyzer.srtp.diagnose import AES_192_NOTE, FailureReason, Trial
 from analyzer.srtp.kdf import KeyDerivation
 from analyzer.srtp.suites import Cipher, SrtpError, Suite, suite_by_name
 
-AES_192_NOTE = "libsrtp 2.5 with NSS derives AES-192 session keys its own way"
 F8_NOTE = "AES-f8 was agreed and AES-CM used, as GStreamer does"
 # Without an MKI, keys of these sources may follow one another on a stream: a re-key, or one more handshake.
+KDR_ROC_SEARCH_LIMIT = 1 << 8  # every counter has keys of its own, which have to be derived
 SUCCESSIVE = frozenset({"dtls", "key-ring"})
 
 
@@ -47,7 +49,8 @@ def _deviant(candidate: Candidate) -> Candidate | None:
     context, key = candidate.context, candidate.key
     if context.suite.key_octets == 24:
         context = replace(context, derivation=KeyDerivation.LIBSRTP_AES_192)
-        return Candidate(context, key._replace(label=AES_192_NOTE), candidate.bound, AES_192_NOTE)
+        key = key._replace(label=AES_192_NOTE, derivation=context.derivation.value)
+        return Candidate(context, key, candidate.bound, AES_192_NOTE)
     if context.suite.cipher is not Cipher.AES_F8:
         return None
     suite = suite_by_name(context.suite.name.replace("F8_128", "AES_CM_128"))
@@ -86,6 +89,10 @@ def ring_keys(entry: SrtpEntry, bound: BoundStream) -> tuple[MasterKey, ...]:
         return ()
     if entry.destination is not None and str(entry.destination) != bound.stream.destination:
         return ()
+    return _keys_of_entry(entry)
+
+
+def _keys_of_entry(entry: SrtpEntry) -> tuple[MasterKey, ...]:
     is_bound = entry.ssrc is not None or entry.destination is not None
     line = entry.crypto
     return tuple(
@@ -134,7 +141,7 @@ def _stand_together(group: Sequence[MasterKey], key: MasterKey) -> bool:
 def _kind(key: MasterKey) -> tuple[object, ...]:
     flags = (key.srtp_encrypted, key.srtcp_encrypted, key.authenticated)
     path = (key.sent_from, key.destination)
-    about = (key.suite, key.source, key.sender, key.ssrc, key.kdr, key.label, key.bound, key.roc)
+    about = (key.suite, key.source, key.sender, key.ssrc, key.kdr, key.label, key.bound, key.roc, key.tag_octets)
     return *about, len(key.mki), path, flags, key.encrypted_extensions
 
 
@@ -161,4 +168,44 @@ def context_of(suite: Suite, keys: Sequence[MasterKey]) -> SrtpContext:
         srtp_encrypted=first.srtp_encrypted,
         srtcp_encrypted=first.srtcp_encrypted,
         encrypted_extensions=first.encrypted_extensions,
+        srtp_tag=first.tag_octets,
+        roc_search_limit=KDR_ROC_SEARCH_LIMIT if first.kdr else ROC_SEARCH_LIMIT,
+        derivation=KeyDerivation(first.derivation) if first.derivation else KeyDerivation.RFC,
     )
+
+
+def keys_of(context: SrtpContext, like: MasterKey) -> tuple[MasterKey, ...]:
+    """The master keys from which `context_of` makes that context again; where they come from is as for `like`."""
+    shared = like._replace(
+        suite=context.suite.name,
+        kdr=context.kdr,
+        roc=context.roc,
+        authenticated=context.authenticated,
+        tag_octets=context.srtp_tag,
+        derivation="" if context.derivation is KeyDerivation.RFC else context.derivation.value,
+    )
+    return tuple(shared._replace(key=key.key, salt=key.salt, mki=key.mki) for key in context.keys)
+
+
+def rivals_for(bound: BoundStream, keying: Keying, ring: KeyRing) -> tuple[Trial, ...]:
+    """Keys at hand that are not meant for this stream, and what it would mean if one fitted."""
+    trials = [
+        Trial(FailureReason.OTHER_DIRECTION, candidate.key.suite, candidate.context)
+        for candidate in _candidates([key for key in keying.keys if not _may_protect(key, bound)])
+    ]
+    for entry in ring.srtp:
+        if not ring_keys(entry, bound):
+            name = f"the [[srtp]] entry of line {entry.line}, given for another stream"
+            found = _candidates(_keys_of_entry(entry))
+            trials += [Trial(FailureReason.OTHER_KEY, name, candidate.context) for candidate in found]
+    return (*trials, *_declined(keying))
+
+
+def _declined(keying: Keying) -> Iterable[Trial]:
+    """Keys of crypto lines that the answer did not take up: a peer that sends under one has chosen by itself."""
+    taken = {(key.key, key.salt) for key in keying.keys}
+    for line in keying.offered_crypto:
+        keys = [key for key in master_keys_of(line, Side.OFFERER)[0] if (key.key, key.salt) not in taken]
+        name = f"that of the offered line {line.tag}, which was not accepted"
+        for candidate in _candidates(keys):
+            yield Trial(FailureReason.OTHER_KEY, name, candidate.context)

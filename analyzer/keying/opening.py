@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.keying.contexts import Candidate, candidates_for, rtcp_contexts
+from analyzer.keying.contexts import candidates_for, context_of, rtcp_contexts
 from analyzer.keying.key_ring import KeyRing
 from analyzer.model.call import BoundStream, MediaLine
 from analyzer.model.keying import Keying, StreamAudit
@@ -16,6 +16,7 @@ from analyzer.srtp.bulk import open_stream
 from analyzer.srtp.columns import packet_columns
 from analyzer.srtp.context import SrtpContext
 from analyzer.srtp.rtcp import RtcpOutcome, open_rtcp
+from analyzer.srtp.suites import suite_by_name
 from dissectors.grammar.rtcp import is_clear_rtcp
 from dissectors.grammar.rtp_extensions import parse_extmap
 
@@ -34,15 +35,23 @@ def context_that_opened(
     audit: StreamAudit, keying: Keying, ring: KeyRing, line: MediaLine | None = None
 ) -> SrtpContext | None:
     """The context whose key the audit found to fit, None where none did; `line` may name encrypted extensions."""
-    if audit.key is None:
+    context = _context(audit, keying, ring)
+    if context is None:
         return None
-    found: Candidate | None = next(
-        (candidate for candidate in candidates_for(audit.bound, keying, ring) if candidate.key == audit.key), None
-    )
-    if found is None:
-        return None
-    ids = found.context.encrypted_extensions | _encrypted_extensions(line)
-    return replace(found.context, encrypted_extensions=ids)
+    return replace(context, encrypted_extensions=context.encrypted_extensions | _encrypted_extensions(line))
+
+
+def _context(audit: StreamAudit, keying: Keying, ring: KeyRing) -> SrtpContext | None:
+    """That of the candidate with the audit's key, else that of the keys themselves."""
+    key = audit.key
+    if key is None:
+        suite = suite_by_name(audit.fitting[0].suite) if audit.fitting else None
+        return None if suite is None else context_of(suite, audit.fitting)
+    for candidate in candidates_for(audit.bound, keying, ring):
+        if candidate.key == key:
+            return candidate.context
+    suite = suite_by_name(key.suite)
+    return None if suite is None else context_of(suite, (key,))
 
 
 def _encrypted_extensions(line: MediaLine | None) -> frozenset[int]:

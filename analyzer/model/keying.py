@@ -35,6 +35,8 @@ class MasterKey(NamedTuple):
     label: str = ""  # a variant worth naming, such as the libmikey derivation
     sent_from: str | None = None
     encrypted_extensions: frozenset[int] = frozenset()  # ids of header extension elements (RFC 6904)
+    tag_octets: int | None = None  # of SRTP, where it is not the suite's
+    derivation: str = ""  # of a stack that derives session keys its own way
 
 
 class MacState(NamedTuple):
@@ -106,6 +108,7 @@ class StreamAudit:
     Counts are RTP packets. `clear` counts packets proved clear within the exchange after its answer, `clear_early`
     those before the answer. `tag_octets` is the tag length that the sizes show, `expected_tag_octets` the suite's.
     `not_tried` packets could be neither authenticated nor refuted; `reason` says why, or why the stream stays shut.
+    `key` opened it; `fitting` are keys that open a stream which does not authenticate as was agreed.
     `bound_key` says that a key bound to this exchange was tried. `clear_frames` lists the first packets proved clear,
     `clear_map` has a bit for each packet of the stream, the first one highest: set where it was proved clear.
     """
@@ -129,6 +132,7 @@ class StreamAudit:
     expected_tag_octets: int | None = None
     bound_key: bool = False
     key: MasterKey | None = None
+    fitting: tuple[MasterKey, ...] = ()
     reason: str = ""
     rtcp: RtcpCount = RtcpCount()
     failed_frames: tuple[int, ...] = ()

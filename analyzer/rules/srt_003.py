@@ -22,8 +22,9 @@ def _judge(streams: tuple[StreamAudit, ...]) -> Result:
     failing = tuple(stream for stream in streams if stream.bound_key and stream.failed)
     if failing:
         bad, good = (sum(getattr(stream, name) for stream in failing) for name in ("failed", "authenticated"))
+        why = next((f" Found: {stream.reason}." for stream in failing if stream.reason), "")
         return failed(
-            f"{bad} packet(s) do not verify with the key of this exchange; {good} of the same stream(s) do.",
+            f"{bad} packet(s) do not verify with the key of this exchange; {good} of the same stream(s) do.{why}",
             protection.cited_frames((stream, stream.failed_frames) for stream in failing),
             _GUARDS,
         )

@@ -1,23 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Why a stream does not open under a key: a short list of causes, each one tried (SRT-003)."""
+"""Why a stream does not open under a key: the causes that are known to happen, each one tried (SRT-003)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 
 from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
-from analyzer.srtp.clear_test import Clearness, classify_payloads
+from analyzer.srtp.clear_test import Clearness
 from analyzer.srtp.columns import PacketColumns, packet_columns, read_rtp_headers
-from analyzer.srtp.context import SrtpContext, StreamKey
+from analyzer.srtp.context import ROC_SEARCH_LIMIT, SrtpContext, StreamKey
 from analyzer.srtp.kdf import KeyDerivation
-from analyzer.srtp.suites import SUITES, SrtpError
+from analyzer.srtp.payload_reading import NO_ENCODINGS, Encodings, read_payloads
+from analyzer.srtp.suites import SUITES, SrtpError, Suite
+from dissectors.grammar.secret import Secret
 
 SAMPLE_PACKETS = 32
+CLEAR_SAMPLE_PACKETS = 512
 NEEDED = 2
 TAG_OCTETS = (4, 8, 10, 12, 16, 20)
 TRIAL_ROC_LIMIT = 256
+FAR_ROC_LIMIT = 1 << 18  # where SRTCP has proved the key, so that only the counter can be wrong
+AES_192_NOTE = "libsrtp 2.5 with NSS derives AES-192 session keys its own way"
 
 
 class FailureReason(Enum):
@@ -28,12 +34,25 @@ class FailureReason(Enum):
     NO_PACKETS = "no RTP packets"
     TRUNCATED = "cut by the snaplen"
     CLEAR = "not SRTP: the payload is clear"
+    NO_TAGS = "encrypted with the key, but without authentication tags"
     TAG_LENGTH = "another tag length"
     UNSIGNALLED_MKI = "an MKI that was not signalled"
+    ABSENT_MKI = "the signalled MKI is absent"
+    UNKNOWN_MKI = "an MKI that no key at hand has"
     OTHER_SUITE = "another suite under the same key"
+    OTHER_DIRECTION = "the key of the other direction"
     OTHER_KEY = "another key fits"
     DEVIANT_DERIVATION = "a key derivation that strays from the RFCs"
+    ROLLOVER = "a rollover counter out of reach"
     WRONG_KEY = "wrong key or altered packets"
+
+
+class Trial(NamedTuple):
+    """A protection worth trying: the cause that it would prove, what there is to say of it, and its context."""
+
+    reason: FailureReason
+    detail: str
+    context: SrtpContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +63,23 @@ class Diagnosis:
     detail: str = ""
     context: SrtpContext | None = None
 
+    def __str__(self) -> str:
+        return self.reason.value + (f" ({self.detail})" if self.detail else "")
+
 
 def diagnose_stream(
     packets: Sequence[bytes] | PacketColumns,
     context: SrtpContext,
-    candidates: Sequence[tuple[str, SrtpContext]] = (),
+    rivals: Sequence[Trial] = (),
     *,
-    encoding: str | None = None,
+    encodings: Encodings = NO_ENCODINGS,
+    key_proved: bool = False,
 ) -> Diagnosis:
     """The first cause that explains why `packets` do not open under `context`.
 
-    `candidates` are other protections worth a trial with a name each, such as that of the other direction. A sample of
-    the packets is used; two must authenticate for a cause to count.
+    `rivals` are protections by other keys worth a trial, such as that of the other direction; `key_proved` says that
+    SRTCP under the same master key authenticates. A sample of the packets is used; two must authenticate, or read as
+    clear payload where there are no tags, for a cause to count.
     """
     columns = packets if isinstance(packets, PacketColumns) else packet_columns(packets)
     headers = read_rtp_headers(columns)
@@ -72,7 +96,13 @@ def diagnose_stream(
         return Diagnosis(FailureReason.UNSIGNALLED_MKI, detail, opening.context)
     if opening.authenticated.any():
         return _partly(opening)
-    return _clear(whole, encoding) or _elsewhere(sample, context, candidates) or Diagnosis(FailureReason.WRONG_KEY)
+    trials = (*key_trials(context), *rivals)
+    return (
+        _clear(whole, encodings)
+        or _fitting(sample, trials)
+        or _without_tags(whole, context, encodings)
+        or _hopeless(sample, opening, len(trials), key_proved=key_proved)
+    )
 
 
 def _sample(columns: PacketColumns) -> PacketColumns:
@@ -91,59 +121,114 @@ def _partly(opening: StreamOpening) -> Diagnosis:
     return Diagnosis(FailureReason.SOME, detail, opening.context)
 
 
-def _clear(columns: PacketColumns, encoding: str | None) -> Diagnosis | None:
-    headers = read_rtp_headers(columns)
-    types, counts = np.unique(headers.payload_type, return_counts=True)
-    most = int(types[counts.argmax()])
-    few = columns.select(np.flatnonzero(headers.payload_type == most)[: SAMPLE_PACKETS * 16])
-    heads = read_rtp_headers(few)
-    payloads = [few.packet(number)[int(heads.header_octets[number]) :] for number in range(len(few))]
-    test = classify_payloads(
-        payloads, most, encoding, sequence_numbers=heads.sequence_number, rtp_timestamps=heads.timestamp
-    )
+def _clear(columns: PacketColumns, encodings: Encodings) -> Diagnosis | None:
+    test = read_payloads(columns, None, encodings, CLEAR_SAMPLE_PACKETS)
     if test.clearness is not Clearness.CLEAR:
         return None
     behind = f", {test.trailer_octets} octets behind the frames" if test.trailer_octets else ""
     return Diagnosis(FailureReason.CLEAR, f"the octets of {test.packets} payloads are far from uniform{behind}")
 
 
-def _elsewhere(
-    sample: PacketColumns, context: SrtpContext, candidates: Sequence[tuple[str, SrtpContext]]
-) -> Diagnosis | None:
-    trials = (*_variants(context), *((FailureReason.OTHER_KEY, name, other) for name, other in candidates))
-    for reason, detail, trial in trials:
-        try:
-            opening = open_stream(sample, trial)
-        except SrtpError:
+def _fitting(sample: PacketColumns, trials: Sequence[Trial]) -> Diagnosis | None:
+    for reason, detail, context in trials:
+        opening = _tried(sample, context)
+        if opening is None or opening.count(PacketOutcome.AUTHENTICATED) < min(NEEDED, len(sample)):
             continue
-        if opening.count(PacketOutcome.AUTHENTICATED) >= min(NEEDED, len(sample)):
-            return Diagnosis(reason, detail, opening.context)
+        fitting = replace(opening.context, roc_search_limit=ROC_SEARCH_LIMIT)
+        if reason is FailureReason.ABSENT_MKI and opening.mki_octets:
+            return Diagnosis(FailureReason.UNKNOWN_MKI, f"the packets say {fitting.keys[0].mki.hex()}", fitting)
+        return Diagnosis(reason, detail, fitting)
     return None
 
 
-def _variants(context: SrtpContext) -> Iterator[tuple[FailureReason, str, SrtpContext]]:
-    suite = context.suite
+def _tried(sample: PacketColumns, context: SrtpContext) -> StreamOpening | None:
+    try:
+        return open_stream(sample, context)
+    except SrtpError:
+        return None
+
+
+def _without_tags(columns: PacketColumns, context: SrtpContext, encodings: Encodings) -> Diagnosis | None:
+    """What no tag can tell a codec's frames do: they read as clear payload behind the cipher (RFC 4568 §6.3.3)."""
+    if context.suite.aead or not context.srtp_encrypted:
+        return None
+    bare = replace(context, authenticated=False, keys=tuple(StreamKey(key.key, key.salt) for key in context.keys[:1]))
+    if read_payloads(columns, bare, encodings, CLEAR_SAMPLE_PACKETS).clearness is not Clearness.CLEAR:
+        return None
+    return Diagnosis(FailureReason.NO_TAGS, "as under UNAUTHENTICATED_SRTP", bare)
+
+
+def _hopeless(sample: PacketColumns, opening: StreamOpening, tried: int, *, key_proved: bool) -> Diagnosis:
+    context = opening.context
+    if opening.count(PacketOutcome.UNKNOWN_MKI) == len(sample):
+        known = ", ".join(key.mki.hex() for key in context.keys)
+        return Diagnosis(FailureReason.UNKNOWN_MKI, f"the keys have {known}")
+    if not key_proved:
+        below = f"and rollover counters below {context.roc_search_limit}"
+        return Diagnosis(FailureReason.WRONG_KEY, f"{tried} other readings {below} were tried")
+    far = _tried(sample, replace(context, roc_search_limit=FAR_ROC_LIMIT))
+    if far is not None and far.roc:
+        start = next(iter(far.roc.values()))[0]
+        return Diagnosis(FailureReason.ROLLOVER, f"it starts at {start}", replace(context, roc=start))
+    detail = f"the key is right, its SRTCP authenticates; no counter below {FAR_ROC_LIMIT} fits"
+    return Diagnosis(FailureReason.ROLLOVER, detail)
+
+
+def key_trials(context: SrtpContext) -> Iterator[Trial]:
+    """What the same master keys may do under another protection than `context`, likely causes first."""
     few = replace(context, roc_search_limit=min(context.roc_search_limit, TRIAL_ROC_LIMIT))
-    if not suite.aead:
-        same_key = {
-            other.srtp_tag_octets: other.name
-            for other in reversed(SUITES)
-            if other.available
-            and not other.aead
-            and other.cipher is suite.cipher
-            and other.key_octets == suite.key_octets
-        }
-        for octets in TAG_OCTETS:
-            if octets == context.srtp_tag_octets:
-                continue
-            trial = replace(few, srtp_tag=octets, authenticated=True)
-            if octets in same_key:
-                yield FailureReason.OTHER_SUITE, same_key[octets], trial
-            else:
-                yield FailureReason.TAG_LENGTH, f"{octets} octets", trial
-    if suite.key_octets == 24 and context.derivation is KeyDerivation.RFC:
-        trial = replace(few, derivation=KeyDerivation.LIBSRTP_AES_192)
-        yield FailureReason.DEVIANT_DERIVATION, "libsrtp 2.5 with NSS derives AES-192 session keys its own way", trial
+    yield from _mki_trials(few)
+    yield from _tag_trials(few)
+    yield from _suite_trials(few)
+    yield from _derivation_trials(few)
+
+
+def _mki_trials(context: SrtpContext) -> Iterator[Trial]:
     if context.mki_octets:
         bare = tuple(StreamKey(key.key, key.salt) for key in context.keys)
-        yield FailureReason.UNSIGNALLED_MKI, "the signalled MKI is absent", replace(few, keys=bare)
+        detail = f"{context.mki_octets} octets were to stand before the tag"
+        yield Trial(FailureReason.ABSENT_MKI, detail, replace(context, keys=bare))
+
+
+def _tag_trials(context: SrtpContext) -> Iterator[Trial]:
+    suite = context.suite
+    if suite.aead:
+        return
+    named = {other.srtp_tag_octets: other.name for other in reversed(SUITES) if _only_tag_differs(suite, other)}
+    for octets in TAG_OCTETS:
+        if octets == context.srtp_tag_octets:
+            continue
+        trial = replace(context, srtp_tag=octets, authenticated=True)
+        if octets in named:
+            yield Trial(FailureReason.OTHER_SUITE, named[octets], trial)
+        else:
+            yield Trial(FailureReason.TAG_LENGTH, f"{octets} octets, not {context.srtp_tag_octets}", trial)
+
+
+def _only_tag_differs(suite: Suite, other: Suite) -> bool:
+    return not other.aead and (other.cipher, other.key_octets) == (suite.cipher, suite.key_octets)
+
+
+def _suite_trials(context: SrtpContext) -> Iterator[Trial]:
+    """Every suite of the table whose key has this length; a salt is cut or filled up with zeros."""
+    suite = context.suite
+    for other in SUITES:
+        same = other is suite or (not suite.aead and _only_tag_differs(suite, other))
+        if same or not other.available or other.key_octets != suite.key_octets:
+            continue
+        keys = tuple(StreamKey(key.key, _resized(key.salt, other.salt_octets), key.mki) for key in context.keys)
+        trial = replace(context, suite=other, keys=keys, srtp_tag=None, srtcp_tag=None, authenticated=True)
+        yield Trial(FailureReason.OTHER_SUITE, other.name, trial)
+
+
+def _resized(salt: Secret, octets: int) -> Secret:
+    return Secret(salt.reveal()[:octets].ljust(octets, b"\0"))
+
+
+def _derivation_trials(context: SrtpContext) -> Iterator[Trial]:
+    if context.kdr:
+        detail = "keys derived once, whatever the key derivation rate says"
+        yield Trial(FailureReason.DEVIANT_DERIVATION, detail, replace(context, kdr=0))
+    if context.suite.key_octets == 24 and context.derivation is KeyDerivation.RFC:
+        trial = replace(context, derivation=KeyDerivation.LIBSRTP_AES_192)
+        yield Trial(FailureReason.DEVIANT_DERIVATION, AES_192_NOTE, trial)

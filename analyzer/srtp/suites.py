@@ -73,6 +73,11 @@ class Suite:
         return 0 if self.aead else HMAC_SHA1_KEY_OCTETS
 
     @property
+    def encrypts(self) -> bool:
+        """Whether the cipher hides anything."""
+        return self.cipher is not Cipher.NULL
+
+    @property
     def available(self) -> bool:
         """Whether packets of this suite can be opened here."""
         return self.cipher in AVAILABLE_CIPHERS

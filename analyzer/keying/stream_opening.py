@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One stream under the keys at hand: the first that opens it, and where none does the reason, each cause tried."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.evidence.media_slice import StreamSlice
+from analyzer.evidence.media_statistics import StreamStatistics
+from analyzer.keying.contexts import F8_NOTE, Candidate, keys_of, rtcp_contexts
+from analyzer.keying.rtcp_audit import audit_rtcp
+from analyzer.model.call import BoundStream
+from analyzer.model.keying import Keying, MasterKey
+from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
+from analyzer.srtp.clear_test import Clearness
+from analyzer.srtp.columns import PacketColumns, packet_columns
+from analyzer.srtp.context import SrtpContext
+from analyzer.srtp.diagnose import Diagnosis, FailureReason, Trial, diagnose_stream
+from analyzer.srtp.index import HALF, SEQUENCE_NUMBERS
+from analyzer.srtp.payload_reading import is_clear_as_it_stands, read_payloads
+from analyzer.srtp.suites import SrtpError, suite_by_name
+from dissectors.grammar.defects import Defect
+from dissectors.grammar.sdp import RtpMap
+
+TRIAL_PACKETS = 16
+TRIAL_PLACES = 4
+NEAR_ROC_LIMIT = 64
+TELLING_FAILURES = 2
+NEAR_WRAP = 1024
+UNENCRYPTED = "the tags verify, but the payload is not encrypted"
+# Faults of the framing under which a bound key proves the stream all the same.
+HARMLESS = frozenset(
+    {
+        FailureReason.NONE,
+        FailureReason.UNSIGNALLED_MKI,
+        FailureReason.ABSENT_MKI,
+        FailureReason.UNKNOWN_MKI,
+        FailureReason.DEVIANT_DERIVATION,
+        FailureReason.ROLLOVER,
+    }
+)
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One stream and all that may speak about it; `rivals` are keys that are not meant for it."""
+
+    bound: BoundStream
+    packets: StreamSlice
+    statistics: StreamStatistics
+    rtpmap: dict[int, RtpMap]
+    keying: Keying
+    candidates: tuple[Candidate, ...]
+    rivals: tuple[Trial, ...]
+    chosen_suite: str | None
+
+    @property
+    def encodings(self) -> dict[int, str]:
+        """The encoding of each payload type that a description maps."""
+        return {payload_type: mapped.encoding for payload_type, mapped in self.rtpmap.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts of one stream after its keys were tried; `failed` runs parallel to its packets.
+
+    `fitting` are keys under which packets open although they are not what the exchange agreed on. `unencrypted` says
+    that the payload is clear behind tags that verify.
+    """
+
+    failed: Flags
+    authenticated: int = 0
+    decrypted: int = 0
+    not_tried: int = 0
+    candidate: Candidate | None = None
+    reason: str = ""
+    fitting: tuple[MasterKey, ...] = ()
+    unencrypted: bool = False
+    other_suite: bool = False
+    defects: tuple[Defect, ...] = ()
+
+
+def open_case(case: Case) -> Tally:
+    """Open with the first candidate under which a sample authenticates, else tell why none does."""
+    size = len(case.packets)
+    if not case.candidates:
+        return Tally(np.zeros(size, dtype=np.bool_), not_tried=size, reason=_why_no_key(case.keying))
+    columns = packet_columns(case.packets.read_payloads(), case.packets.wire_octets)
+    for candidate in case.candidates:
+        if _fits(columns, candidate, case.encodings):
+            return _opened(case, columns, _by_reading(columns, candidate, case))
+    return _shut(case, columns)
+
+
+def _opened(case: Case, columns: PacketColumns, candidate: Candidate, reason: str = "") -> Tally:
+    opening = open_stream(columns, candidate.context)
+    tally = _tally(opening, candidate, reason or candidate.deviation)
+    if _is_unencrypted(case, columns, candidate, tally):
+        return replace(tally, reason=UNENCRYPTED, unencrypted=True)
+    suite = candidate.key.suite
+    if candidate.key.source == "key-ring" and case.chosen_suite not in {None, suite} and not candidate.deviation:
+        tally = replace(tally, other_suite=True, reason=f"authenticates as {suite}, which was not agreed")
+    return _excused(_explained(case, columns, tally, opening), case.keying)
+
+
+def _is_unencrypted(case: Case, columns: PacketColumns, candidate: Candidate, tally: Tally) -> bool:
+    context = candidate.context
+    encrypts = context.srtp_encrypted and context.suite.encrypts
+    return bool(tally.authenticated) and encrypts and is_clear_as_it_stands(columns, case.encodings)
+
+
+def _explained(case: Case, columns: PacketColumns, tally: Tally, opening: StreamOpening) -> Tally:
+    """With the reason why packets among others that authenticate fail, where there are enough to tell."""
+    failed = np.flatnonzero(tally.failed)
+    if len(failed) < TELLING_FAILURES:
+        return tally
+    found = diagnose_stream(columns.select(failed), opening.context, case.rivals, encodings=case.encodings)
+    if found.reason in {FailureReason.NONE, FailureReason.SOME}:
+        return tally
+    why = f"{len(failed)} packets fail: {found}"
+    return replace(tally, reason=f"{tally.reason}; {why}" if tally.reason else why)
+
+
+def _shut(case: Case, columns: PacketColumns) -> Tally:
+    """Why no key opens the stream; a fault that leaves the key proved opens it all the same."""
+    size = len(columns)
+    first = next((candidate for candidate in case.candidates if candidate.bound), case.candidates[0])
+    nothing = np.zeros(size, dtype=np.bool_)
+    if not first.context.srtp_tag_octets:
+        return Tally(nothing, not_tried=size, reason="there are no tags, and what the key gives is noise")
+    found, under = _diagnose(case, columns, first)
+    reason = str(found)
+    if found.context is not None and (found.reason in HARMLESS or (_is_given(under) and _is_key_own(found))):
+        keys = keys_of(found.context, under.key)
+        return _opened(case, columns, Candidate(found.context, keys[0], under.bound), reason)
+    if not first.bound:
+        clear = found.reason is FailureReason.CLEAR
+        reason = reason if clear else f"no key in the ring fits: {reason}"
+        return Tally(nothing, not_tried=size, reason=reason)
+    if found.reason in {FailureReason.NO_PACKETS, FailureReason.TRUNCATED}:
+        return Tally(nothing, not_tried=size, reason=reason)
+    tally = _tally(open_stream(columns, _near(first.context)), first, reason)
+    if found.context is not None:
+        opened = int(open_stream(columns, found.context).opened.sum())
+        tally = replace(tally, decrypted=opened, fitting=keys_of(found.context, under.key))
+    return _excused(tally, case.keying)
+
+
+def _diagnose(case: Case, columns: PacketColumns, first: Candidate) -> tuple[Diagnosis, Candidate]:
+    """The diagnosis under the first candidate, else under the one whose key explains more."""
+    found = diagnose_stream(
+        columns, first.context, case.rivals, encodings=case.encodings, key_proved=_is_proved_by_rtcp(case, first)
+    )
+    if found.reason is not FailureReason.WRONG_KEY:
+        return found, first
+    for other in case.candidates:
+        if other is first or other.deviation or other.context.keys == first.context.keys:
+            continue
+        again = diagnose_stream(columns, other.context, encodings=case.encodings)
+        if again.context is not None:
+            return again, other
+    return found, first
+
+
+def _is_proved_by_rtcp(case: Case, candidate: Candidate) -> bool:
+    count = audit_rtcp(case.bound.rtcp, lambda flow: rtcp_contexts(flow, case.keying, (candidate.context,)))
+    return count.authenticated > 0
+
+
+def _is_given(candidate: Candidate) -> bool:
+    """Whether the auditor gave the key himself, so that its suite is his word and nobody's agreement."""
+    return candidate.key.source == "key-ring"
+
+
+def _is_key_own(found: Diagnosis) -> bool:
+    return found.reason in {FailureReason.OTHER_SUITE, FailureReason.TAG_LENGTH, FailureReason.NO_TAGS}
+
+
+def _by_reading(columns: PacketColumns, candidate: Candidate, case: Case) -> Candidate:
+    """The candidate, or where its tags verify and its clear text is noise, that of a peer which took another cipher."""
+    for other in case.candidates:
+        if other.deviation == F8_NOTE and other.context.keys == candidate.context.keys and other is not candidate:
+            both = [read_payloads(columns, each.context, case.encodings).clearness for each in (candidate, other)]
+            if both[1] is Clearness.CLEAR and both[0] is not Clearness.CLEAR:
+                return other
+    return candidate
+
+
+def _fits(columns: PacketColumns, candidate: Candidate, encodings: dict[int, str]) -> bool:
+    """Whether packets at some of a few places of the stream open; without tags, whether they aren't surely noise.
+
+    The long search for the rollover counter is made once, at the first place.
+    """
+    if candidate.context.srtp_tag_octets == 0:
+        return read_payloads(columns, candidate.context, encodings).clearness is not Clearness.NOT_CLEAR
+    places = np.linspace(0, max(len(columns) - TRIAL_PACKETS, 0), TRIAL_PLACES, dtype=np.int64).tolist()
+    return any(_opens(columns, place, _near(candidate.context)) for place in dict.fromkeys(places)) or _opens(
+        columns, places[0], candidate.context
+    )
+
+
+def _near(context: SrtpContext) -> SrtpContext:
+    return replace(context, roc_search_limit=min(context.roc_search_limit, NEAR_ROC_LIMIT))
+
+
+def _opens(columns: PacketColumns, place: int, context: SrtpContext) -> bool:
+    numbers = np.arange(place, min(place + TRIAL_PACKETS, len(columns)))
+    try:
+        return bool(open_stream(columns.select(numbers), context).authenticated.any())
+    except SrtpError:
+        return False
+
+
+def _tally(opening: StreamOpening, candidate: Candidate, reason: str = "") -> Tally:
+    return Tally(
+        failed=opening.failed,
+        authenticated=int(opening.authenticated.sum()),
+        decrypted=int(opening.opened.sum()),
+        not_tried=opening.count(PacketOutcome.NOT_TRIED, PacketOutcome.TRUNCATED, PacketOutcome.NOT_RTP),
+        candidate=candidate,
+        reason=reason,
+        defects=tuple(_oddities(opening, candidate)),
+    )
+
+
+def _oddities(opening: StreamOpening, candidate: Candidate) -> Iterator[Defect]:
+    """What packets that authenticate show beside that: an MKI nobody spoke of, the rollover counter, repeats."""
+    if opening.mki_octets != candidate.context.mki_octets:
+        mki = opening.context.keys[0].mki.hex()
+        yield Defect("mki-not-signalled", 0, "RFC 3711 §3.1", f"{opening.mki_octets} octets before the tag: {mki}")
+    expected = candidate.context.roc or 0
+    for ssrc, (first, last) in opening.roc.items():
+        if first > expected + 1 or first < expected:
+            detail = f"{ssrc:#010x} starts at {first}, found by trial; {expected} was expected"
+            yield Defect("rollover-counter-found", 0, "RFC 3711 §3.3.1", detail)
+        if last < first:
+            yield Defect("rollover-counter-restarted", 0, "RFC 3711 §3.3.1", f"{ssrc:#010x}: from {first} to {last}")
+    yield from _stuck(opening)
+    repeats = int(opening.repeated.sum())
+    if repeats:
+        yield Defect("packets-replayed", 0, "RFC 3711 §3.3.2", f"{repeats} packets repeat the index of an earlier one")
+
+
+def _stuck(opening: StreamOpening) -> Iterator[Defect]:
+    """Sources whose sequence numbers wrap while their rollover counter does not count."""
+    for ssrc in opening.roc:
+        index = opening.index[opening.opened & (opening.headers.ssrc == ssrc)]
+        roc, sequence_number = index >> 16, index & 0xFFFF
+        wrapped = (np.diff(sequence_number) < -HALF) & (np.diff(roc) == 0)
+        near = (sequence_number[:-1] > SEQUENCE_NUMBERS - NEAR_WRAP) & (sequence_number[1:] < NEAR_WRAP)
+        if (wrapped & near).any():
+            detail = f"{ssrc:#010x} wraps under counter {int(roc[:-1][wrapped & near][0])} and stays there"
+            yield Defect("rollover-counter-stuck", 0, "RFC 3711 §3.3.1", detail)
+
+
+def _excused(tally: Tally, keying: Keying) -> Tally:
+    """Where a handshake was seen whose keys are not at hand, packets that fail may be its own: they refute nothing."""
+    failed = int(tally.failed.sum())
+    if not keying.keys_missing or not failed:
+        return tally
+    reason = tally.reason or "not all handshakes are in the key log"
+    return replace(tally, failed=np.zeros_like(tally.failed), not_tried=tally.not_tried + failed, reason=reason)
+
+
+def _why_no_key(keying: Keying) -> str:
+    unavailable = [suite for key in keying.keys if (suite := suite_by_name(key.suite)) and not suite.available]
+    if unavailable:
+        return unavailable[0].unavailable_reason
+    if keying.method in {"DTLS-SRTP", "ZRTP"}:
+        return f"{keying.how}; no key at hand"
+    wrong = [defect.detail for defect in keying.defects if defect.code == "sdes-key-length"]
+    return wrong[0] if wrong else "no key at hand"

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Calls in which a key does not fit as agreed: each cause made for itself, and the reason that is given for it."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analyzer.api import audit
+from analyzer.keying.key_ring import KeyRing, read_key_ring
+from analyzer.keying.opening import context_that_opened, iter_clear_rtp
+from analyzer.model.evidence import Wire
+from analyzer.model.keying import StreamAudit
+from analyzer.model.outcome import Verdict
+from analyzer.model.report import AuditedMedia
+from analyzer.srtp.context import SrtpContext, StreamKey
+from analyzer.srtp.suites import suite_by_name
+from analyzer.srtp.transform import protect_rtcp, protect_rtp
+from dissectors.grammar.secret import Secret
+from tests.cli.command_line import A_RTP, B_RTP, KEY_A, KEY_B, call, pcapng, sdp
+from tests.keying.test_calls_with_keys import A_SSRC, ANSWER, CM_32, CM_80, K_A, K_B, OFFER, crypto, rtp
+
+COUNT = 120
+CLEAR = [rtp(number, A_SSRC) for number in range(COUNT)]
+OTHER = bytes(range(30))
+A_RTCP, B_RTCP = "192.0.2.1:4001", "192.0.2.2:6001"
+REPORT = bytes.fromhex("80c90001decafbad81ca0002decafbad01020000")
+
+
+def context(suite_name: str = CM_80, key: bytes = K_A, mki: bytes = b"", **parameters: Any) -> SrtpContext:
+    suite = suite_by_name(suite_name)
+    assert suite is not None
+    octets = key.ljust(suite.inline_octets, b"\x07")
+    salt = octets[suite.key_octets : suite.inline_octets]
+    return SrtpContext(suite, (StreamKey(Secret(octets[: suite.key_octets]), Secret(salt), mki),), **parameters)
+
+
+def sealed(under: SrtpContext, roc: int = 0) -> list[tuple[str, str, bytes]]:
+    return [(A_RTP, B_RTP, protect_rtp(packet, under, roc)) for packet in CLEAR]
+
+
+def heard(
+    folder: Path, packets: list[tuple[str, str, bytes]], offer: bytes = OFFER, answer: bytes = ANSWER, keys: str = ""
+) -> tuple[AuditedMedia, StreamAudit, list[bytes]]:
+    """The media line, its only stream, and what of it opens."""
+    (folder / "x.pcapng").write_bytes(pcapng(call(offer, answer, packets)))
+    (folder / "keys.toml").write_text(keys)
+    ring = read_key_ring(folder / "keys.toml") if keys else KeyRing()
+    (found,) = audit([folder / "x.pcapng"], ring=ring).calls
+    (media,) = found.media
+    (stream,) = media.streams
+    opened = context_that_opened(stream, media.keying, ring, media.line)
+    return media, stream, [packet.octets for packet in iter_clear_rtp(stream, opened)]
+
+
+def offering(suite: str, key: str = KEY_A, more: str = "") -> tuple[bytes, bytes]:
+    second = base64.b64encode(base64.b64decode(key)[::-1]).decode()
+    return (
+        sdp("192.0.2.1", 4000, crypto(1, suite, key, more)),
+        sdp("192.0.2.2", 6000, crypto(1, suite, second, more)),
+    )
+
+
+def test_a_wrong_key(tmp_path: Path) -> None:
+    media, stream, clear = heard(tmp_path, sealed(context(key=OTHER)))
+    assert stream.reason.startswith("wrong key or altered packets")
+    assert (stream.failed, stream.wire, media.verdict, clear) == (COUNT, Wire.CONTRADICTING, Verdict.MISMATCH, [])
+
+
+def test_the_key_of_the_other_direction(tmp_path: Path) -> None:
+    media, stream, clear = heard(tmp_path, sealed(context(key=K_B)))
+    assert stream.reason.startswith("the key of the other direction")
+    assert (stream.failed, stream.authenticated, media.verdict) == (COUNT, 0, Verdict.MISMATCH)
+    assert clear == CLEAR
+
+
+@pytest.mark.parametrize("used", [CM_32, "AEAD_AES_128_GCM"])
+def test_another_suite_than_agreed(tmp_path: Path, used: str) -> None:
+    media, stream, clear = heard(tmp_path, sealed(context(used)))
+    assert stream.reason == f"another suite under the same key ({used})"
+    assert (stream.wire, media.verdict, stream.suite) == (Wire.CONTRADICTING, Verdict.MISMATCH, CM_80)
+    assert clear == CLEAR
+
+
+def test_another_tag_length(tmp_path: Path) -> None:
+    media, stream, clear = heard(tmp_path, sealed(context(srtp_tag=8)))
+    assert stream.reason == "another tag length (8 octets, not 10)"
+    assert (media.verdict, clear) == (Verdict.MISMATCH, CLEAR)
+
+
+def test_no_tags_at_all(tmp_path: Path) -> None:
+    media, stream, clear = heard(tmp_path, sealed(context(authenticated=False)))
+    assert stream.reason.startswith("encrypted with the key, but without authentication tags")
+    assert (media.verdict, stream.authenticated, clear) == (Verdict.MISMATCH, 0, CLEAR)
+
+
+def test_clear_behind_tags_that_verify_is_unprotected(tmp_path: Path) -> None:
+    media, stream, _ = heard(tmp_path, sealed(context("NULL_HMAC_SHA1_80")))
+    assert stream.reason == "the tags verify, but the payload is not encrypted"
+    assert (stream.authenticated, stream.clear) == (COUNT, COUNT)
+    assert (stream.wire, media.verdict) == (Wire.CONTRADICTING, Verdict.UNPROTECTED)
+
+
+def test_no_srtp_at_all(tmp_path: Path) -> None:
+    media, stream, clear = heard(tmp_path, [(A_RTP, B_RTP, packet) for packet in CLEAR])
+    assert stream.reason.startswith("not SRTP: the payload is clear")
+    assert (media.verdict, clear) == (Verdict.UNPROTECTED, CLEAR)
+
+
+def test_an_mki_that_nobody_signalled(tmp_path: Path) -> None:
+    _, stream, clear = heard(tmp_path, sealed(context(mki=b"\0\0\0\7")))
+    assert [defect.code for defect in stream.defects] == ["mki-not-signalled"]
+    assert (stream.authenticated, stream.wire, clear) == (COUNT, Wire.PROVED, CLEAR)
+
+
+def test_a_signalled_mki_that_is_absent(tmp_path: Path) -> None:
+    offer, answer = offering(CM_80, more="|2^31|1:4")
+    _, stream, clear = heard(tmp_path, sealed(context()), offer, answer)
+    assert stream.reason == "the signalled MKI is absent (4 octets were to stand before the tag)"
+    assert (stream.authenticated, stream.wire, clear) == (COUNT, Wire.PROVED, CLEAR)
+
+
+@pytest.mark.parametrize("mki", [b"\0\0\0\2", b"\2"])
+def test_another_mki_than_signalled(tmp_path: Path, mki: bytes) -> None:
+    offer, answer = offering(CM_80, more="|2^31|1:4")
+    _, stream, clear = heard(tmp_path, sealed(context(mki=mki)), offer, answer)
+    assert stream.reason == f"an MKI that no key at hand has (the packets say {mki.hex()})"
+    assert (stream.authenticated, clear) == (COUNT, CLEAR)
+
+
+def test_an_mki_of_a_key_that_is_not_at_hand(tmp_path: Path) -> None:
+    offer, answer = offering(CM_80, more="|2^31|1:4")
+    _, stream, clear = heard(tmp_path, sealed(context(key=OTHER, mki=b"\0\0\0\2")), offer, answer)
+    assert stream.reason == "an MKI that no key at hand has (the keys have 00000001)"
+    assert (stream.failed, clear) == (COUNT, [])
+
+
+def test_the_longest_mki(tmp_path: Path) -> None:
+    offer, answer = offering(CM_80, more="|2^31|1:128")
+    _, stream, clear = heard(tmp_path, sealed(context(mki=(1).to_bytes(128, "big"))), offer, answer)
+    assert (stream.reason, stream.authenticated, clear) == ("", COUNT, CLEAR)
+
+
+def test_a_late_start_is_found_and_reported(tmp_path: Path) -> None:
+    _, stream, clear = heard(tmp_path, sealed(context(), roc=700))
+    assert (stream.authenticated, clear, stream.wire) == (COUNT, CLEAR, Wire.PROVED)
+    (defect,) = stream.defects
+    assert (defect.code, defect.detail) == (
+        "rollover-counter-found",
+        "0xdecafbad starts at 700, found by trial; 0 was expected",
+    )
+
+
+@pytest.mark.parametrize(("roc", "found"), [(20_000, True), (3_000_000, False)])
+def test_a_rollover_counter_out_of_reach_where_srtcp_proves_the_key(tmp_path: Path, roc: int, found: bool) -> None:
+    control = [(A_RTCP, B_RTCP, protect_rtcp(REPORT, context(), index)) for index in (1, 2, 3)]
+    _, stream, clear = heard(tmp_path, [*sealed(context(), roc), *control])
+    if found:
+        assert (stream.authenticated, clear) == (COUNT, CLEAR)
+        assert stream.reason == "a rollover counter out of reach (it starts at 20000)"
+    else:
+        assert stream.reason.startswith("a rollover counter out of reach (the key is right")
+        assert (stream.failed, clear, stream.rtcp.authenticated) == (COUNT, [], 3)
+
+
+def test_a_key_derivation_rate_that_is_not_applied(tmp_path: Path) -> None:
+    offer, answer = offering(CM_80, more=" KDR=4")
+    _, stream, clear = heard(tmp_path, sealed(context()), offer, answer)
+    assert "whatever the key derivation rate says" in stream.reason
+    assert (stream.authenticated, clear) == (COUNT, CLEAR)
+
+
+def test_a_key_derivation_rate_that_is_applied(tmp_path: Path) -> None:
+    offer, answer = offering(CM_80, more=" KDR=4")
+    _, stream, clear = heard(tmp_path, sealed(context(kdr=16)), offer, answer)
+    assert (stream.reason, stream.authenticated, clear) == ("", COUNT, CLEAR)
+
+
+def test_the_key_of_an_offered_line_that_was_declined(tmp_path: Path) -> None:
+    offer = sdp("192.0.2.1", 4000, crypto(1, CM_80, KEY_A), crypto(2, CM_32, base64.b64encode(OTHER).decode()))
+    answer = sdp("192.0.2.2", 6000, crypto(2, CM_32, KEY_B))
+    _, stream, clear = heard(tmp_path, sealed(context()), offer, answer)
+    assert stream.reason == "another key fits (that of the offered line 1, which was not accepted)"
+    assert (stream.failed, clear) == (COUNT, CLEAR)
+
+
+def entry(suite: str, key: bytes, more: str = "") -> str:
+    return f'[[srtp]]\nsuite = "{suite}"\nkey = "{key.hex()}"\n{more}'
+
+
+def test_a_key_of_the_key_file_that_is_meant_for_another_stream(tmp_path: Path) -> None:
+    keys = entry(CM_80, OTHER, "ssrc = 1\n")
+    _, stream, clear = heard(tmp_path, sealed(context(key=OTHER)), keys=keys)
+    assert stream.reason == "another key fits (the [[srtp]] entry of line 1, given for another stream)"
+    assert (stream.failed, clear) == (COUNT, CLEAR)
+
+
+def test_a_key_of_the_key_file_under_another_suite(tmp_path: Path) -> None:
+    """In a stream of no call the suite is the auditor's own word: what fits is said, and opens."""
+    (tmp_path / "x.pcapng").write_bytes(pcapng(sealed(context(CM_32, OTHER))))
+    (tmp_path / "keys.toml").write_text(entry(CM_80, OTHER))
+    (found,) = audit([tmp_path / "x.pcapng"], ring=read_key_ring(tmp_path / "keys.toml")).streams
+    assert found.audit.reason == f"another suite under the same key ({CM_32})"
+    assert (found.audit.authenticated, found.audit.wire) == (COUNT, Wire.PROVED)
+
+
+def test_a_given_key_proves_another_suite_than_agreed(tmp_path: Path) -> None:
+    offer, answer = offering(CM_80, base64.b64encode(OTHER[::-1]).decode())
+    media, stream, clear = heard(tmp_path, sealed(context(CM_32)), offer, answer, entry(CM_32, K_A))
+    assert stream.reason == f"authenticates as {CM_32}, which was not agreed"
+    assert (stream.wire, media.verdict, clear) == (Wire.CONTRADICTING, Verdict.MISMATCH, CLEAR)
+
+
+def test_a_change_of_keys_that_nobody_signalled(tmp_path: Path) -> None:
+    packets = sealed(context())[:80] + sealed(context(key=OTHER))[80:]
+    _, stream, clear = heard(tmp_path, packets)
+    assert stream.reason.startswith("40 packets fail: wrong key or altered packets")
+    assert (stream.failed, clear) == (40, CLEAR[:80])
+
+
+def test_a_change_to_the_key_of_the_other_direction(tmp_path: Path) -> None:
+    packets = sealed(context())[:80] + sealed(context(key=K_B))[80:]
+    _, stream, _ = heard(tmp_path, packets)
+    assert stream.reason.startswith("40 packets fail: the key of the other direction")
+
+
+def test_replayed_packets_are_recognised(tmp_path: Path) -> None:
+    packets = sealed(context())
+    _, stream, _ = heard(tmp_path, [*packets, *packets[:5]])
+    (defect,) = stream.defects
+    assert (defect.code, defect.detail) == ("packets-replayed", "5 packets repeat the index of an earlier one")
+    assert stream.authenticated == COUNT + 5
+
+
+def test_a_source_that_starts_again(tmp_path: Path) -> None:
+    """The same SSRC from rollover counter 0 again, far from where its sequence numbers were."""
+    again = [rtp(number + 20_000, A_SSRC) for number in range(40)]
+    packets = [(A_RTP, B_RTP, protect_rtp(packet, context(), 3)) for packet in CLEAR[:60]]
+    packets += [(A_RTP, B_RTP, protect_rtp(packet, context(), 0)) for packet in again]
+    _, stream, clear = heard(tmp_path, packets)
+    assert clear == [*CLEAR[:60], *again]
+    assert "rollover-counter-restarted" in [defect.code for defect in stream.defects]
+
+
+def test_a_counter_that_does_not_roll_over(tmp_path: Path) -> None:
+    """A sender that forgets to count: after the wrap it goes on under counter 0."""
+    before = [rtp(number - 1000 + 65_500, A_SSRC) for number in range(36)]
+    after = [rtp(number - 1000, A_SSRC) for number in range(1000, 1060)]
+    packets = [(A_RTP, B_RTP, protect_rtp(packet, context(), 5)) for packet in (*before, *after)]
+    _, stream, clear = heard(tmp_path, packets)
+    assert clear == [*before, *after]
+    assert "rollover-counter-stuck" in [defect.code for defect in stream.defects]
+
+
+def test_an_unauthentic_packet_among_many_is_no_reason(tmp_path: Path) -> None:
+    packets = sealed(context())
+    packets[7] = (*packets[7][:2], packets[7][2][:-1] + bytes((packets[7][2][-1] ^ 1,)))
+    _, stream, _ = heard(tmp_path, packets)
+    assert (stream.failed, stream.reason) == (1, "")
