@@ -33,6 +33,7 @@ from analyzer.rules.catalogue import rule_texts
 from analyzer.rules.findings import collect_findings
 from analyzer.rules.runner import evaluate_call, evaluate_message, evaluate_stream
 from analyzer.rules.verdict import judge
+from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.sip import parse_sip
@@ -51,6 +52,7 @@ class Reading:
     """One capture on its way into evidence: batches in, signalling messages out, media kept as columns."""
 
     index: int
+    secrets: TlsSecrets = field(default_factory=TlsSecrets)
     media: MediaTable = field(init=False)
     signalling: SignallingReader = field(init=False)
     packets: int = 0
@@ -63,7 +65,7 @@ class Reading:
 
     def __post_init__(self) -> None:
         self.media = MediaTable(self.index)
-        self.signalling = SignallingReader(self.index)
+        self.signalling = SignallingReader(self.index, self.secrets)
 
     def feed(self, batch: PacketBatch) -> list[SignallingMessage]:
         """Take one batch of packets; returns the SIP messages that it completes."""
@@ -147,7 +149,7 @@ class Auditor:
 
     def __init__(self, policy: Policy, ring: KeyRing, inventory: Inventory) -> None:
         self.policy = policy
-        self._ring = ring
+        self.ring = ring
         self._inventory = inventory
         self._keymaster = Keymaster(ring)
 
@@ -160,14 +162,14 @@ class Auditor:
         keying = self._keymaster.key(call, line)
         negotiation = negotiate(line, keying, self.policy, knowledge, call)
         suite, tolerated = negotiation.chosen.suite, self.policy.tolerated_failures
-        streams = tuple(audit_stream(bound, line, keying, self._ring, suite, tolerated) for bound in line.streams)
+        streams = tuple(audit_stream(bound, line, keying, self.ring, suite, tolerated) for bound in line.streams)
         verdict, reasons = judge(line, negotiation, keying, streams)
         return AuditedMedia(line, negotiation, keying, streams, verdict, reasons)
 
     def audit_stream(self, bound: BoundStream, handshakes: PathHandshakes) -> AuditedStream:
         """A stream that belongs to no call, keyed by those of the handshakes that ran on its path."""
         keying = self._keymaster.key_loose(bound, handshakes)
-        audit = audit_stream(bound, None, keying, self._ring, None, self.policy.tolerated_failures)
+        audit = audit_stream(bound, None, keying, self.ring, None, self.policy.tolerated_failures)
         return AuditedStream(audit, evaluate_stream(audit, self.policy), keying)
 
     def knowledge(self, calls: Sequence[Call]) -> Knowledge:
@@ -236,8 +238,10 @@ def audit(
 
     Raises nothing for bad captures: `CaptureFacts.readable` and `defects` say what could not be read.
     """
-    auditor = Auditor(policy or read_policy(DEFAULT_POLICY), ring or KeyRing(), inventory or Inventory())
-    readings = [Reading(index) for index in range(len(paths))]
+    ring = ring or KeyRing()
+    auditor = Auditor(policy or read_policy(DEFAULT_POLICY), ring, inventory or Inventory())
+    secrets = ring.tls_secrets()
+    readings = [Reading(index, secrets) for index in range(len(paths))]
     facts: list[CaptureFacts] = []
     messages: list[SignallingMessage] = []
     for path, reading in zip(paths, readings, strict=True):

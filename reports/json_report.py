@@ -14,7 +14,7 @@ from reports.json_media import defect_objects, media_object, stream_object
 from reports.json_signalling import legs_of, message_object
 from reports.spelling import time_text
 from reports.tally import all_outcomes, outcome_counts, severity_counts, sorted_findings, verdict_counts
-from reports.wording import SHUT_TLS
+from reports.wording import explain_tls
 
 SCHEMA = "srtp-audit/report/1"
 
@@ -171,4 +171,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _tls_flow(flow: TlsFlow) -> dict[str, Any]:
-    return {**flow._asdict(), "reason": SHUT_TLS}
+    return {
+        **flow._asdict(),
+        "version": flow.version or None,
+        "cipher_suite": flow.cipher_suite or None,
+        "reason": explain_tls(flow),
+    }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The report in a few plain sentences: the same words for the cover of the HTML and the last line of the terminal."""
 
+from analyzer.model.evidence import TlsFlow
 from analyzer.model.outcome import OutcomeValue, Severity, Verdict
 from analyzer.model.reasons import Reason
 from analyzer.model.report import AuditedCall, Report
@@ -14,6 +15,7 @@ from reports.tally import (
     sorted_findings,
     worst_failure,
 )
+from reports.wording import SIPS_PORT
 
 
 def headline(report: Report) -> str:
@@ -53,6 +55,8 @@ def _headline_without_calls(report: Report) -> str:
         seen.append(plural(len(report.streams), "media stream"))
     if report.messages:
         seen.append(plural(len(report.messages), "SIP message"))
+    if sips := _shut_sips(report):
+        seen.append(f"{plural(len(sips), 'unreadable connection')} of SIP over TLS")
     if not seen:
         return "Neither calls nor media were found: there is no verdict."
     return f"No call was found, only {' and '.join(seen)} outside calls{_failures(report)}."
@@ -104,13 +108,23 @@ def _fails_badly(call: AuditedCall) -> bool:
     return worst is not None and worst.severity.rank >= Severity.HIGH.rank
 
 
+def _shut_sips(report: Report) -> list[TlsFlow]:
+    """TLS connections that stayed shut and whose port says that signalling is inside."""
+    return [flow for flow in report.tls_flows if not flow.opened and flow.server.endswith(f":{SIPS_PORT}")]
+
+
 def _outside(report: Report) -> list[str]:
     sentences = []
     if report.streams:
         streams = plural(len(report.streams), "media stream belongs", "media streams belong")
         sentences.append(f"{streams} to no call that the captures show.")
-    if report.tls_flows:
-        flows = plural(len(report.tls_flows), "TLS connection")
+    shut = [flow for flow in report.tls_flows if not flow.opened]
+    sips = _shut_sips(report)
+    if sips:
+        flows = plural(len(sips), "TLS connection runs", "TLS connections run")
+        sentences.append(f"{flows} to the port of SIP over TLS: signalling is present and, without keys, unreadable.")
+    if len(shut) > len(sips):
+        flows = plural(len(shut) - len(sips), "TLS connection")
         sentences.append(f"{flows} may hide signalling that nobody without their keys can judge.")
     if report.drops:
         sentences.append(f"The capture lost {plural(report.drops, 'packet')}: absences prove nothing there.")

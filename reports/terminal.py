@@ -25,7 +25,7 @@ from reports.tally import (
     urgency,
     worst_failure,
 )
-from reports.wording import SHUT_TLS, VERDICT_ASCII, VERDICT_SYMBOLS, explain_missing
+from reports.wording import VERDICT_ASCII, VERDICT_SYMBOLS, explain_missing, explain_tls
 
 MAX_ROWS = 50
 MAX_PLACES = 3
@@ -315,14 +315,16 @@ def _shut_streams(report: Report) -> Iterator[str]:
         if said:
             yield f"{place}, stream {ssrc_text(stream.bound.stream.ssrc)}: {', '.join(said)}: {stream.reason}"
     for flow in report.tls_flows:
-        yield f"TLS {flow.client} → {flow.server}: {plural(flow.packets, 'packet')} not opened: {SHUT_TLS}"
+        if flow.reason:
+            what = "" if flow.opened else f"{plural(flow.packets, 'packet')} not opened: "
+            yield f"TLS {flow.client} → {flow.server}: {what}{explain_tls(flow)}"
 
 
 def _print_outside(report: Report, pen: _Pen) -> None:
     parts = _counted(
         (len(report.streams), "media stream"),
         (len(report.messages), "SIP message"),
-        (len(report.tls_flows), "TLS connection"),
+        (len([flow for flow in report.tls_flows if not flow.opened]), "TLS connection"),
     )
     if parts:
         pen.line()

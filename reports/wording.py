@@ -2,10 +2,11 @@
 """Plain words for each verdict, reason, wire state, outcome and carrier; a code without a sentence shows itself."""
 
 from analyzer.model.call import CallState, Resolution
-from analyzer.model.evidence import Protection, Wire
+from analyzer.model.evidence import Protection, TlsFlow, Wire
 from analyzer.model.negotiation import Carrier, SelectionRule
 from analyzer.model.outcome import Confidence, OutcomeValue, Verdict
 from analyzer.model.reasons import REASONS
+from reports.spelling import plural
 
 VERDICTS = {
     Verdict.UNPROTECTED: "The media was, or would have been, sent in clear: whoever saw the packets could listen.",
@@ -23,7 +24,6 @@ VERDICT_SYMBOLS = {
     Verdict.NO_MEDIA: "–",
     Verdict.CONFORM: "✓",
 }
-SHUT_TLS = "no key at hand; signalling may be inside"
 VERDICT_ASCII = {
     Verdict.UNPROTECTED: "X",
     Verdict.MISMATCH: "#",
@@ -32,6 +32,18 @@ VERDICT_ASCII = {
     Verdict.NO_MEDIA: "-",
     Verdict.CONFORM: "+",
 }
+SIPS_PORT = 5061  # IANA: sips
+
+
+def explain_tls(flow: TlsFlow) -> str:
+    """Why a TLS connection stayed shut, or how much of it was opened."""
+    if flow.opened:
+        inside = plural(flow.opened, "record")
+        return f"{inside} opened" + (f", {flow.reason}" if flow.reason else "")
+    by_port = flow.server.endswith(f":{SIPS_PORT}")
+    return f"{flow.reason}; " + ("its port is that of SIP over TLS" if by_port else "signalling may be inside")
+
+
 WIRES = {
     Wire.PROVED: "Packets authenticate with a key that is bound to this exchange.",
     Wire.CONSISTENT: "No usable key; the payload is not clear and its tag length fits the suite.",

@@ -9,9 +9,11 @@ import numpy as np
 from analyzer.capture.address import format_endpoint
 from analyzer.capture.columns import PacketBatch, PayloadKind, Transport
 from analyzer.capture.source import open_capture
+from analyzer.cli.options import load_ring
 from analyzer.errors import UsageError
 from analyzer.evidence.packets import SignallingDatagram, SignallingReader
 from analyzer.model.exit_code import ExitCode
+from analyzer.tls.secrets import TlsSecrets
 from dissectors.layers.trees import describe_payload
 
 KINDS = {
@@ -36,10 +38,11 @@ class _Part(NamedTuple):
 
 @click.command("show", short_help="Show one frame as a tree.")
 @click.argument("capture", metavar="CAPTURE")
+@click.option("--keys", metavar="FILE.toml", help="Keys that open signalling in TLS.")
 @click.option("--frame", "number", type=click.IntRange(min=1), required=True, help="Wireshark's number of the frame.")
-def show_command(capture: str, number: int) -> ExitCode:
+def show_command(capture: str, keys: str | None, number: int) -> ExitCode:
     """The SIP message, MIKEY message, RTP or RTCP packet that a frame carries, or completes, as a tree."""
-    parts, packets = _find(capture, number)
+    parts, packets = _find(capture, number, load_ring(keys).tls_secrets())
     if number > packets:
         raise UsageError(f"{capture}: has {packets} frames, no frame {number}")
     if not parts:
@@ -51,9 +54,9 @@ def show_command(capture: str, number: int) -> ExitCode:
     return ExitCode.OK
 
 
-def _find(path: str, number: int) -> tuple[list[_Part], int]:
+def _find(path: str, number: int, secrets: TlsSecrets) -> tuple[list[_Part], int]:
     """What the frame carries or completes, and how many frames were read."""
-    reader = SignallingReader()
+    reader = SignallingReader(0, secrets)
     parts: list[_Part] = []
     packets = 0
     with open_capture(path) as capture:

@@ -75,7 +75,7 @@ class _Listener:
         self._auditor = auditor
         self._interface = interface
         self._outputs = outputs
-        self._reading = Reading(0)
+        self._reading = Reading(0, auditor.ring.tls_secrets())
         self._tracker = CallTracker()
         self._printed = 0
 

@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The keying material that DTLS exports for SRTP (RFC 5764 §4.2; RFC 5705 §4; RFC 8446 §7.5; RFC 9147 §5.9)."""
 
-import hmac
+import hashlib
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, Hash
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
-
+from analyzer.tls.prf import DTLS_LABEL_PREFIX, expand_label, p_hash, prf_10
 from dissectors.grammar.dtls import DTLS_1_2, DTLS_1_3
 from dissectors.grammar.secret import Secret
 
 DTLS_SRTP_LABEL = b"EXTRACTOR-dtls_srtp"
-LABEL_PREFIX_13 = b"dtls13"
+LABEL_PREFIX_13 = DTLS_LABEL_PREFIX
 
 
 class HandshakeFacts(NamedTuple):
@@ -45,40 +43,17 @@ def export_srtp_material(handshake: HandshakeFacts, secret: Secret, octets: int)
 
     An extended master secret (RFC 7627) takes no other way: it is in the master secret already.
     """
+    hash_name = "sha384" if handshake.cipher_suite in SHA384_SUITES else "sha256"
     if handshake.version == DTLS_1_3:
-        return _export_13(handshake.cipher_suite, secret.reveal(), octets)
+        return _export_13(hash_name, secret.reveal(), octets)
     seed = DTLS_SRTP_LABEL + handshake.client_random + handshake.server_random
     if handshake.version == DTLS_1_2:
-        return _p_hash("sha384" if handshake.cipher_suite in SHA384_SUITES else "sha256", secret.reveal(), seed, octets)
-    return _prf_10(secret.reveal(), seed, octets)
+        return p_hash(hash_name, secret.reveal(), seed, octets)
+    return prf_10(secret.reveal(), seed, octets)
 
 
-def _p_hash(hash_name: str, secret: bytes, seed: bytes, octets: int) -> bytes:
-    """P_hash of RFC 5246 §5."""
-    out, chain = b"", seed
-    while len(out) < octets:
-        chain = hmac.digest(secret, chain, hash_name)
-        out += hmac.digest(secret, chain + seed, hash_name)
-    return out[:octets]
-
-
-def _prf_10(secret: bytes, seed: bytes, octets: int) -> bytes:
-    """The PRF of TLS 1.1, on which DTLS 1.0 stands: P_MD5 over one half XOR P_SHA1 over the other (RFC 4346 §5)."""
-    half = (len(secret) + 1) // 2
-    first = _p_hash("md5", secret[:half], seed, octets)
-    second = _p_hash("sha1", secret[len(secret) - half :], seed, octets)
-    return bytes(a ^ b for a, b in zip(first, second, strict=True))
-
-
-def _export_13(cipher_suite: int, secret: bytes, octets: int) -> bytes:
+def _export_13(hash_name: str, secret: bytes, octets: int) -> bytes:
     """TLS-Exporter with the label prefix of DTLS 1.3."""
-    algorithm = SHA384() if cipher_suite in SHA384_SUITES else SHA256()
-    empty = Hash(algorithm).finalize()
-    derived = HKDFExpand(algorithm, algorithm.digest_size, _label(algorithm.digest_size, DTLS_SRTP_LABEL, empty))
-    return HKDFExpand(algorithm, octets, _label(octets, b"exporter", empty)).derive(derived.derive(secret))
-
-
-def _label(octets: int, label: bytes, context: bytes) -> bytes:
-    """The HkdfLabel of RFC 8446 §7.1."""
-    full = LABEL_PREFIX_13 + label
-    return octets.to_bytes(2, "big") + bytes((len(full),)) + full + bytes((len(context),)) + context
+    empty = hashlib.new(hash_name).digest()
+    derived = expand_label(hash_name, secret, DTLS_SRTP_LABEL, empty, len(empty), LABEL_PREFIX_13)
+    return expand_label(hash_name, derived, b"exporter", empty, octets, LABEL_PREFIX_13)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Files that a key ring points to: private keys, certificates (PEM or DER), and NSS key logs."""
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from analyzer.errors import KeyMaterialError
-from dissectors.grammar.secret import Secret
+from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.key_log import KeyLogSecret, parse_key_log_line
 
 if TYPE_CHECKING:  # certificates take a while to import and few audits have any
     from cryptography import x509
@@ -15,15 +15,6 @@ if TYPE_CHECKING:  # certificates take a while to import and few audits have any
 MAX_PEM_OCTETS = 1 << 20
 MAX_KEY_LOG_OCTETS = 1 << 26
 PEM_MARK = b"-----BEGIN"
-_KEY_LOG_LINE = re.compile(r"([A-Z0-9_]{1,64}) ([0-9A-Fa-f]{64}) ((?:[0-9A-Fa-f]{2}){1,256})")
-
-
-class KeyLogSecret(NamedTuple):
-    """One line of an NSS key log: which secret, of which ClientHello random."""
-
-    label: str
-    client_random: bytes
-    secret: Secret
 
 
 def read_file(path: Path, max_octets: int) -> bytes:
@@ -78,12 +69,11 @@ def read_key_log(path: Path) -> tuple[KeyLogSecret, ...]:
     """The secrets of an NSS key log; comments and blank lines are skipped; raises `KeyMaterialError` with the line."""
     secrets = []
     for number, line in enumerate(read_file(path, MAX_KEY_LOG_OCTETS).split(b"\n"), start=1):
-        text = line.decode("ascii", "replace").strip()
-        if not text or text.startswith("#"):
-            continue
-        found = _KEY_LOG_LINE.fullmatch(text)
-        if found is None:
-            message = f"{path}:{number}: not a line of an NSS key log"
-            raise KeyMaterialError(message)
-        secrets.append(KeyLogSecret(found[1], bytes.fromhex(found[2]), Secret(bytes.fromhex(found[3]))))
+        try:
+            secret = parse_key_log_line(line)
+        except GrammarError as error:
+            message = f"{path}:{number}: {error}"
+            raise KeyMaterialError(message) from error
+        if secret is not None:
+            secrets.append(secret)
     return tuple(secrets)

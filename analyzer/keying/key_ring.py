@@ -13,17 +13,19 @@ states a URI alone. Ids are optional, as everywhere.
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.errors import KeyMaterialError
 from analyzer.keying.eccsi import P_256
-from analyzer.keying.key_files import KeyLogSecret, read_certificates, read_file, read_key_log, read_private_key
+from analyzer.keying.key_files import read_certificates, read_file, read_key_log, read_private_key
 from analyzer.keying.key_table import Destination, KeyTable, closest, shown
 from analyzer.keying.sakke import read_receiver_key
 from analyzer.srtp.suites import SUITES, Suite, suite_by_name
+from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.key_log import KeyLogSecret
 from dissectors.grammar.sdes import CryptoAttribute, KeyParameter, parse_crypto
 from dissectors.grammar.secret import Secret
 
@@ -150,6 +152,15 @@ class KeyRing:
     dtls: tuple[DtlsEntry, ...] = ()
     sakke: tuple[SakkeEntry, ...] = ()
     eccsi: tuple[EccsiEntry, ...] = ()
+
+    def with_key_log(self, place: str, secrets: tuple[KeyLogSecret, ...]) -> "KeyRing":
+        """The same and the lines of a key log that stands elsewhere, as in a capture's decryption secrets."""
+        return replace(self, dtls=(*self.dtls, DtlsEntry(Path(place), secrets, 0)))
+
+    def tls_secrets(self) -> TlsSecrets:
+        """What opens TLS signalling: all key logs, and the private keys for an RSA key exchange."""
+        lines = (secret for entry in self.dtls for secret in entry.secrets)
+        return TlsSecrets(lines, (entry.key for entry in self.private_key))
 
 
 EMPTY_KEY_RING = KeyRing()

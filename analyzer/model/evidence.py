@@ -24,7 +24,7 @@ class SignallingMessage(NamedTuple):
     timestamp_ns: int
     source: str
     destination: str
-    transport: str  # "UDP" or "TCP"
+    transport: str  # UDP, TCP, TLS, WS, WSS, SCTP
     sip: SipMessage
     retransmission_of: int | None = None  # the frame of the same capture that it repeats
 
@@ -109,13 +109,22 @@ class DatagramFlow(Protocol):
 
 
 class TlsFlow(NamedTuple):
-    """A TLS connection: signalling may be inside, and nobody can tell without its keys."""
+    """A TLS connection: signalling may be inside, and nobody can tell without its keys.
+
+    `opened` and `shut` count records of application data; `reason` is empty where none stayed shut. `version` and
+    `cipher_suite` are what the hellos agreed, empty where they were not captured.
+    """
 
     capture: int
     first_frame: int
     client: str
     server: str
     packets: int
+    version: str = ""
+    cipher_suite: str = ""
+    opened: int = 0
+    shut: int = 0
+    reason: str = ""
 
 
 class Protection(StrEnum):

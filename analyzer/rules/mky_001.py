@@ -6,7 +6,7 @@ from analyzer.model.keying import MikeyEvidence
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.line_facts import LineFacts
-from analyzer.rules.sig_002 import CLEAR_TRANSPORTS
+from analyzer.rules.sig_002 import PROTECTED_TRANSPORTS
 from dissectors.grammar.mikey import Kemac
 from dissectors.grammar.mikey.registries import EncryptionAlgorithm
 
@@ -21,7 +21,7 @@ def _transported(evidence: MikeyEvidence) -> tuple[Kemac, ...]:
 
 def _in_clear(facts: LineFacts, evidence: MikeyEvidence) -> bool:
     side = facts.line.offer if evidence.side is Side.OFFERER else facts.line.answer
-    if side is not None and side.body.message.transport not in CLEAR_TRANSPORTS:
+    if side is not None and side.body.message.transport in PROTECTED_TRANSPORTS:
         return False
     return any(one.encryption_algorithm == EncryptionAlgorithm.NULL for one in _transported(evidence))
 

@@ -9,7 +9,7 @@ from analyzer.model.outcome import Confidence, Severity
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 
-CLEAR_TRANSPORTS = frozenset(("UDP", "TCP"))
+PROTECTED_TRANSPORTS = frozenset(("TLS", "WSS"))
 _CRYPTO = re.compile(rb"a=crypto:(?<=[\r\n]a=crypto:)[^\r\n]*(?i:inline:)")
 _CAPABILITY = re.compile(rb"a=acap:(?<=[\r\n]a=acap:)[0-9]+[ \t]+crypto:[^\r\n]*(?i:inline:)")
 _NO_KEY = not_applicable("No SDES key was sent.")
@@ -24,7 +24,7 @@ def _carries_key(message: SignallingMessage) -> bool:
 
 
 def _judge(carriers: list[SignallingMessage]) -> Result:
-    clear = [message.ref for message in carriers if message.transport in CLEAR_TRANSPORTS]
+    clear = [message.ref for message in carriers if message.transport not in PROTECTED_TRANSPORTS]
     if not clear:
         return passed("SDES keys were sent inside protected signalling only.", tuple(one.ref for one in carriers))
     return failed(

@@ -113,6 +113,37 @@ def test_signalling_in_tls_is_shown_as_shut(captures: Path, stem: str) -> None:
     assert [stream["protection"] for stream in document["streams"]] == ["srtp", "srtp"]
 
 
+@pytest.mark.parametrize("stem", ["tls13_sdes_cm80_mand", "tls12_rsa_sdes_cm80_mand"])
+def test_signalling_in_tls_opens_with_its_key_log(captures: Path, stem: str) -> None:
+    log = captures / "peers" / "baresip" / f"{stem}.keylog.txt"
+    document = document_of(report_of(f"peers/baresip/{stem}.pcap", f'[[dtls]]\nkeylog = "{log}"\n'))
+    (call,) = document["calls"]
+    assert [message["transport"] for message in call["messages"]] == ["TLS"] * 6
+    media = only_media(document)
+    assert media["verdict"] == "conform"
+    assert [(stream["wire"], stream["failed"]) for stream in media["streams"]] == [("proved", 0)] * 2
+    assert outcomes_of(document)["SIG-002"] == "pass"
+    (flow,) = document["tls_flows"]
+    assert (flow["opened"], flow["shut"]) == (6, 0)
+    assert document["streams"] == []
+
+
+@pytest.mark.tool("tshark")
+@pytest.mark.parametrize("stem", ["tls13_sdes_cm80_mand", "tls12_rsa_sdes_cm80_mand"])
+def test_messages_in_tls_stand_in_tsharks_frames(captures: Path, stem: str) -> None:
+    capture = captures / "peers" / "baresip" / f"{stem}.pcap"
+    log = captures / "peers" / "baresip" / f"{stem}.keylog.txt"
+    command = ["tshark", "-r", str(capture), "-o", f"tls.keylog_file:{log}", "-Y", "sip", "-T", "fields"]
+    fields = [word for name in ("frame.number", "sip.Method", "sip.Status-Code") for word in ("-e", name)]
+    told = subprocess.run([*command, *fields], capture_output=True, text=True, check=True).stdout
+    document = document_of(report_of(f"peers/baresip/{stem}.pcap", f'[[dtls]]\nkeylog = "{log}"\n'))
+    ours = [
+        f"{message['frame']}\t{message.get('method', '')}\t{message.get('status', '')}"
+        for message in document["calls"][0]["messages"]
+    ]
+    assert ours == told.splitlines()
+
+
 @pytest.mark.parametrize(
     ("name", "suite"),
     [

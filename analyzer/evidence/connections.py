@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""TCP connections that carry SIP: in the clear, over WebSocket, or in TLS that a key log or an RSA key opens."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from analyzer.capture.address import format_endpoint
+from analyzer.capture.tcp import Direction, TcpChunk
+from analyzer.evidence.stream_reader import StreamReader
+from analyzer.model.evidence import TlsFlow
+from analyzer.tls.secrets import CLIENT, TlsSecrets
+from dissectors.grammar.defects import Defect
+from dissectors.grammar.sip_stream import FramedMessage
+
+if TYPE_CHECKING:  # it needs cryptography, which a capture without TLS should not wait for
+    from analyzer.tls.connection import TlsConnection, TlsData
+
+MAX_CONNECTIONS = 65_536
+_TLS_RECORDS = frozenset((20, 21, 22, 23))
+
+
+class StreamMessage(NamedTuple):
+    """One SIP message out of a connection; `transport` is TCP, TLS, WS or WSS (RFC 3261 §20.42; RFC 7118 §5)."""
+
+    direction: Direction
+    transport: str
+    data: bytes
+    frame: int
+    timestamp_ns: int
+
+
+@dataclass(slots=True)
+class _Tls:
+    """A TLS connection: `directions` in order of first sight, numbered 0 and 1 for it."""
+
+    connection: "TlsConnection"
+    directions: list[Direction]
+    first_frame: int
+    packets: int = 0
+
+
+@dataclass(slots=True)
+class _Connection:
+    """What is known about one connection; readers are kept by direction, in TLS by role."""
+
+    readers: dict[Direction | int, StreamReader] = field(default_factory=dict)
+    last_time_ns: dict[Direction | int, int] = field(default_factory=dict)
+    tls: _Tls | None = None
+
+
+class ConnectionTable:
+    """Takes the chunks of all TCP streams and gives the SIP messages in them."""
+
+    def __init__(self, secrets: TlsSecrets) -> None:
+        self._secrets = secrets
+        self._generation = secrets.generation
+        self._connections: OrderedDict[int, _Connection] = OrderedDict()
+        self._defects: list[Defect] = []
+        self._tls_flows: list[TlsFlow] = []
+        self.forgotten = 0  # connections let go of because MAX_CONNECTIONS were open
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """What was missing or out of place in the streams that carry SIP; offsets count octets of a stream."""
+        readers = (reader for one in self._connections.values() for reader in one.readers.values())
+        found = [defect for reader in readers for defect in reader.defects]
+        if self.forgotten:
+            found.append(Defect("too-many-connections", 0, "", f"{self.forgotten} connections let go of"))
+        return (*self._defects, *found)
+
+    def tls_flows(self, capture: int) -> tuple[TlsFlow, ...]:
+        """The TLS connections seen so far, opened or not."""
+        flows = [_describe(one.tls, capture) for one in self._connections.values() if one.tls is not None]
+        return tuple(sorted((*(flow._replace(capture=capture) for flow in self._tls_flows), *flows)))
+
+    def feed(self, chunk: TcpChunk) -> list[StreamMessage]:
+        """The messages that this chunk completes."""
+        one = self._connections.get(chunk.connection)
+        if one is None:
+            one = self._connections[chunk.connection] = _Connection()
+            if len(self._connections) > MAX_CONNECTIONS:
+                self._forget()
+        if one.tls is None and chunk.direction not in one.readers and is_tls_record(chunk.data):
+            one.tls = _start_tls(self._secrets, chunk)
+        if one.tls is not None:
+            return self._feed_tls(one, one.tls, chunk)
+        return self._feed_clear(one, chunk)
+
+    def retry(self) -> list[StreamMessage]:
+        """What secrets open that came after the connections they belong to."""
+        if self._generation == self._secrets.generation:
+            return []
+        self._generation = self._secrets.generation
+        return [
+            message
+            for one in self._connections.values()
+            if one.tls is not None
+            for message in self._read_tls(one, one.tls, one.tls.connection.retry())
+        ]
+
+    def finish(self) -> list[StreamMessage]:
+        """What is left when the capture ends: messages cut short are handed out as they are."""
+        messages = self.retry()
+        for one in self._connections.values():
+            for key in one.readers:
+                messages += self._flush(one, key)
+        return messages
+
+    def _forget(self) -> None:
+        _, oldest = self._connections.popitem(last=False)
+        self.forgotten += 1
+        self._defects += [each for reader in oldest.readers.values() for each in reader.defects]
+        if oldest.tls is not None:
+            self._tls_flows.append(_describe(oldest.tls, 0))
+
+    def _feed_clear(self, one: _Connection, chunk: TcpChunk) -> list[StreamMessage]:
+        reader = one.readers.setdefault(chunk.direction, StreamReader())
+        one.last_time_ns[chunk.direction] = chunk.timestamp_ns
+        framed = reader.feed(chunk.data, chunk.frame, chunk.gap, chunk.from_start)
+        transport = "WS" if reader.is_websocket else "TCP"
+        return _name(framed, chunk.direction, transport, chunk.timestamp_ns)
+
+    def _feed_tls(self, one: _Connection, tls: _Tls, chunk: TcpChunk) -> list[StreamMessage]:
+        tls.packets += 1
+        side = tls.directions.index(chunk.direction)
+        opened = tls.connection.feed(side, chunk.data, chunk.frame, chunk.timestamp_ns, chunk.gap)
+        return self._read_tls(one, tls, opened)
+
+    def _read_tls(self, one: _Connection, tls: _Tls, opened: "list[TlsData]") -> list[StreamMessage]:
+        messages: list[StreamMessage] = []
+        for item in opened:
+            reader = one.readers.setdefault(item.role, StreamReader())
+            one.last_time_ns[item.role] = item.timestamp_ns
+            framed = reader.interrupt() if item.gap else []
+            framed += reader.feed(item.data, item.frame, 0, from_start=not item.gap)
+            transport = _transport(tls, reader)
+            messages += _name(framed, _way(tls, item.role), transport, item.timestamp_ns)
+        return messages
+
+    def _flush(self, one: _Connection, key: Direction | int) -> list[StreamMessage]:
+        reader = one.readers[key]
+        if isinstance(key, Direction):
+            direction, transport = key, "WS" if reader.is_websocket else "TCP"
+        elif one.tls is not None:
+            direction, transport = _way(one.tls, key), _transport(one.tls, reader)
+        return _name(reader.flush(), direction, transport, one.last_time_ns[key])
+
+
+def _start_tls(secrets: TlsSecrets, chunk: TcpChunk) -> _Tls:
+    from analyzer.tls.connection import TlsConnection  # noqa: PLC0415
+
+    return _Tls(TlsConnection(secrets), [chunk.direction, chunk.direction.reverse()], chunk.frame)
+
+
+def _name(framed: list[FramedMessage], direction: Direction, transport: str, time_ns: int) -> list[StreamMessage]:
+    return [StreamMessage(direction, transport, data, frame, time_ns) for data, frame in framed]
+
+
+def _transport(tls: _Tls, reader: StreamReader) -> str:
+    if not tls.connection.is_encrypted:  # authenticated, and readable by everybody
+        return "TLS-NULL"
+    return "WSS" if reader.is_websocket else "TLS"
+
+
+def _client_direction(tls: _Tls) -> Direction:
+    """The client is who sent a ClientHello, else the one with the higher port."""
+    there, back = tls.directions
+    if tls.connection.client is not None:
+        return tls.directions[tls.connection.client]
+    return back if there.src_port < there.dst_port else there
+
+
+def _way(tls: _Tls, role: int) -> Direction:
+    client = _client_direction(tls)
+    return client if role == CLIENT else client.reverse()
+
+
+def _describe(tls: _Tls, capture: int) -> TlsFlow:
+    way = _way(tls, CLIENT)
+    client = format_endpoint(way.src_hi, way.src_lo, way.src_port)
+    server = format_endpoint(way.dst_hi, way.dst_lo, way.dst_port)
+    connection = tls.connection
+    return TlsFlow(
+        capture,
+        tls.first_frame,
+        client,
+        server,
+        tls.packets,
+        connection.version,
+        connection.cipher_suite,
+        connection.opened,
+        connection.shut,
+        connection.reason,
+    )
+
+
+def is_tls_record(data: bytes) -> bool:
+    """Whether a stream that goes on with these octets is TLS (RFC 8446 §5.1: content type, then version 3.x)."""
+    return len(data) >= 3 and data[0] in _TLS_RECORDS and data[1] == 3 and data[2] <= 4
