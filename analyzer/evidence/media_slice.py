@@ -74,6 +74,11 @@ class StreamSlice:
         """UDP payload lengths as sent."""
         return self.whole.wire_octets[self.start : self.stop]
 
+    @property
+    def header_octets(self) -> Any:
+        """Octets of the RTP header; 0 where it is broken."""
+        return self.whole.header_octets[self.start : self.stop]
+
     def payload(self, index: int) -> bytes:
         """The UDP payload of packet `index` of the slice."""
         return self.whole.payload(self.start + index)

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where in a stream the payload is clear, and how many octets follow the codec's frames (SRT-001, SRT-002)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.model.evidence import MediaStream
-from analyzer.srtp.clear_test import Clearness, classify_payloads
+from analyzer.srtp.clear_many import Coding, classify_runs
+from analyzer.srtp.clear_test import Clearness
 from analyzer.srtp.framing import classify_tag_length, timestamp_deltas
-from dissectors.grammar.rtp import rtp_header_octets
 from dissectors.grammar.sdp import RtpMap
 
 RUN_PACKETS = 64
@@ -21,19 +23,19 @@ Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ClearRuns:
     """Packets proved clear after and before the answer; `not_clear`: what was tested is proved to be no clear codec."""
 
     clear: int = 0
     clear_early: int = 0
     not_clear: bool = False
-    numbers: tuple[int, ...] = ()
+    numbers: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def clear_flags(self, size: int) -> Flags:
         """Which packets of the stream are proved clear, early ones too."""
         flags = np.zeros(size, dtype=np.bool_)
-        flags[list(self.numbers)] = True
+        flags[self.numbers] = True
         return flags
 
 
@@ -44,19 +46,20 @@ def find_clear_runs(stream: MediaStream, unproved: Flags, early: Flags, rtpmap: 
     there. Of many runs of a kind `MAX_RUNS` evenly spread ones are tested; when some are clear and none is not, the
     kind is.
     """
-    clear: list[int] = []
+    clear: list[Numbers] = []
     encrypted = 0
     for kind in _kinds(stream, unproved, early):
         runs = _sample_runs(kind)
-        verdicts = [_test(stream, run, rtpmap) for run in runs]
+        verdicts = _test(stream, runs, rtpmap)
         if Clearness.CLEAR in verdicts and Clearness.NOT_CLEAR not in verdicts:
-            clear.extend(kind.tolist())
+            clear.append(kind)
         else:
             tested = zip(verdicts, runs, strict=True)
-            clear.extend(number for verdict, run in tested if verdict is Clearness.CLEAR for number in run.tolist())
+            clear += [run for verdict, run in tested if verdict is Clearness.CLEAR]
         encrypted += verdicts.count(Clearness.NOT_CLEAR)
-    before = int(early[clear].sum())
-    return ClearRuns(len(clear) - before, before, encrypted > 0 and not clear, tuple(clear))
+    numbers = np.concatenate([np.zeros(0, np.int64), *clear])
+    before = int(early[numbers].sum())
+    return ClearRuns(len(numbers) - before, before, encrypted > 0 and not clear, numbers)
 
 
 def _kinds(stream: MediaStream, unproved: Flags, early: Flags) -> list[Numbers]:
@@ -75,33 +78,27 @@ def _sample_runs(kind: Numbers) -> list[Numbers]:
     return [runs[place] for place in np.linspace(0, len(runs) - 1, MAX_RUNS, dtype=np.int64).tolist()]
 
 
-def _test(stream: MediaStream, run: Numbers, rtpmap: dict[int, RtpMap]) -> Clearness:
-    """Whether the packets of one run are clear."""
-    datagrams = zip(run.tolist(), stream.read_payloads(run.tolist()), strict=True)
-    found = [(number, payload) for number, datagram in datagrams if (payload := _payload(datagram))]
-    numbers = [number for number, _ in found]
-    payload_type = int(stream.payload_type[run[0]])
+def _test(stream: MediaStream, runs: Sequence[Numbers], rtpmap: dict[int, RtpMap]) -> list[Clearness]:
+    """Whether the packets of each run are clear; packets without a payload do not count."""
+    chosen = np.concatenate(runs)
+    ends = np.cumsum([len(run) for run in runs])
+    headers = np.asarray(stream.header_octets, np.int64)[chosen]
+    filled = (headers > 0) & (np.asarray(stream.payload_octets, np.int64)[chosen] > headers)
+    datagrams = stream.read_payloads(chosen[filled].tolist())
+    payloads = [datagram[start:] for datagram, start in zip(datagrams, headers[filled].tolist(), strict=True)]
+    cuts = np.concatenate(([0], np.cumsum(filled)[ends - 1]))
+    pieces = [slice(start, stop) for start, stop in pairwise(cuts.tolist())]
+    numbers = np.asarray(stream.sequence_number, np.int64)[chosen[filled]]
+    stamps = np.asarray(stream.rtp_timestamp, np.int64)[chosen[filled]]
+    payload_type = int(stream.payload_type[chosen[0]])
     mapped = rtpmap.get(payload_type)
-    return classify_payloads(
-        [payload for _, payload in found],
-        payload_type,
-        None if mapped is None else mapped.encoding,
-        sequence_numbers=np.asarray(stream.sequence_number, np.int64)[numbers],
-        rtp_timestamps=np.asarray(stream.rtp_timestamp, np.int64)[numbers],
-        channels=1 if mapped is None else mapped.channels,
-    ).clearness
-
-
-def _payload(datagram: bytes) -> bytes:
-    """What follows the RTP header, empty where there is none."""
-    octets = rtp_header_octets(datagram)
-    return b"" if octets is None else datagram[octets:]
-
-
-def _header_octets(datagram: bytes) -> int:
-    """All of the datagram where it has no RTP header."""
-    octets = rtp_header_octets(datagram)
-    return len(datagram) if octets is None else octets
+    coding = Coding(payload_type) if mapped is None else Coding(payload_type, mapped.encoding, mapped.channels)
+    return classify_runs(
+        [payloads[piece] for piece in pieces],
+        coding,
+        [numbers[piece] for piece in pieces],
+        [stamps[piece] for piece in pieces],
+    )
 
 
 def observed_tag_octets(stream: MediaStream, rtpmap: dict[int, RtpMap]) -> int | None:
@@ -114,8 +111,9 @@ def observed_tag_octets(stream: MediaStream, rtpmap: dict[int, RtpMap]) -> int |
         np.asarray(stream.sequence_number[:TAG_SAMPLE_PACKETS], np.int64),
         np.asarray(stream.rtp_timestamp[:TAG_SAMPLE_PACKETS], np.int64),
     )
-    headers = np.array([_header_octets(datagram) for datagram in stream.read_payloads(own.tolist())], dtype=np.int64)
-    lengths = np.asarray(stream.wire_octets[own], np.int64) - headers
+    headers = np.asarray(stream.header_octets[:TAG_SAMPLE_PACKETS], np.int64)[own]
+    captured = np.asarray(stream.payload_octets[:TAG_SAMPLE_PACKETS], np.int64)[own]
+    lengths = np.asarray(stream.wire_octets[own], np.int64) - np.where(headers > 0, headers, captured)
     mapped = rtpmap.get(payload_type)
     name, channels = (None, 1) if mapped is None else (mapped.encoding, mapped.channels)
     return classify_tag_length(lengths, name, deltas[own], payload_type=payload_type, channels=channels)

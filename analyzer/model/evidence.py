@@ -38,7 +38,7 @@ class MediaStream(Protocol):
     """RTP (or SRTP) packets of one source, destination and SSRC; columns run parallel, one entry a packet.
 
     `frame`, `timestamp_ns`, `sequence_number`, `rtp_timestamp`, `payload_type`, `payload_octets` (UDP payload as
-    captured) and `wire_octets` (as sent) are integer arrays.
+    captured), `wire_octets` (as sent) and `header_octets` (of the RTP header, 0 where it is broken) are integer arrays.
     """
 
     @property
@@ -75,6 +75,8 @@ class MediaStream(Protocol):
     def payload_octets(self) -> Any: ...  # noqa: D102
     @property
     def wire_octets(self) -> Any: ...  # noqa: D102
+    @property
+    def header_octets(self) -> Any: ...  # noqa: D102
 
     def __len__(self) -> int: ...
 

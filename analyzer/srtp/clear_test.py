@@ -88,7 +88,7 @@ def classify_payloads(
     if (chi_square is not None and chi_square > CLEAR_CHI_SQUARE) or bits > POSITION_BITS:
         clearness = Clearness.CLEAR
     elif chi_square is not None and chi_square < UNIFORM_CHI_SQUARE:
-        clearness = _not_clear(samples, encoding_of(payload_type, encoding))
+        clearness = not_clear([sample[0] for sample in samples], encoding_of(payload_type, encoding))
     return ClearTest(clearness, len(samples), len(octets), chi_square, bits, trailer)
 
 
@@ -126,14 +126,10 @@ def _chi_square(octets: bytes) -> float | None:
 
 def _position_bits(samples: Sequence[bytes]) -> float:
     """The least likely constancy among the first octets and their high nibbles, in bits, all looks accounted for."""
-    best = 0.0
     counts = _count_octets(samples)
     sizes, octets = counts.sum(axis=1), counts.max(axis=1)
     nibbles = counts.reshape(POSITIONS, 16, 16).sum(axis=2).max(axis=1)
-    for size, octet, nibble in zip(sizes.tolist(), octets.tolist(), nibbles.tolist(), strict=True):
-        if size >= MIN_POSITION_PACKETS:
-            best = max(best, _constancy_bits(octet, size, 8), _constancy_bits(nibble, size, 4))
-    return max(best - math.log2(2 * POSITIONS), 0.0)
+    return max(map(surprise_bits, octets.tolist(), nibbles.tolist(), sizes.tolist()))
 
 
 def _count_octets(samples: Sequence[bytes]) -> NDArray[np.int64]:
@@ -158,11 +154,21 @@ def _constancy_bits(most: int, size: int, width: int) -> float:
     return max(size * (share * math.log2(share / uniform) + rest) - width, 0.0)
 
 
-def _not_clear(samples: Sequence[bytes], encoding: str | None) -> Clearness:
+def surprise_bits(octet: int, nibble: int, size: int) -> float:
+    """The bits by which one octet standing `octet` times, a high nibble `nibble` times among `size` surprises."""
+    if size < MIN_POSITION_PACKETS:
+        return 0.0
+    best = max(_constancy_bits(octet, size, 8), _constancy_bits(nibble, size, 4))
+    return max(best - math.log2(2 * POSITIONS), 0.0)
+
+
+def not_clear(first_octets: Sequence[int], encoding: str | None) -> Clearness:
+    """What uniform octets say of an encoding whose packets begin with these octets."""
     if encoding in TELLING_ENCODINGS:
         return Clearness.NOT_CLEAR
-    if encoding in TELLING_FIRST_OCTET and len(samples) >= NOT_CLEAR_PACKETS:
-        distinct = len({sample[0] for sample in samples})
-        if distinct >= TELLING_SHARE * 256 * (1 - (255 / 256) ** len(samples)):
+    packets = len(first_octets)
+    if encoding in TELLING_FIRST_OCTET and packets >= NOT_CLEAR_PACKETS:
+        distinct = len(set(first_octets))
+        if distinct >= TELLING_SHARE * 256 * (1 - (255 / 256) ** packets):
             return Clearness.NOT_CLEAR
     return Clearness.UNKNOWN

@@ -79,13 +79,23 @@ def classify_tag_length(
     name = encoding_of(payload_type, encoding)
     if name not in FRAMES:
         return None
+    return agreed_residue(frame_residues(payload_lengths, ticks, name, channels))
+
+
+def frame_residues(
+    payload_lengths: Sequence[int] | Numbers, ticks: Sequence[int] | Numbers, encoding: str, channels: int
+) -> Numbers:
+    """What the packets whose frames are known have beyond them."""
     lengths = np.asarray(payload_lengths, dtype=np.int64)
-    expected = frame_octets(np.asarray(ticks, dtype=np.int64), name, channels)
+    expected = frame_octets(np.asarray(ticks, dtype=np.int64), encoding, channels)
     known: NDArray[np.bool_] = (expected > 0) & (lengths >= expected - MAX_RESIDUE_OCTETS)
-    residues = (lengths - expected)[known]
+    return (lengths - expected)[known]
+
+
+def agreed_residue(residues: Numbers) -> int | None:
+    """The residue that nearly all packets have: where there is one, it stands in the middle of all in order."""
     if len(residues) < MIN_PACKETS:
         return None
-    values, counts = np.unique(residues, return_counts=True)
-    most = int(counts.argmax())
-    residue = int(values[most])
-    return residue if counts[most] >= AGREEMENT * len(residues) and 0 <= residue <= MAX_RESIDUE_OCTETS else None
+    residue = int(np.sort(residues)[len(residues) // 2])
+    agreeing = int(np.count_nonzero(residues == residue))
+    return residue if agreeing >= AGREEMENT * len(residues) and 0 <= residue <= MAX_RESIDUE_OCTETS else None

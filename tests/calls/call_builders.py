@@ -138,6 +138,10 @@ class Packets:
 
     wire_octets = payload_octets
 
+    @property
+    def header_octets(self):
+        return np.full(len(self.seconds), 12)
+
     def __len__(self):
         return len(self.seconds)
 

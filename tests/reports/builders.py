@@ -82,6 +82,7 @@ class FabricatedStream:
     payload_type: Sequence[int] = ()
     payload_octets: Sequence[int] = ()
     wire_octets: Sequence[int] = ()
+    header_octets: Sequence[int] = ()
 
     def __len__(self) -> int:
         return 500

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The clear/encrypted test over many short runs of packets at once, as `clear_test` would judge each of them.
+
+Streams are tested in runs by the thousand; what is alike in all of them (one length, each packet once) is counted over
+one array. A run that is not so goes the plain way.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.srtp import clear_test
+from analyzer.srtp.clear_test import Clearness, classify_payloads
+from analyzer.srtp.columns import Numbers
+from analyzer.srtp.framing import FRAMES, agreed_residue, encoding_of, frame_residues, timestamp_deltas
+
+Counts = NDArray[np.int64]
+
+
+class Coding(NamedTuple):
+    """What a payload type stands for."""
+
+    payload_type: int
+    encoding: str | None = None
+    channels: int = 1
+
+
+def classify_runs(
+    runs: Sequence[Sequence[bytes]],
+    coding: Coding,
+    sequence_numbers: Sequence[Numbers],
+    rtp_timestamps: Sequence[Numbers],
+) -> list[Clearness]:
+    """What `classify_payloads` says of each run of payloads with its sequence numbers and time stamps."""
+    found: list[Clearness | None] = [None] * len(runs)
+    alike: dict[tuple[int, int], list[int]] = {}
+    for place, (run, numbers, stamps) in enumerate(zip(runs, sequence_numbers, rtp_timestamps, strict=True)):
+        size = _sample_octets(run, coding, numbers, stamps)
+        if size is None:
+            found[place] = classify_payloads(
+                run, coding.payload_type, coding.encoding,
+                sequence_numbers=numbers, rtp_timestamps=stamps, channels=coding.channels,
+            ).clearness  # fmt: skip
+        else:
+            alike.setdefault((len(run[0]), size), []).append(place)
+    for (octets, size), places in alike.items():
+        judged = _judge([runs[place] for place in places], octets, size, coding)
+        for place, clearness in zip(places, judged, strict=True):
+            found[place] = clearness
+    return [clearness for clearness in found if clearness is not None]
+
+
+def _sample_octets(run: Sequence[bytes], coding: Coding, numbers: Numbers, stamps: Numbers) -> int | None:
+    """How many leading octets of each payload of a run are looked at; None for a run whose packets are not alike."""
+    lengths = set(map(len, run))
+    if len(lengths) != 1 or len(set(numbers.tolist())) != len(run):
+        return None
+    (octets,) = lengths
+    size = (octets - clear_test.TRAILER_OCTETS) // 2
+    name = encoding_of(coding.payload_type, coding.encoding)
+    if name in FRAMES:
+        ticks = timestamp_deltas(numbers, stamps)
+        residue = agreed_residue(frame_residues(np.full(len(run), octets), ticks, name, coding.channels))
+        size = size if residue is None else octets - residue
+    return size if size > 0 and size * len(run) < clear_test.MAX_OCTETS else None
+
+
+def _judge(runs: Sequence[Sequence[bytes]], octets: int, size: int, coding: Coding) -> list[Clearness]:
+    """Runs of payloads of `octets` octets of which the first `size` count."""
+    table = np.frombuffer(b"".join([b"".join(run) for run in runs]), np.uint8).reshape(-1, octets)[:, :size]
+    packets = np.array([len(run) for run in runs])
+    run_of = np.repeat(np.arange(len(runs)), packets)
+    chi_square = _chi_squares(table, run_of, packets * size)
+    bits = _position_bits(table[:, : clear_test.POSITIONS], run_of, packets)
+    encoding = encoding_of(coding.payload_type, coding.encoding)
+    stops = np.cumsum(packets).tolist()
+    judged = []
+    for place, (start, stop) in enumerate(pairwise([0, *stops])):
+        enough = packets[place] * size >= clear_test.MIN_OCTETS
+        if (enough and chi_square[place] > clear_test.CLEAR_CHI_SQUARE) or bits[place] > clear_test.POSITION_BITS:
+            judged.append(Clearness.CLEAR)
+        elif enough and chi_square[place] < clear_test.UNIFORM_CHI_SQUARE:
+            judged.append(clear_test.not_clear(table[start:stop, 0].tolist(), encoding))
+        else:
+            judged.append(Clearness.UNKNOWN)
+    return judged
+
+
+def _chi_squares(table: NDArray[np.uint8], run_of: Numbers, octets: Counts) -> NDArray[np.float64]:
+    runs = len(octets)
+    counts = np.bincount((run_of[:, None] * 256 + table).ravel(), minlength=256 * runs).reshape(runs, 256)
+    expected = octets[:, None] / 256
+    squares: NDArray[np.float64] = ((counts - expected) ** 2).sum(axis=1) / expected[:, 0]
+    return squares
+
+
+def _position_bits(heads: NDArray[np.uint8], run_of: Numbers, packets: Counts) -> NDArray[np.float64]:
+    """As `clear_test` measures the most constant of the first octets, for each run."""
+    runs, places = len(packets), heads.shape[1]
+    cells = (run_of[:, None] * places + np.arange(places)) * 256 + heads
+    counts = np.bincount(cells.ravel(), minlength=256 * runs * places).reshape(runs, places, 256)
+    octet = counts.max(axis=2).max(axis=1)
+    nibble = counts.reshape(runs, places, 16, 16).sum(axis=3).max(axis=2).max(axis=1)
+    pairs = zip(octet.tolist(), nibble.tolist(), packets.tolist(), strict=True)
+    return np.array([clear_test.surprise_bits(most, half, size) for most, half, size in pairs])

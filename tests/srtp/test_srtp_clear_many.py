@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs judged together are judged as each would be alone."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.srtp.clear_many import Coding, classify_runs
+from analyzer.srtp.clear_test import Clearness, classify_payloads
+
+CODINGS = [
+    Coding(0), Coding(8), Coding(18), Coding(96), Coding(111, "opus", 2), Coding(97, "AMR"), Coding(9, "G722"),
+    Coding(10, "L16", 2), Coding(98, "H264"),
+]  # fmt: skip
+
+
+def make_run(chance: random.Random, octets: int) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+    """Cipher text, speech-like or constant payloads; some runs have gaps, copies, a tag or packets of other lengths."""
+    packets = chance.choice([0, 1, 9, 12, 64, 64, 64, 120])
+    kind = chance.choice(["noise", "noise", "speech", "silence", "header", "mixed"])
+    numbers, stamps, payloads = [], [], []
+    sequence = chance.randrange(1 << 16)
+    for place in range(packets):
+        sequence += chance.choice([1] * 30 + [0, 2, 5])
+        noise = chance.randbytes(octets)
+        if kind == "speech":
+            noise = bytes(octet & 0x8F | 0x50 for octet in noise)
+        elif kind == "silence":
+            noise = b"\xff" * octets
+        elif kind == "header":
+            noise = b"\x78" + noise[1:]
+        elif kind == "mixed" and place % 2:
+            noise = noise[: octets // 2]
+        payloads.append(noise)
+        numbers.append(sequence & 0xFFFF)
+        stamps.append(sequence * chance.choice([160, 160, 160, 320]) & 0xFFFFFFFF)
+    return payloads, np.array(numbers, np.int64), np.array(stamps, np.int64)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 30),
+    coding=st.sampled_from(CODINGS),
+    octets=st.sampled_from([3, 17, 20, 30, 160, 170, 5000]),
+)
+def test_many_runs_are_judged_as_each_alone(seed: int, coding: Coding, octets: int) -> None:
+    chance = random.Random(seed)
+    runs = [make_run(chance, octets) for _ in range(chance.randint(1, 8))]
+    alone = [
+        classify_payloads(
+            payloads, coding.payload_type, coding.encoding,
+            sequence_numbers=numbers, rtp_timestamps=stamps, channels=coding.channels,
+        ).clearness
+        for payloads, numbers, stamps in runs
+    ]  # fmt: skip
+    together = classify_runs([run[0] for run in runs], coding, [run[1] for run in runs], [run[2] for run in runs])
+    assert together == alone
+
+
+@pytest.mark.parametrize(("mask", "verdict"), [(0xFF, Clearness.NOT_CLEAR), (0x7F, Clearness.CLEAR)])
+def test_the_way_of_the_many_tells_clear_from_encrypted(mask: int, verdict: Clearness) -> None:
+    chance = random.Random(4)
+    run = [bytes(octet & mask for octet in chance.randbytes(170)) for _ in range(64)]
+    numbers = np.arange(64)
+    assert classify_runs([run] * 16, Coding(0), [numbers] * 16, [numbers * 160] * 16) == [verdict] * 16
