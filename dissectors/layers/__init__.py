@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The Scapy face of the grammar: SIP, SDP, MIKEY, RTP, SRTP, RTCP and SRTCP as layers that read, show and build.
+"""The Scapy face of the grammar: SIP, RTSP, SDP, MIKEY, RTP, SRTP, RTCP and SRTCP as layers that read, show and build.
 
-Importing this package binds nothing in Scapy: `bind()` ties SIP to port 5060 and MIKEY to UDP port 2269, and
-`bind_srtp()` SRTP to a destination, which no port number can tell.
+Importing this package binds nothing in Scapy: `bind()` ties SIP to port 5060, RTSP to 554 and MIKEY to UDP port
+2269, and `bind_srtp()` SRTP to a destination, which no port number can tell.
 """
 
 from scapy.layers.inet import TCP, UDP
@@ -39,6 +39,15 @@ from dissectors.layers.mikey import (
     MIKEY_GeneralExtension,
     MIKEY_KeyData,
     MIKEY_SP_Param,
+)
+from dissectors.layers.rtsp import (
+    RTSP,
+    RTSP_Header,
+    RTSP_Interleaved,
+    RTSP_KeyMgmt,
+    RTSP_KeyMgmtMessage,
+    RTSP_Transport,
+    RTSP_TransportSpec,
 )
 from dissectors.layers.sdp import (
     SDP,
@@ -117,6 +126,7 @@ __all__ = [
     "RTCP_SDES",
     "RTCP_SR",
     "RTP",
+    "RTSP",
     "SDP",
     "SIP",
     "SRTCP",
@@ -130,6 +140,12 @@ __all__ = [
     "RTCP_Item",
     "RTCP_Packet",
     "RTCP_ReportBlock",
+    "RTSP_Header",
+    "RTSP_Interleaved",
+    "RTSP_KeyMgmt",
+    "RTSP_KeyMgmtMessage",
+    "RTSP_Transport",
+    "RTSP_TransportSpec",
     "SDP_ActualConfiguration",
     "SDP_Attribute",
     "SDP_AttributeCapability",
@@ -154,17 +170,20 @@ __all__ = [
 ]
 
 SIP_PORT = 5060
+RTSP_PORT = 554
 MIKEY_PORT = 2269
 _PORTS: tuple[tuple[type[Packet], type[Packet], int], ...] = (
     (UDP, SIP, SIP_PORT),
     (TCP, SIP, SIP_PORT),
+    (TCP, RTSP, RTSP_PORT),
+    (UDP, RTSP, RTSP_PORT),
     (UDP, MIKEY, MIKEY_PORT),
 )
 _media_ports: set[int] = set()
 
 
 def bind() -> None:
-    """Let Scapy read SIP (UDP and TCP 5060, RFC 3261 §19.1.2) and MIKEY (UDP 2269, IANA) from now on."""
+    """Let Scapy read SIP (UDP and TCP 5060, RFC 3261 §19.1.2), RTSP (554) and MIKEY (UDP 2269, IANA) from now on."""
     unbind()
     for transport, layer, port in _PORTS:
         bind_layers(transport, layer, sport=port)

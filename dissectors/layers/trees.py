@@ -4,12 +4,14 @@
 from scapy.packet import Packet
 
 from dissectors.layers.mikey import MIKEY
+from dissectors.layers.rtsp import RTSP
 from dissectors.layers.sip import SIP
 from dissectors.layers.srtcp import RTCP, SRTCP
 from dissectors.layers.srtp import RTP, SRTP
 
 LAYER_OF_KIND: dict[str, type[Packet]] = {
     "sip": SIP,
+    "rtsp": RTSP,
     "rtp": RTP,
     "srtp": SRTP,
     "rtcp": RTCP,

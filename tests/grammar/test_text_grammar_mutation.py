@@ -15,6 +15,9 @@ from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.fingerprint import build_fingerprint, parse_fingerprint, parse_setup, parse_zrtp_hash
 from dissectors.grammar.key_mgmt import build_key_mgmt, parse_key_mgmt
 from dissectors.grammar.masking import mask_sdp_secrets
+from dissectors.grammar.rtsp import build_rtsp, looks_like_rtsp, parse_rtsp
+from dissectors.grammar.rtsp_headers import build_transport_header, parse_transport_header
+from dissectors.grammar.rtsp_stream import MAX_DEFECTS, PieceKind, RtspStreamFramer
 from dissectors.grammar.sdes import build_crypto, parse_crypto
 from dissectors.grammar.sdp import build_sdp, parse_sdp
 from dissectors.grammar.sip import build_sip, looks_like_sip, parse_name_addr, parse_sip, split_header_list
@@ -32,6 +35,15 @@ SIP = (
     b'From: "A \\" B" <sip:a@example.com;x=<>;tag=1\r\nt:\r\n sip:b@example.com;tag=2\r\ni: 1@a\r\nCSeq: 1 INVITE\r\n'
     b"Max-Forwards: 70\r\nm: *\r\nContent-Type: multipart/mixed;boundary=x\r\n\r\n"
     b"--x\r\nContent-Type: application/sdp\r\n\r\n" + SDP + b"\r\n--x--\r\n"
+)
+RTSP = (
+    b"SETUP rtsp://h/x/stream=0 RTSP/1.0\r\nCSeq: 3\r\n"
+    b'Transport: RTP/SAVP;unicast;client_port=4-5;mode="PLAY, RECORD",\r\n'
+    b' RTP/AVP/TCP;interleaved=0-1;dest_addr=":1"/":2";MIKEY=QUJDRA==\r\nSession: 12;timeout=60\r\n'
+    b'KeyMgmt: prot=mikey;uri="rtsp://h/x,y";data="AQAFgM0XflABAAAA", prot=x; data="A A"\r\n'
+    b"Content-Type: text/parameters\r\nContent-Length: 13\r\n\r\nmikey: QUJD\r\n"
+    b"$\x00\x00\x08\x80\x60\x00\x01\x00\x00\x00\x02"
+    b"RTSP/2.0 200 OK\r\nCSeq: 3\r\n\r\nPOST /x HTTP/1.0\r\nx-sessioncookie: a\r\n\r\nT1BUSU9OUyAqIFJUU1AvMS4wDQoNCg=="
 )
 ATTRIBUTES: dict[str, tuple[Callable[[str], object], Callable[..., str] | None]] = {
     "crypto": (parse_crypto, build_crypto),
@@ -64,6 +76,7 @@ def try_everything(data: bytes) -> None:
     framer = SipStreamFramer()
     framed = [*framer.feed(data, 1), *framer.flush()]
     assert sum(len(message.data) for message in framed) <= len(data)
+    try_rtsp(data)
     try:
         message = parse_sip(data)
     except GrammarError:
@@ -89,6 +102,25 @@ def try_everything(data: bytes) -> None:
             try_attribute(attribute.name, attribute.value)
 
 
+def try_rtsp(data: bytes) -> None:
+    framer = RtspStreamFramer()
+    pieces = [*framer.feed(data), *framer.flush()]
+    assert framer.pending == 0
+    assert sum(len(piece.data) for piece in pieces) <= len(data)
+    assert len(framer.defects) <= MAX_DEFECTS
+    for octets in (data, *(piece.data for piece in pieces if piece.kind is PieceKind.MESSAGE)):
+        if not looks_like_rtsp(octets):
+            continue
+        message = parse_rtsp(octets)
+        assert build_rtsp(message) == octets
+        assert (message.sdp(), message.parameters(), message.session_id, message.user_agent) is not None
+        for spec in message.transports:
+            assert (spec.client_ports, spec.source_endpoints, spec.ssrcs, spec.modes, spec.interleaved) is not None
+        for value in message.header_values("transport"):
+            specs = parse_transport_header(value)
+            assert parse_transport_header(build_transport_header(specs)) == specs
+
+
 def mutate(data: bytes, rng: random.Random) -> bytes:
     octets = bytearray(data)
     for _ in range(rng.randint(1, 6)):
@@ -110,7 +142,7 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
 def run_mutations(count: int, seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(count):
-        try_everything(mutate(rng.choice((SIP, SDP)), rng))
+        try_everything(mutate(rng.choice((SIP, SDP, RTSP)), rng))
 
 
 def test_mutated_text_raises_only_our_errors() -> None:
@@ -175,6 +207,12 @@ GROWING = {
     ),
     "base64 pieces": lambda n: SDP + b"a=key-mgmt:mikey " + b"AAAA " * (n // 5) + b"\r\n",
     "key lines": lambda n: b"crypto:" * (n // 7) + b"\r\n" + b"key-mgmt:" * (n // 9) + b"\r\n",
+    "dollars": lambda n: b"$" * n,
+    "interleaved frames": lambda n: b"$\x00\x00\x08\x80\x60\x00\x01\x00\x00\x00\x02" * (n // 12),
+    "rtsp start lines": lambda n: b"A rtsp://h RTSP/1.0\r\n" * (n // 21),
+    "blanks in an rtsp line": lambda n: b"PLAY" + b" " * n + b"* RTSP/1.0\r\n\r\n",
+    "lines without end": lambda n: b"GET rtspGET rtsp" * (n // 16),
+    "transports": lambda n: b"SETUP * RTSP/1.0\r\nTransport: " + b'RTP/AVP;a="b",' * (n // 14) + b"\r\n\r\n",
     "rtpmap": lambda n: SDP + b"a=rtpmap:1 " + b"a/" * (n // 2) + b"\r\n",
 }
 

@@ -12,6 +12,7 @@ from scapy.packet import Packet, Raw
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.mikey import parse_mikey
 from dissectors.grammar.rtp import parse_rtp_header
+from dissectors.grammar.rtsp import parse_rtsp
 from dissectors.grammar.sdp import parse_sdp
 from dissectors.grammar.sip import parse_sip
 from dissectors.grammar.sip_inspection import inspect_sip
@@ -20,11 +21,16 @@ from dissectors.layers import (
     MIKEY_KEMAC,
     RTCP,
     RTP,
+    RTSP,
     SDP,
     SIP,
     SRTCP,
     SRTP,
     OpaqueOctets,
+    RTSP_Header,
+    RTSP_Interleaved,
+    RTSP_KeyMgmt,
+    RTSP_Transport,
     SIP_Header,
     UnreadOctets,
 )
@@ -63,9 +69,32 @@ COMPOUND = bytes.fromhex(
     "81c8000c00000001000000000000000000000000000000000000000000000002fffffffd0000000000000000000000000000000000000000"
     "81ca0003000000010103614062000000 82cb0003000000010000000203627965 80cc00020000000174657374 81cd0001ffffffff ffff"
 )
-SEEDS = (DESCRIPTION, MESSAGE, RESPONSE, MIKEY_MESSAGE, RTP_PACKET, COMPOUND, b"\r\n\r\n", b"\n", b"\x00")
+RTSP_MESSAGE = (
+    b"\r\nSETUP rtsp://host/x/stream=0 RTSP/1.0\r\nCSeq: 3\r\n"
+    b"Transport: RTP/SAVP;unicast;client_port=46476-46477;MIKEY=AQAFAEJYcT8BAACsIZt9AAAAAAsA7q4zuK5qASU=,\r\n"
+    b' RTP/AVP/TCP;interleaved=0-1;mode="PLAY"\r\nno header at all\r\n'
+    b'keymgmt : prot=mikey;uri="rtsp://host/x";data="AQAFgM0XflABAAAAAAAAAAAAAAsAyONQ6gAAAAAJAAAQbWlrZXk=",'
+    b' prot=x;data="AA"\r\n'
+    b"Content-Type: application/sdp\r\nContent-Length: 25\r\n\r\nv=0\r\nk=clear:swordfish\r\n\r\n"
+    b"RTSP/1.0 200 OK\r\nCSeq: 3\r\nSession: 1;timeout=60\r\n\r\n$\x01"
+)
+INTERLEAVED = bytes.fromhex("24000010b1600001000000020000000300000004")
+SEEDS = (
+    RTSP_MESSAGE,
+    INTERLEAVED,
+    DESCRIPTION,
+    MESSAGE,
+    RESPONSE,
+    MIKEY_MESSAGE,
+    RTP_PACKET,
+    COMPOUND,
+    b"\r\n\r\n",
+    b"\n",
+    b"\x00",
+)
 KINDS: tuple[type[Packet], ...] = (
-    SIP, SDP, MIKEY, RTP, SRTP, RTCP, SRTCP, SIP_Header, SDP_Line, SDP_Attribute, SDP_Crypto, SDP_KeyMgmt,
+    SIP, RTSP, RTSP_Interleaved, RTSP_Header, RTSP_KeyMgmt, RTSP_Transport,
+    SDP, MIKEY, RTP, SRTP, RTCP, SRTCP, SIP_Header, SDP_Line, SDP_Attribute, SDP_Crypto, SDP_KeyMgmt,
     SDP_PotentialConfiguration, RTCP_Packet, RTCP_SR, RTCP_SDES, OpaqueOctets, *LAYERS.values(),
 )  # fmt: skip
 INTERESTING = b'\r\n\r\n\t :;,=<>"\\|[]-%\x00\xff0aZ' + bytes(4)
@@ -133,6 +162,7 @@ def grammar_fields(parse: Any, octets: bytes) -> Any:
 def test_layers_say_what_the_grammar_says(seed: bytes, rng: random.Random) -> None:
     octets = mutate(seed, rng)
     agree_on_sip(octets)
+    agree_on_rtsp(octets)
     agree_on_sdp(octets)
     agree_on_mikey(octets)
     header, layer = grammar_fields(parse_rtp_header, octets), RTP(octets)
@@ -156,6 +186,21 @@ def agree_on_sip(octets: bytes) -> None:
     shown = [(header.getfieldval("name"), header.getfieldval("value")) for header in layer.headers]
     assert shown == [(header.name, header.value) for header in message.headers]
     assert layer.getfieldval("defects") == inspect_sip(message)
+
+
+def agree_on_rtsp(octets: bytes) -> None:
+    message, layer = grammar_fields(parse_rtsp, octets), RTSP(octets)
+    assert (message is None) == isinstance(layer.payload, UnreadOctets)
+    if message is None:
+        return
+    for name in ("method", "request_uri", "status", "reason", "defects"):
+        assert layer.getfieldval(name) == getattr(message, name)
+    assert len(layer.headers) == len(message.headers)
+    transports = [entry for header in layer.headers if isinstance(header, RTSP_Transport) for entry in header.entries]
+    assert [entry.proto for entry in transports] == [spec.proto for spec in message.transports]
+    entries = [entry for header in layer.headers if isinstance(header, RTSP_KeyMgmt) for entry in header.entries]
+    mikey = [bytes(entry.message) for entry in entries if entry.message is not None]
+    assert mikey == [spec.data for spec in message.key_mgmt if spec.data and spec.protocol.lower() == "mikey"]
 
 
 def agree_on_sdp(octets: bytes) -> None:
