@@ -6,7 +6,7 @@ ends and for the report when it stops. Both take the same stages, so they give t
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from analyzer import __version__
@@ -20,6 +20,7 @@ from analyzer.evidence.packets import SignallingDatagram, SignallingReader
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_keying import Keymaster
 from analyzer.keying.media_path import PathHandshakes
+from analyzer.keying.mikey_history import MikeyHistory
 from analyzer.keying.stream_audit import audit_stream
 from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
 from analyzer.model.evidence import MediaEvidence, SignallingMessage
@@ -152,11 +153,27 @@ class Auditor:
         self.ring = ring
         self._inventory = inventory
         self._keymaster = Keymaster(ring)
+        self._history = MikeyHistory()
 
     def audit_call(self, call: Call, knowledge: Knowledge) -> AuditedCall:
         """One call with its verdicts and outcomes."""
+        return self._judge_call(call, self._audit_media(call, knowledge))
+
+    def _audit_media(self, call: Call, knowledge: Knowledge) -> tuple[AuditedMedia, ...]:
+        """The media lines with everything but what other calls of the set say of them."""
         media = tuple(self._audit_line(call, line, knowledge) for line in call.media)
+        for each in media:
+            if each.keying.mikey:
+                self._history.add(call, each.line, each.keying.mikey)
+        return media
+
+    def _judge_call(self, call: Call, media: tuple[AuditedMedia, ...]) -> AuditedCall:
+        """The call with its outcomes, once the MIKEY messages of all calls are known."""
+        media = tuple(self._compare(call, each) if each.keying.mikey else each for each in media)
         return AuditedCall(call, media, evaluate_call(call, media, self.policy))
+
+    def _compare(self, call: Call, media: AuditedMedia) -> AuditedMedia:
+        return replace(media, freshness=self._history.freshness(call, media.line, media.keying.mikey))
 
     def _audit_line(self, call: Call, line: MediaLine, knowledge: Knowledge) -> AuditedMedia:
         keying = self._keymaster.key(call, line)
@@ -194,7 +211,8 @@ class Auditor:
     ) -> Report:
         """The report over everything that was read."""
         knowledge = self.knowledge(calls.calls)
-        audited = tuple(self.audit_call(call, knowledge) for call in calls.calls)
+        keyed = [(call, self._audit_media(call, knowledge)) for call in calls.calls]
+        audited = tuple(self._judge_call(call, media) for call, media in keyed)
         plausible = [bound for bound in calls.unbound if is_plausible_rtp(bound.stream)]
         handshakes = _handshakes(readings)
         streams = tuple(self.audit_stream(bound, handshakes) for bound in plausible)

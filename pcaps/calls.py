@@ -31,7 +31,10 @@ class Packet(NamedTuple):
 
 @dataclass(frozen=True)
 class Call:
-    """What the two phones say and send; no answer means that the offer is refused with 488."""
+    """What the two phones say and send; no answer means that the offer is refused with 488.
+
+    `update` is the second offer and answer, exchanged in the middle of the media.
+    """
 
     name: str
     offer: Description
@@ -40,11 +43,15 @@ class Call:
     answerer: Track | None = None
     caller: Phone = ALICE
     callee: Phone = BOB
+    start_ns: int = START_NS
+    update: tuple[Description, Description] | None = None
 
     @property
     def messages(self) -> int:
         """SIP messages of the call."""
-        return 3 if self.answer is None else 6
+        if self.answer is None:
+            return 3
+        return 6 if self.update is None else 9
 
     @property
     def media_packets(self) -> int:
@@ -72,17 +79,24 @@ class Call:
                 yield from self._media(track, way, offset)
                 longest = max(longest, track.packets)
         end = 1200 + 20 * longest
-        yield from self._sip(end, there, dialog.hang_up())
-        yield from self._sip(end + 20, back, dialog.confirm_end())
+        if self.update is not None:
+            offer, answer = self.update
+            middle = 1040 + 10 * longest
+            yield from self._sip(middle, there, dialog.offer_again(offer))
+            yield from self._sip(middle + 4, back, dialog.accept_again(answer))
+            yield from self._sip(middle + 5, there, dialog.acknowledge_again())
+        last = 2 if self.update is None else 3
+        yield from self._sip(end, there, dialog.hang_up(last))
+        yield from self._sip(end + 20, back, dialog.confirm_end(last))
 
     def _sip(self, after_ms: int, way: tuple[Phone, Phone], message: bytes) -> Iterator[Packet]:
         sender, receiver = way
-        time_ns = START_NS + after_ms * MILLISECOND
+        time_ns = self.start_ns + after_ms * MILLISECOND
         yield from udp_frames(time_ns, sender, receiver, sender.sip_port, receiver.sip_port, message)
 
     def _media(self, track: Track, way: tuple[Phone, Phone], after_ms: int) -> Iterator[Packet]:
         sender, receiver = way
-        start = START_NS + after_ms * MILLISECOND
+        start = self.start_ns + after_ms * MILLISECOND
         for number, packet in enumerate(rtp_packets(track, sender.ssrc, sender.pitch)):
             yield from udp_frames(
                 start + number * FRAME_NS, sender, receiver, sender.rtp_port, receiver.rtp_port, packet

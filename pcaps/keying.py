@@ -172,18 +172,30 @@ def encrypt_to(name: str, clear: bytes) -> bytes:
     return pow(int.from_bytes(block, "big"), numbers.e, numbers.n).to_bytes(size, "big")
 
 
+def ntp_time(time_ns: int) -> bytes:
+    """A moment as T has it, in whole seconds."""
+    return ((time_ns // 1_000_000_000 + NTP_OFFSET) << 32).to_bytes(8, "big")
+
+
 class Exchange:
     """One MIKEY exchange between Alice and Bob: its messages, and the SRTP keys that follow from it."""
 
     mode: DataType
 
-    def __init__(self, name: str, suites: Sequence[str] = (CM_80,), caller: Phone = ALICE, callee: Phone = BOB) -> None:
+    def __init__(
+        self,
+        name: str,
+        suites: Sequence[str] = (CM_80,),
+        caller: Phone = ALICE,
+        callee: Phone = BOB,
+        start_ns: int = START_NS,
+    ) -> None:
         self.name = f"{name} {self.mode.name}"
         self.suites = tuple(suites)
         self.caller, self.callee = caller, callee
         self.csb_id = int.from_bytes(fixed(f"{self.name} CSB ID", 4), "big")
         self.rand = fixed(f"{self.name} RAND")
-        self.timestamp = ((START_NS // 1_000_000_000 + NTP_OFFSET) << 32).to_bytes(8, "big")
+        self.timestamp = ntp_time(start_ns)
 
     @property
     def tgk(self) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pcaps.calls import Call
 from pcaps.keying import PskExchange, key_mgmt, sdp_ids
 from pcaps.psk_calls import KEYS, PLAIN_EXPECTED, psk_call
-from pcaps.samples import FAIL, Sample
+from pcaps.samples import FAIL, NOT_APPLICABLE, Sample
 from pcaps.signalling import Description
 
 
@@ -25,7 +25,11 @@ SAMPLES = (
         "mikey_null_encryption",
         "MIKEY keys that anyone can read",
         call("mikey_null_encryption"),
-        replace(PLAIN_EXPECTED, outcomes={**PLAIN_EXPECTED.outcomes, "MKY-001": FAIL}, exit_code=5),
+        replace(
+            PLAIN_EXPECTED,
+            outcomes={**PLAIN_EXPECTED.outcomes, "MKY-001": FAIL, "MKY-006": NOT_APPLICABLE},
+            exit_code=5,
+        ),
         "mikey_null_encryption",
         flaw="the key encryption is NULL",
         clause="RFC 3830 §4.2.3",

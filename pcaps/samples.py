@@ -26,7 +26,9 @@ MIKEY_OUTCOMES: Outcomes = MappingProxyType(
     {
         "SIG-002": NOT_APPLICABLE, "PRO-001": PASS, "PRO-003": PASS, "PRO-004": PASS,
         "SDE-005": NOT_APPLICABLE, "SDE-006": NOT_APPLICABLE,
-        "KMG-002": PASS, "KMG-003": PASS, "MKY-001": PASS, "MKY-025": PASS,
+        "KMG-002": PASS, "KMG-003": PASS, "MKY-001": PASS, "MKY-004": PASS, "MKY-005": PASS, "MKY-006": PASS,
+        "MKY-007": PASS, "MKY-008": NOT_APPLICABLE, "MKY-009": PASS, "MKY-010": PASS, "MKY-011": NOT_APPLICABLE,
+        "MKY-025": PASS,
         "PRI-001": PASS, "PRI-002": PASS, "PRI-003": PASS,
         "SRT-001": PASS, "SRT-002": PASS, "SRT-003": PASS,
     }
@@ -34,7 +36,7 @@ MIKEY_OUTCOMES: Outcomes = MappingProxyType(
 # SDES over plain UDP always shows its key (RFC 4568 §8.3).
 SDES_OUTCOMES: Outcomes = MIKEY_OUTCOMES | {
     "SIG-002": FAIL, "SDE-005": PASS, "SDE-006": PASS,
-    "KMG-002": NOT_APPLICABLE, "KMG-003": NOT_APPLICABLE, "MKY-001": NOT_APPLICABLE, "MKY-025": NOT_APPLICABLE,
+    **{rule: NOT_APPLICABLE for rule in MIKEY_OUTCOMES if rule.startswith(("KMG", "MKY"))},
 }  # fmt: skip
 PLAIN_OUTCOMES: Outcomes = dict.fromkeys(MIKEY_OUTCOMES, NOT_APPLICABLE)
 
@@ -64,7 +66,10 @@ class Expected:
 
 @dataclass(frozen=True)
 class Sample:
-    """One capture: the call, its one flaw ("" for none) with the clause, its twin, its keys, what to expect."""
+    """One capture: the call, its one flaw ("" for none) with the clause, its twin, its keys, what to expect.
+
+    `earlier` are faultless calls of the same capture, which the flaw has to do with.
+    """
 
     name: str
     title: str
@@ -75,12 +80,19 @@ class Sample:
     clause: str = ""
     twin: str = ""
     keys: str = ""
+    earlier: tuple[Call, ...] = ()
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """All calls of the capture, the one that is judged last."""
+        return (*self.earlier, self.call)
 
     def pcapng(self) -> bytes:
         """The capture."""
         stream = io.BytesIO()
         writer = PcapngWriter(stream, comment=self.title)
-        for packet in self.call.packets():
+        packets = sorted((packet for call in self.calls for packet in call.packets()), key=lambda one: one.timestamp_ns)
+        for packet in packets:
             writer.write(packet.timestamp_ns, packet.frame)
         return stream.getvalue()
 
@@ -111,7 +123,8 @@ def render_sidecar(sample: Sample, sha256: str) -> Iterator[str]:
     about = {
         "title": sample.title, "source": f"synthetic: pcaps/{sample.program}.py", "licence": "GPL-2.0-only",
         "sha256": sha256, "flaw": sample.flaw, "clause": sample.clause, "twin": sample.twin,
-        "sip_messages": sample.call.messages, "rtp_packets": sample.call.media_packets,
+        "sip_messages": sum(call.messages for call in sample.calls),
+        "rtp_packets": sum(call.media_packets for call in sample.calls),
     }  # fmt: skip
     yield from (f"{name} = {quoted(value)}" for name, value in about.items() if value != "")
     yield from render_expected(sample.expected)

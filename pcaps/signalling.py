@@ -44,12 +44,12 @@ class Description:
     attributes: tuple[SDP_Attribute, ...] = ()
     profile: str = SAVP
 
-    def sdp(self, phone: Phone) -> SDP:
-        """The whole session description."""
+    def sdp(self, phone: Phone, version: int = 1) -> SDP:
+        """The whole session description; its version grows with each offer (RFC 3264 §8)."""
         family = "IP6" if ":" in phone.address else "IP4"
         session = [
             "v=0",
-            f"o={phone.name} {phone.ssrc} 1 IN {family} {phone.address}",
+            f"o={phone.name} {phone.ssrc} {version} IN {family} {phone.address}",
             "s=-",
             f"c=IN {family} {phone.address}",
             "t=0 0",
@@ -90,13 +90,25 @@ class Dialog:
         """ACK for a response that refused: of the INVITE's own transaction (RFC 3261 §17.1.1.3)."""
         return self._request("ACK", 1, "1", target=self.callee.uri)
 
-    def hang_up(self) -> bytes:
-        """BYE."""
-        return self._request("BYE", 2, "3")
+    def offer_again(self, offer: Description) -> bytes:
+        """Re-INVITE with a new offer."""
+        return self._request("INVITE", 2, "5", offer.sdp(self.caller, 2))
 
-    def confirm_end(self) -> bytes:
+    def accept_again(self, answer: Description) -> bytes:
+        """200 OK with the answer to it."""
+        return self._response(200, "OK", "INVITE", 2, "5", answer.sdp(self.callee, 2))
+
+    def acknowledge_again(self) -> bytes:
+        """ACK for the second 200."""
+        return self._request("ACK", 2, "6")
+
+    def hang_up(self, cseq: int = 2) -> bytes:
+        """BYE."""
+        return self._request("BYE", cseq, "3")
+
+    def confirm_end(self, cseq: int = 2) -> bytes:
         """200 OK for the BYE."""
-        return self._response(200, "OK", "BYE", 2, "3")
+        return self._response(200, "OK", "BYE", cseq, "3")
 
     def _contact(self, phone: Phone) -> str:
         return f"sip:{phone.name}@{phone.host}:{phone.sip_port}"

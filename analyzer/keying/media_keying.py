@@ -115,11 +115,24 @@ class Keymaster:
         for evidence in offered:
             place = (call.call_id, evidence.ref.frame, evidence.octets)
             if place not in self._opened:
-                earlier = self._earlier(call, evidence)
-                self._opened[place] = self._open_message(evidence, parties, earlier)
-                self._remember(call, self._opened[place])
+                self._opened[place] = self._open_in_bundle(call, evidence, parties)
             opened.append(self._opened[place])
         return tuple(opened)
+
+    def _open_in_bundle(self, call: Call, evidence: MikeyEvidence, parties: tuple[str, str]) -> OpenedMikey:
+        """The message as an update of its bundle, or as a new exchange where it brings a RAND of its own.
+
+        Where such a message verifies only under the bundle's RAND, its sender gave the new one no effect.
+        """
+        earlier = self._earlier(call, evidence)
+        brings_rand = _brings_rand(evidence)
+        opened = self._open_message(evidence, parties, None if brings_rand else earlier)
+        if brings_rand and earlier is not None and _is_psk(evidence) and not opened.evidence.mac.verified:
+            updated = self._open_message(evidence, parties, earlier)
+            if updated.evidence.mac.verified:
+                opened = updated
+        self._remember(call, opened, None if brings_rand and opened.earlier_rand is None else earlier)
+        return opened
 
     def _open_message(self, evidence: MikeyEvidence, parties: tuple[str, str], earlier: Bundle | None) -> OpenedMikey:
         if _is_psk(evidence):
@@ -142,24 +155,22 @@ class Keymaster:
             return opened, responses
         from analyzer.keying.mikey_exchanges import check_mode_responses  # noqa: PLC0415
 
-        bundles = [self._earlier(call, message.evidence) for message in opened]
+        bundles = [None if _brings_rand(each.evidence) else self._earlier(call, each.evidence) for each in opened]
         opened, responses = check_mode_responses(opened, responses, self._ring, parties, bundles)
-        for message in opened:
-            self._remember(call, message)
+        for each, bundle in zip(opened, bundles, strict=True):
+            self._remember(call, each, bundle)
         return opened, responses
 
     def _earlier(self, call: Call, evidence: MikeyEvidence) -> Bundle | None:
-        """The bundle that a message updates, None where it sends a RAND of its own."""
+        """The bundle of this call that has the message's CSB ID."""
         message = evidence.message
-        if message is None or message.find(Rand) is not None:
-            return None
-        return self._bundles.get((call.call_id, message.header.csb_id))
+        return None if message is None else self._bundles.get((call.call_id, message.header.csb_id))
 
-    def _remember(self, call: Call, opened: OpenedMikey) -> None:
+    def _remember(self, call: Call, opened: OpenedMikey, earlier: Bundle | None) -> None:
         message = opened.evidence.message
         if message is None:
             return
-        bundle = remember(opened, self._earlier(call, opened.evidence))
+        bundle = remember(opened, earlier)
         if bundle is not None:
             self._bundles[call.call_id, message.header.csb_id] = bundle
 
@@ -200,6 +211,10 @@ def _parties(call: Call, line: MediaLine) -> tuple[str, str]:
     if line.exchange.offer is not None and line.exchange.offer.party is Party.CALLEE:
         return call.callee, call.caller
     return call.caller, call.callee
+
+
+def _brings_rand(evidence: MikeyEvidence) -> bool:
+    return evidence.message is not None and evidence.message.find(Rand) is not None
 
 
 def _is_psk(evidence: MikeyEvidence) -> bool:

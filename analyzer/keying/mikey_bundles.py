@@ -27,8 +27,11 @@ class Bundle:
 def take_over(opened: OpenedMikey, earlier: Bundle | None) -> OpenedMikey:
     """An update with the keys that follow from what it says and what the bundle had before (RFC 3830 §4.5)."""
     message, opening = opened.evidence.message, opened.opening
-    if message is None or earlier is None or message.find(Rand) is not None or opening is None:
+    if message is None or earlier is None or opening is None:
         return opened
+    if message.find(SecurityPolicy) is None:
+        inherited = earlier.message.find_all(SecurityPolicy)
+        opened = replace(opened, evidence=replace(opened.evidence, inherited=inherited))
     header = message.header
     if not header.crypto_sessions:
         header = replace(header, crypto_sessions=earlier.message.header.crypto_sessions)
@@ -45,7 +48,7 @@ def remember(opened: OpenedMikey, earlier: Bundle | None) -> Bundle | None:
     message, opening = opened.evidence.message, opened.opening
     if message is None or opened.evidence.mac.verified is False:
         return earlier
-    rand = message.find(Rand)
+    rand = None if opened.earlier_rand is not None else message.find(Rand)
     if rand is None and earlier is None:
         return None
     key_data = () if opening is None else opening.key_data

@@ -180,12 +180,16 @@ def libmikey_defect(psk: Secret | None) -> Defect:
 
 
 def exchange_rand(message: MikeyMessage, earlier_rand: bytes | None) -> tuple[bytes, tuple[Defect, ...]]:
-    """RAND of a message, else of the exchange that it updates, else none with a defect (RFC 3830 §4.5)."""
+    """RAND of the exchange that a message updates, else its own, else none with a defect.
+
+    In an update a RAND must not be included and has no effect (RFC 3830 §4.5).
+    """
     rand = message.find(Rand)
+    if earlier_rand is not None:
+        detail = "an update keeps the RAND of the first exchange"
+        return earlier_rand, () if rand is None else (Defect("rand-in-update", rand.offset, "RFC 3830 §4.5", detail),)
     if rand is not None:
         return rand.data, ()
-    if earlier_rand is not None:
-        return earlier_rand, ()
     return b"", (Defect("rand-missing", 0, "RFC 3830 §3.1", "no RAND: keys derived with an empty one"),)
 
 

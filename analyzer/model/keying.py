@@ -2,12 +2,13 @@
 """What the keys prove: how a media line was keyed, and what each stream's packets show."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 from analyzer.model.call import BoundStream, Side
 from analyzer.model.evidence import FrameRef, Protection, Wire
 from dissectors.grammar.defects import Defect
-from dissectors.grammar.mikey import MikeyMessage
+from dissectors.grammar.mikey import MikeyMessage, SecurityPolicy
 from dissectors.grammar.sdes import CryptoAttribute
 from dissectors.grammar.secret import Secret
 
@@ -51,7 +52,8 @@ class MikeyEvidence:
     """One MIKEY message of an offer or answer, and what the key ring proved of it.
 
     `octets` and `message` are None where the attribute's value is not base64 or not MIKEY. `mac` is None when no
-    check was possible at all (no key tried, mode without PSK).
+    check was possible at all (no key tried, mode without PSK). `inherited` are the policies of the bundle that the
+    message updates, where it brings none of its own (RFC 3830 §4.5).
     """
 
     ref: FrameRef
@@ -64,6 +66,57 @@ class MikeyEvidence:
     mac: MacState
     bound_key: bool
     defects: tuple[Defect, ...] = ()
+    inherited: tuple[SecurityPolicy, ...] = ()
+
+    @property
+    def policies(self) -> tuple[SecurityPolicy, ...]:
+        """The security policies that hold for the message: its own, else the inherited ones."""
+        own = () if self.message is None else self.message.find_all(SecurityPolicy)
+        return own or self.inherited
+
+
+class Shared(StrEnum):
+    """What a MIKEY message has in common with an earlier one of the capture set, and ought not to have."""
+
+    MESSAGE = "message"  # every octet, in another call
+    TIMESTAMP = "timestamp"  # T of the same initiator, in other octets
+    KEYSTREAM = "keystream"  # all that encr_key and IV follow from, under other cipher text
+    RAND = "RAND"  # in another crypto session bundle
+    DH_VALUE = "DH value"  # in another crypto session bundle
+    CSB_ID = "CSB ID"  # between the same two parties, in another call
+
+
+class MikeyReuse(NamedTuple):
+    """One thing that a MIKEY message shares with `other`, which was sent earlier.
+
+    `settled` says of a shared message whether the earlier offer was answered, refused or given up before this one was
+    sent: otherwise both may be legs of one call.
+    """
+
+    shared: Shared
+    ref: FrameRef
+    other: FrameRef
+    other_call_id: str
+    settled: bool = True
+
+
+class MikeyUpdate(NamedTuple):
+    """A message that executes MIKEY again for a bundle of the same call; `faults` are what RFC 3830 §4.5 forbids."""
+
+    ref: FrameRef
+    initial: FrameRef
+    faults: tuple[str, ...] = ()
+
+
+class MikeyFreshness(NamedTuple):
+    """How the MIKEY messages of one media line stand to the others of the capture set."""
+
+    reuses: tuple[MikeyReuse, ...] = ()
+    updates: tuple[MikeyUpdate, ...] = ()
+    compared_with: int = 0  # initiators' messages of other offers in the capture set
+
+
+NOT_COMPARED = MikeyFreshness()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from analyzer.model.call import Call, MediaLine
 from analyzer.model.evidence import SignallingMessage, TlsFlow
-from analyzer.model.keying import Keying, StreamAudit
+from analyzer.model.keying import NOT_COMPARED, Keying, MikeyFreshness, StreamAudit
 from analyzer.model.negotiation import Negotiation
 from analyzer.model.outcome import Finding, Outcome, Verdict
 from analyzer.model.policy import Policy
@@ -41,6 +41,7 @@ class AuditedMedia:
     streams: tuple[StreamAudit, ...]
     verdict: Verdict
     reasons: tuple[str, ...]
+    freshness: MikeyFreshness = NOT_COMPARED
 
 
 @dataclass(frozen=True, slots=True)

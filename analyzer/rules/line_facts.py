@@ -19,13 +19,14 @@ class LineFacts:
     is None where such an offer has neither answer nor refusal in the capture. `was_tried` says that a key was tried
     on a stream; `misses_media` that a direction shows no packets, or too few to tell; `is_without_media` that, on
     complete signalling, nothing was agreed and nothing flowed. `mikey` are the MIKEY messages of both sides,
-    readable or not.
+    readable or not; `freshness` is how they stand to the others of the capture set.
     """
 
     __slots__ = (
         "_stream_refs",
         "agreed_proto",
         "expects_srtp",
+        "freshness",
         "is_agreed_secure",
         "is_without_media",
         "keying",
@@ -44,6 +45,7 @@ class LineFacts:
         self.streams = streams
         self.keying = media.keying
         self.negotiation = media.negotiation
+        self.freshness = media.freshness
         self.refs = protection.line_refs(line)
         self.agreed_proto = protection.agreed_proto(line)
         self.is_agreed_secure = self.agreed_proto is not None and protection.is_secure_profile(self.agreed_proto)

@@ -17,7 +17,7 @@ from analyzer.model.call import (
     Side,
 )
 from analyzer.model.evidence import FrameRef, Protection, SignallingMessage, Wire
-from analyzer.model.keying import Keying, MacState, MikeyEvidence, StreamAudit
+from analyzer.model.keying import NOT_COMPARED, Keying, MacState, MikeyEvidence, MikeyFreshness, StreamAudit
 from analyzer.model.negotiation import Choice, Expected, Judgement, Negotiation
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.verdict import judge
@@ -109,10 +109,12 @@ def mikey_message(
     data: bytes = b"k" * 32,
     v: bool = True,
     kind: int = 0,
+    csb_id: int = 7,
+    extra: tuple[Payload, ...] = (),
 ) -> MikeyMessage:
-    payloads: list[Payload] = [GeneralExtension(one, b"mikey") for one in extension_types]
+    payloads: list[Payload] = [*extra, *(GeneralExtension(one, b"mikey") for one in extension_types)]
     payloads.append(Kemac(encryption, Secret(data), 1, bytes(20)))
-    return link_payloads(Header(1, kind, 0, v, 0, 7, 0, 1), tuple(payloads))
+    return link_payloads(Header(1, kind, 0, v, 0, csb_id, 0, 1), tuple(payloads))
 
 
 def mikey_evidence(
@@ -152,6 +154,7 @@ class Scene:
     zrtp: bool = False
     dtls: bool = False
     state: CallState = CallState.ENDED
+    freshness: MikeyFreshness = NOT_COMPARED
 
     def build(self) -> tuple[Call, tuple[AuditedMedia, ...]]:
         messages = []
@@ -180,7 +183,7 @@ class Scene:
             flow if self.zrtp else (),  # type: ignore[arg-type]
         )
         verdict, reasons = judge(line, self.negotiation, self.keying, self.streams)
-        media = AuditedMedia(line, self.negotiation, self.keying, self.streams, verdict, reasons)
+        media = AuditedMedia(line, self.negotiation, self.keying, self.streams, verdict, reasons, self.freshness)
         return bare_call(self.state, tuple(messages), (exchange,), (line,)), (media,)
 
     @property

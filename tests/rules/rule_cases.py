@@ -26,11 +26,12 @@ from rule_builders import (
     unseen,
 )
 
-from analyzer.model.call import CallState, Resolution
+from analyzer.model.call import CallState, Resolution, Side
 from analyzer.model.evidence import FrameRef, Protection, Wire
-from analyzer.model.keying import Keying
+from analyzer.model.keying import Keying, MikeyFreshness, MikeyReuse, MikeyUpdate, Shared
 from analyzer.model.negotiation import Carrier, ListStatement
 from analyzer.model.outcome import OutcomeValue
+from dissectors.grammar.mikey import Dh, MikeyMessage, Payload, Rand, Timestamp
 
 PASS, FAIL, UNKNOWN, NA = OutcomeValue.PASS, OutcomeValue.FAIL, OutcomeValue.UNKNOWN, OutcomeValue.NOT_APPLICABLE
 
@@ -56,6 +57,48 @@ def answering(*values: str) -> Scene:
 def offering(*messages: object) -> Scene:
     """A MIKEY call with these messages in the offer and none in the answer."""
     return keyed(MIKEY, mikey=tuple(mikey_evidence(message) for message in messages))
+
+
+def exchanging(offered: MikeyMessage, answered: MikeyMessage, *others: MikeyMessage) -> Scene:
+    """A MIKEY call with `offered` and `others` in the offer and one message in the answer."""
+    messages = [mikey_evidence(message) for message in (offered, *others)]
+    return keyed(MIKEY, mikey=(*messages, mikey_evidence(answered, frame=3, side=Side.ANSWERER)))
+
+
+def sharing(shared: Shared, *, settled: bool = True) -> Scene:
+    """A MIKEY call whose message shares something with one in frame 9 of another call."""
+    reuse = MikeyReuse(shared, FrameRef(0, 1), FrameRef(0, 9), "another@example.com", settled)
+    return replace(MIKEY, freshness=MikeyFreshness((reuse,), (), 1))
+
+
+def reuse_cases(shared: Shared, *payloads: Payload) -> dict[OutcomeValue, tuple[Scene, ...]]:
+    """The scenes of a rule that speaks of one thing a message may share, which stands in those payloads."""
+    having = mikey_message(extra=payloads)
+    lacking = mikey_message(encryption=0) if shared is Shared.KEYSTREAM else mikey_message()
+    return {
+        FAIL: (sharing(shared),),
+        PASS: (offering(having),),
+        UNKNOWN: (offering(None), offering(having, None)),
+        NA: (PLAIN, SDES, offering(lacking)),
+    }
+
+
+def at(seconds: int, kind: int = 0) -> Timestamp:
+    """T at so many seconds since 1970; the scenes' offers are captured in second 1."""
+    return Timestamp(kind, (seconds + 2_208_988_800).to_bytes(4, "big") + bytes(4))
+
+
+def clocked(timestamp: Timestamp) -> Scene:
+    """A MIKEY call whose initiator sent that T."""
+    return offering(mikey_message(extra=(timestamp,)))
+
+
+def updating(*faults: str) -> Scene:
+    """A MIKEY call whose message updates one in frame 9."""
+    return replace(MIKEY, freshness=MikeyFreshness((), (MikeyUpdate(FrameRef(0, 1), FrameRef(0, 9), faults),), 1))
+
+
+T_AT_CAPTURE = at(1)
 
 
 def stating(
@@ -205,6 +248,64 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
         PASS: (MIKEY, replace(offering(mikey_message(encryption=0)), transport="TLS")),
         UNKNOWN: (offering(None),),
         NA: (PLAIN, SDES, offering(mikey_message(encryption=0, data=b""))),
+    },
+    "MKY-004": {
+        FAIL: (sharing(Shared.MESSAGE),),
+        PASS: (
+            MIKEY,
+            offering(mikey_message()),
+            replace(sharing(Shared.MESSAGE), answer=None, streams=(), resolution=Resolution.REJECTED),
+            keyed(sharing(Shared.MESSAGE), method="SDES"),
+        ),
+        UNKNOWN: (
+            sharing(Shared.MESSAGE, settled=False),
+            replace(sharing(Shared.MESSAGE), answer=None, streams=(), resolution=Resolution.UNANSWERED),
+            offering(None),
+        ),
+        NA: (PLAIN, SDES, offering(mikey_message(kind=6))),
+    },
+    "MKY-005": reuse_cases(Shared.TIMESTAMP, T_AT_CAPTURE),
+    "MKY-006": reuse_cases(Shared.KEYSTREAM),
+    "MKY-007": reuse_cases(Shared.RAND, Rand(bytes(16))),
+    "MKY-008": reuse_cases(Shared.DH_VALUE, Dh(1, bytes(96))),
+    "MKY-009": {
+        FAIL: (clocked(at(1 + 3600)), clocked(at(1 - 3600)), clocked(at(1 + 20 * 3600, 1))),
+        PASS: (
+            clocked(T_AT_CAPTURE),
+            clocked(at(1200)),
+            clocked(at(1200, 1)),
+            clocked(Timestamp(3, at(1).value[:4])),
+        ),
+        UNKNOWN: (
+            offering(None),
+            offering(mikey_message(extra=(T_AT_CAPTURE,)), None),
+            clocked(at(1 + 9 * 3600, 1)),
+        ),
+        NA: (PLAIN, SDES, offering(mikey_message()), clocked(Timestamp(2, bytes(4)))),
+    },
+    "MKY-010": {
+        FAIL: (
+            sharing(Shared.CSB_ID),
+            exchanging(mikey_message(), mikey_message(kind=1, csb_id=8)),
+            exchanging(
+                mikey_message(extra=(T_AT_CAPTURE,)), mikey_message(kind=1, extra=(at(2),)), mikey_message(kind=2)
+            ),
+        ),
+        PASS: (
+            MIKEY,
+            exchanging(mikey_message(extra=(at(2),)), mikey_message(kind=1, extra=(at(2),))),
+            exchanging(mikey_message(kind=14, extra=(at(2),)), mikey_message(kind=15, extra=(at(3),))),
+            exchanging(mikey_message(), mikey_message(kind=6, csb_id=0)),
+            exchanging(mikey_message(), mikey_message(kind=3, csb_id=8)),
+        ),
+        UNKNOWN: (offering(None),),
+        NA: (PLAIN, SDES),
+    },
+    "MKY-011": {
+        FAIL: (updating("it carries a RAND"),),
+        PASS: (updating(),),
+        UNKNOWN: (offering(None),),
+        NA: (PLAIN, SDES, MIKEY),
     },
     "MKY-025": {
         FAIL: (

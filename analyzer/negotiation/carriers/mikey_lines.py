@@ -86,7 +86,7 @@ def suite_preferences(evidence: MikeyEvidence, index: int, media_lines: int) -> 
         return ()
     if is_error(evidence):
         return _positional(evidence.message.find_all(SecurityPolicy), evidence, Carrier.MIKEY_ERROR)
-    policies = evidence.message.find_all(SecurityPolicy)
+    policies = evidence.policies
     sessions = crypto_sessions(evidence.message, evidence.level, index, media_lines)
     listed = next((session.policies for session in sessions if len(session.policies) > 1), None)
     if listed is not None:
@@ -120,11 +120,11 @@ def chosen_suite(offer: MikeyEvidence, answer: MikeyEvidence | None, index: int,
     """
     if offer.message is None:
         return None
-    policies = _by_number(offer.message)
+    policies = _by_number(offer)
     speaker, message = offer, offer.message
     if answer is not None and answer.message is not None:
         speaker, message = answer, answer.message
-    own = _by_number(message)
+    own = _by_number(speaker)
     sessions = crypto_sessions(message, speaker.level, index, media_lines)
     numbers = {number for session in sessions for number in session.policies}
     named = [policy for number in numbers if (policy := own.get(number) or policies.get(number)) is not None]
@@ -132,5 +132,5 @@ def chosen_suite(offer: MikeyEvidence, answer: MikeyEvidence | None, index: int,
     return suites.pop() if len(suites) == 1 else None
 
 
-def _by_number(message: MikeyMessage) -> dict[int, SecurityPolicy]:
-    return {policy.policy_number: policy for policy in message.find_all(SecurityPolicy)}
+def _by_number(evidence: MikeyEvidence) -> dict[int, SecurityPolicy]:
+    return {policy.policy_number: policy for policy in evidence.policies}
