@@ -24,24 +24,33 @@ SUCCESSIVE = frozenset({"dtls", "key-ring"})
 class Candidate:
     """A context to try; `key` speaks for all its master keys, which the packets' MKI or a trial tells apart.
 
-    `deviation` names a known fault of a peer under which the context differs from what was agreed.
+    `keys` are those of the context in their order, from number `replaced_from` on of the exchange before, whose packets
+    may come late. `deviation` names a known fault of a peer under which the context differs from what was agreed.
     """
 
     context: SrtpContext
     key: MasterKey
     bound: bool
     deviation: str = ""
+    keys: tuple[MasterKey, ...] = ()
+    replaced_from: int = MAX_STREAM_KEYS
 
 
 def candidates_for(bound: BoundStream, keying: Keying, ring: KeyRing) -> tuple[Candidate, ...]:
     """Contexts for one stream: the exchange's own keys for its direction first, then the ring's, bound ones first."""
-    own = [key for key in keying.keys if key.ssrc in {None, bound.stream.ssrc} or key.source == "mikey"]
-    own.sort(key=lambda key: (key.ssrc != bound.stream.ssrc, not _same_direction(key, bound)))
-    fitting = _of_path([key for key in own if _may_protect(key, bound)], bound)
+    fitting = _of_path(_of_exchange(keying.keys, bound), bound)
+    replaced = _of_exchange(keying.replaced, bound)
     given = [key for entry in ring.srtp for key in ring_keys(entry, bound)]
     given.sort(key=lambda key: not key.bound)
-    found = (*_candidates(fitting), *_candidates(given))
+    found = (*_candidates(fitting, replaced), *_candidates(given))
     return (*found, *(deviant for candidate in found if (deviant := _deviant(candidate)) is not None))
+
+
+def _of_exchange(keys: Sequence[MasterKey], bound: BoundStream) -> list[MasterKey]:
+    """The keys that may protect the stream, its own SSRC's and direction's first."""
+    own = [key for key in keys if key.ssrc in {None, bound.stream.ssrc} or key.source == "mikey"]
+    own.sort(key=lambda key: (key.ssrc != bound.stream.ssrc, not _same_direction(key, bound)))
+    return [key for key in own if _may_protect(key, bound)]
 
 
 def _deviant(candidate: Candidate) -> Candidate | None:
@@ -115,8 +124,11 @@ def _keys_of_entry(entry: SrtpEntry) -> tuple[MasterKey, ...]:
     )
 
 
-def _candidates(keys: Sequence[MasterKey]) -> Iterable[Candidate]:
-    """One candidate a key, but keys of one kind that packets tell apart by MKI, or that may be successive, together."""
+def _candidates(keys: Sequence[MasterKey], replaced: Sequence[MasterKey] = ()) -> Iterable[Candidate]:
+    """One candidate a key, but keys of one kind that packets tell apart by MKI, or that may be successive, together.
+
+    Those that a re-key `replaced` stand behind the keys of their kind.
+    """
     groups: list[list[MasterKey]] = []
     for key in keys:
         home = next((group for group in groups if _stand_together(group, key)), None)
@@ -125,16 +137,28 @@ def _candidates(keys: Sequence[MasterKey]) -> Iterable[Candidate]:
         else:
             home.append(key)
     for group in groups:
-        candidate = _candidate(group)
+        own = len(group)
+        group += _behind(group, replaced)
+        candidate = _candidate(group, own)
         if candidate is not None:
             yield candidate
+
+
+def _behind(group: Sequence[MasterKey], replaced: Sequence[MasterKey]) -> list[MasterKey]:
+    """The replaced keys of the group's kind; without tags nothing would tell them apart."""
+    if not group[0].authenticated:
+        return []
+    taken = {(key.key, key.salt) for key in group} | {key.mki for key in group if key.mki}
+    fresh = [key for key in replaced if _kind(key) == _kind(group[0]) and (key.key, key.salt) not in taken]
+    return [key for key in fresh if not key.mki or key.mki not in taken][: MAX_STREAM_KEYS - len(group)]
 
 
 def _stand_together(group: Sequence[MasterKey], key: MasterKey) -> bool:
     if len(group) >= MAX_STREAM_KEYS or _kind(group[0]) != _kind(key):
         return False
     if not key.mki:
-        return key.source in SUCCESSIVE and key.authenticated  # a trial needs tags
+        successive = key.source in SUCCESSIVE or key.index_range is not None
+        return successive and key.authenticated  # a trial needs tags
     return all(other.mki != key.mki for other in group)
 
 
@@ -145,13 +169,13 @@ def _kind(key: MasterKey) -> tuple[object, ...]:
     return *about, len(key.mki), path, flags, key.encrypted_extensions
 
 
-def _candidate(group: Sequence[MasterKey]) -> Candidate | None:
+def _candidate(group: Sequence[MasterKey], own: int) -> Candidate | None:
     first = group[0]
     suite = suite_by_name(first.suite)
     if suite is None or not suite.available:
         return None
     try:
-        return Candidate(context_of(suite, group), first, first.bound)
+        return Candidate(context_of(suite, group), first, first.bound, keys=tuple(group), replaced_from=own)
     except SrtpError:
         return None
 

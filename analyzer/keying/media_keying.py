@@ -2,6 +2,7 @@
 """How each media line of a call was keyed, and the master keys that follow."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from analyzer.keying.dtls_keys import DtlsKeyLog
 from analyzer.keying.key_ring import KeyRing
@@ -42,9 +43,18 @@ class Keymaster:
         self._key_log = DtlsKeyLog(ring.dtls)
         self._opened: dict[tuple[str, int, bytes | None], OpenedMikey] = {}
         self._bundles: dict[tuple[str, int], Bundle] = {}
+        self._keys: dict[tuple[str, int], tuple[MasterKey, ...]] = {}  # of a line's last exchange that had any
 
     def key(self, call: Call, line: MediaLine) -> Keying:
-        """How `line` of `call` was keyed."""
+        """How `line` of `call` was keyed; the exchanges of a call are asked for in their order."""
+        keying = self._key(call, line)
+        place = (call.call_id, line.index)
+        replaced = self._keys.get(place, ()) if line.exchange.number else ()
+        if keying.keys:
+            self._keys[place] = keying.keys
+        return replace(keying, replaced=replaced) if replaced and replaced != keying.keys else keying
+
+    def _key(self, call: Call, line: MediaLine) -> Keying:
         crypto = read_crypto_lines(line.offer)
         accepted = read_crypto_lines(line.answer)
         offered_mikey = read_key_mgmt(line.offer, Side.OFFERER)
@@ -363,6 +373,7 @@ def _master_key(key: CryptoSessionKeys, own: set[int], label: str) -> MasterKey 
         ssrc=key.ssrc or None,
         mki=key.mki,
         roc=key.roc or None,
+        index_range=key.index_range,
         label=label,
     )
     if policy is None:

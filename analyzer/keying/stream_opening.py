@@ -29,6 +29,7 @@ TRIAL_PLACES = 4
 NEAR_ROC_LIMIT = 64
 TELLING_FAILURES = 2
 NEAR_WRAP = 1024
+REORDERED_PACKETS = 64  # as far as packets may come out of order at a re-key
 UNENCRYPTED = "the tags verify, but the payload is not encrypted"
 # Faults of the framing under which a bound key proves the stream all the same.
 HARMLESS = frozenset(
@@ -98,6 +99,7 @@ def open_case(case: Case) -> Tally:
 def _opened(case: Case, columns: PacketColumns, candidate: Candidate, reason: str = "") -> Tally:
     opening = open_stream(columns, candidate.context)
     tally = _tally(opening, candidate, reason or candidate.deviation)
+    tally = _without_replaced(tally, opening, candidate)
     if _is_unencrypted(case, columns, candidate, tally):
         return replace(tally, reason=UNENCRYPTED, unencrypted=True)
     suite = candidate.key.suite
@@ -239,9 +241,41 @@ def _oddities(opening: StreamOpening, candidate: Candidate) -> Iterator[Defect]:
         if last < first:
             yield Defect("rollover-counter-restarted", 0, "RFC 3711 §3.3.1", f"{ssrc:#010x}: from {first} to {last}")
     yield from _stuck(opening)
+    yield from _outside_interval(opening, candidate)
     repeats = int(opening.repeated.sum())
     if repeats:
         yield Defect("packets-replayed", 0, "RFC 3711 §3.3.2", f"{repeats} packets repeat the index of an earlier one")
+
+
+def _outside_interval(opening: StreamOpening, candidate: Candidate) -> Iterator[Defect]:
+    """Packets under a key whose interval of validity their index is not in (RFC 3830 §6.14)."""
+    for number, key in enumerate(candidate.keys):
+        if key.index_range is None:
+            continue
+        first, last = key.index_range
+        outside = opening.opened & (opening.key_number == number) & ((opening.index < first) | (opening.index > last))
+        if outside.any():
+            detail = f"{int(outside.sum())} packets under a key that is valid for the indices {first} to {last}"
+            yield Defect("key-outside-interval", 0, "RFC 3830 §6.14", detail)
+
+
+def _without_replaced(tally: Tally, opening: StreamOpening, candidate: Candidate) -> Tally:
+    """Packets under a replaced key are right until those under the new one come, and failures from then on."""
+    old = opening.opened & (opening.key_number >= candidate.replaced_from)
+    if not old.any():
+        return tally
+    new = np.flatnonzero(opening.opened & ~old)
+    if len(new):
+        old[: new[0] + REORDERED_PACKETS] = False
+    late = int(old.sum())
+    if not late:
+        return tally
+    return replace(
+        tally,
+        failed=tally.failed | old,
+        authenticated=tally.authenticated - late,
+        reason=f"{late} packets are protected with the key that was replaced",
+    )
 
 
 def _stuck(opening: StreamOpening) -> Iterator[Defect]:

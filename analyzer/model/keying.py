@@ -16,6 +16,7 @@ from dissectors.grammar.secret import Secret
 class MasterKey(NamedTuple):
     """An SRTP master key with what it may open; `bound` says that it is bound to this exchange by more than hope.
 
+    `index_range` are the first and last packet index of a key with an interval of validity (RFC 3830 §6.14).
     `sent_from` and `destination` are the endpoints between which a DTLS handshake agreed on it, the sender's first.
     """
 
@@ -29,6 +30,7 @@ class MasterKey(NamedTuple):
     destination: str | None = None
     mki: bytes = b""
     roc: int | None = None
+    index_range: tuple[int, int] | None = None
     kdr: int = 0
     srtp_encrypted: bool = True
     srtcp_encrypted: bool = True
@@ -125,7 +127,8 @@ class Keying:
 
     `verified` and `how` are as the page of verdicts defines them. `response_required` and `response_verified` speak
     of MIKEY's verification message (None: not seen or no key). `keys_missing` says that handshakes were seen on the
-    media path whose keys are not at hand, so that a packet which fails refutes nothing.
+    media path whose keys are not at hand, so that a packet which fails refutes nothing. `replaced` are the keys of the
+    line's exchange before, under which packets may still come.
     """
 
     method: str | None
@@ -141,6 +144,7 @@ class Keying:
     response_verified: bool | None = None
     authentic: bool | None = None  # False: a MAC, signature or V fails with a bound key
     keys_missing: bool = False
+    replaced: tuple[MasterKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
