@@ -9,10 +9,10 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.srtp.columns import Flags, Numbers, PacketColumns, RtpColumns, packet_columns, read_rtp_headers
+from analyzer.srtp.columns import Flags, Numbers, PacketColumns, RtpColumns, distinct, packet_columns, read_rtp_headers
 from analyzer.srtp.context import KeySchedule, SrtpContext, StreamKey
-from analyzer.srtp.decrypt import iter_clear_packets
-from analyzer.srtp.index import HALF, MAX_ROC, Rollover
+from analyzer.srtp.decrypt import ClearBatch, Decryptor
+from analyzer.srtp.index import HALF, MAX_ROC, Rollover, extend_sequence_numbers
 from analyzer.srtp.kdf import Usage
 from analyzer.srtp.verify import Verifier, verifier_for
 
@@ -22,6 +22,7 @@ RESYNC_AFTER = 4
 PENDING = 64
 CONFIRM_WITHIN = 16
 SAFE_TAG_OCTETS = 8
+FIRST_RUN, RUN_GROWTH, LONGEST_RUN = 64, 16, 1 << 13
 UNSIGNALLED_MKI_OCTETS = (*range(1, 9), 16)
 MKI_TRIAL_PACKETS = 8
 MKI_TRIAL_KEYS = 4
@@ -68,7 +69,7 @@ class StreamOpening:
     @property
     def opened(self) -> Flags:
         """Which packets have a clear payload."""
-        return np.isin(self.outcome, (PacketOutcome.AUTHENTICATED, PacketOutcome.UNAUTHENTICATED))
+        return self.authenticated | np.equal(self.outcome, PacketOutcome.UNAUTHENTICATED)
 
     @property
     def failed(self) -> Flags:
@@ -90,10 +91,14 @@ class StreamOpening:
         """How many packets ended in one of these outcomes."""
         return int(np.isin(self.outcome, outcomes).sum())
 
-    def clear_packets(self) -> Iterator[tuple[int, bytes]]:
-        """Number and clear RTP packet of every opened packet, in order; decrypted in batches as they are asked for."""
+    def clear_batches(self) -> Iterator[ClearBatch]:
+        """Every opened packet in order; decrypted in batches as they are asked for."""
         schedule = KeySchedule(self.context, Usage.SRTP)
-        return iter_clear_packets(self.packets, self.headers, schedule, self.opened, self.index, self.key_number)
+        return Decryptor(self.packets, self.headers, schedule, self.index, self.key_number).iter_batches(self.opened)
+
+    def clear_packets(self) -> Iterator[tuple[int, bytes]]:
+        """Number and clear RTP packet of every opened packet, in order."""
+        return (pair for batch in self.clear_batches() for pair in batch.packets())
 
 
 def open_stream(packets: Sequence[bytes] | PacketColumns, context: SrtpContext) -> StreamOpening:
@@ -169,55 +174,120 @@ class _Source:
 
 
 class _Opener:
-    """One pass over the packets in capture order, writing into an opening's arrays."""
+    """One pass over the packets of each SSRC in capture order, writing into an opening's arrays.
+
+    Where key and rollover counter are settled, a run of packets is verified at once under the indices that they have
+    if nothing is amiss; what does not verify, or came too far out of order, is then looked at alone.
+    """
 
     def __init__(self, opening: StreamOpening) -> None:
         self.opening = opening
         self.context = opening.context
         columns, headers = opening.packets, opening.headers
         self.numbers = np.flatnonzero(opening.outcome == PacketOutcome.NOT_TRIED)
-        self.sequence = headers.sequence_number.tolist()
-        self.ssrc = headers.ssrc.tolist()
+        self.sequence = headers.sequence_number
+        self.ssrc = headers.ssrc
         self.verifier: Verifier = verifier_for(columns, headers, KeySchedule(opening.context, Usage.SRTP))
-        self.sources: dict[int, _Source] = {}
         self.searches = SEARCHES
         self.signalled = opening.context.mki_octets > 0
         self.good = PacketOutcome.AUTHENTICATED if opening.tag_octets else PacketOutcome.UNAUTHENTICATED
 
     def run(self) -> None:
-        verify, sequence, ssrcs, sources = self.verifier.verify, self.sequence, self.ssrc, self.sources
-        settled: list[tuple[int, int, int]] = []
-        for number in self.numbers.tolist():
-            source = sources.get(ssrcs[number])
-            if source is None:
-                source = sources[ssrcs[number]] = _Source()
-            rollover = source.rollover
-            if rollover is not None and not self.signalled:
-                sequence_number = sequence[number]
-                step = sequence_number - rollover.highest
-                roc = rollover.roc if -HALF < step < HALF else rollover.estimate(sequence_number)
-                if verify(number, roc, source.key_number):
-                    settled.append((number, roc << 16 | sequence_number, source.key_number))
-                    if 0 < step < HALF:
-                        rollover.highest = sequence_number
-                    else:
-                        rollover.accept(sequence_number, roc)
-                    source.failures = 0
+        for numbers in self._by_source():
+            source, place, size = _Source(), 0, FIRST_RUN
+            while place < len(numbers):
+                if source.rollover is None:
+                    place += self._unsettled(numbers[place:], source)
                     continue
-            self._slow(number, source)
-        self._settle(settled)
+                done, whole = self._run_of(numbers[place : place + size], source, source.rollover)
+                place += done
+                size = min(size * RUN_GROWTH, LONGEST_RUN) if whole else FIRST_RUN
         self._report()
 
-    def _settle(self, settled: list[tuple[int, int, int]]) -> None:
-        if settled:
-            numbers, index, keys = (np.array(column, dtype=np.int64) for column in zip(*settled, strict=True))
+    def _by_source(self) -> list[Numbers]:
+        """The packets of each SSRC, in the order of their first ones."""
+        ssrcs = self.ssrc[self.numbers]
+        if len(distinct(ssrcs)) == 1:
+            return [self.numbers]
+        order = np.argsort(ssrcs, kind="stable")
+        cuts = np.flatnonzero(np.diff(ssrcs[order])) + 1
+        parts = np.split(self.numbers[order], cuts) if len(order) else []
+        return sorted(parts, key=lambda part: int(part[0]))
+
+    def _unsettled(self, numbers: Numbers, source: _Source) -> int:
+        """Packets before the first that opens: one at a time while searches remain, then in runs; how many it were."""
+        if source.searches and self.searches:
+            self._slow(int(numbers[0]), source)
+            return 1
+        run = numbers[:LONGEST_RUN]
+        named = self.verifier.key_numbers(run) if self.signalled else None
+        opens = np.zeros(len(run), dtype=np.bool_)
+        for roc in self._likely_rocs(int(run[0]), source):
+            for key_number in range(1 if self.signalled else len(self.context.keys)):
+                opens |= self._verified(run, roc << 16 | self.sequence[run], named, key_number)
+        shut = int(opens.argmax()) if opens.any() else len(run)
+        self.opening.outcome[run[:shut]] = PacketOutcome.BAD_TAG
+        if named is not None:
+            self.opening.outcome[run[:shut][named[:shut] < 0]] = PacketOutcome.UNKNOWN_MKI
+        source.failures += shut
+        source.pending.extend(run[:shut][-PENDING:].tolist())
+        if shut < len(run):
+            self._slow(int(run[shut]), source)
+            shut += 1
+        return shut
+
+    def _run_of(self, numbers: Numbers, source: _Source, rollover: Rollover) -> tuple[int, bool]:
+        """Packets that follow settled ones; how many were dealt with, and whether nothing was amiss."""
+        index = extend_sequence_numbers(self.sequence[numbers], rollover.index)
+        sane = index.min() >= 0 and index.max() >> 16 <= MAX_ROC
+        if not sane:
+            self._slow(int(numbers[0]), source)
+            return 1, False
+        keys = self.verifier.key_numbers(numbers) if self.signalled else None
+        good = self._verified(numbers, index, keys, source.key_number)
+        highest = np.maximum.accumulate(np.concatenate(([rollover.index], np.where(good, index, 0))))[:-1]
+        strange = np.flatnonzero(np.abs(index - highest) >= HALF)  # their estimate may be another
+        stop = int(strange[0]) if len(strange) else len(numbers)
+        start, key_number = 0, source.key_number
+        for place in np.flatnonzero(~good[:stop]).tolist():
+            self._settle(slice(start, place), numbers, index, keys, source)
+            self._slow(int(numbers[place]), source)
+            start = place + 1
+            if source.rollover is not rollover or (source.key_number != key_number and not self.signalled):
+                return start, False
+        self._settle(slice(start, stop), numbers, index, keys, source)
+        if not stop:
+            self._slow(int(numbers[0]), source)
+            return 1, False
+        return stop, bool(good.all())
+
+    def _verified(self, numbers: Numbers, index: Numbers, keys: Numbers | None, key_number: int) -> Flags:
+        """Which packets authenticate under these indices, each under the key that it names, or all under one."""
+        if keys is None:
+            return self.verifier.verify_all(numbers, index >> 16, key_number)
+        good = np.zeros(len(numbers), dtype=np.bool_)
+        for named in distinct(keys[keys >= 0]):
+            mine = np.flatnonzero(keys == named)
+            good[mine] = self.verifier.verify_all(numbers[mine], index[mine] >> 16, named)
+        return good
+
+    def _settle(self, places: slice, numbers: Numbers, index: Numbers, keys: Numbers | None, source: _Source) -> None:
+        """Takes packets into account that authenticate, where they stand in the run."""
+        numbers, index = numbers[places], index[places]
+        if len(numbers) and source.rollover is not None:
             self.opening.outcome[numbers] = self.good
             self.opening.index[numbers] = index
-            self.opening.key_number[numbers] = keys
+            self.opening.key_number[numbers] = source.key_number if keys is None else keys[places]
+            source.failures = 0
+            highest = max(int(index.max()), source.rollover.index)
+            source.rollover.roc, source.rollover.highest = highest >> 16, highest & 0xFFFF
 
     def _report(self) -> None:
         opened = np.flatnonzero(self.opening.opened)
-        rocs, ssrcs = self.opening.index[opened] >> 16, self.opening.headers.ssrc[opened]
+        rocs, ssrcs = self.opening.index[opened] >> 16, self.ssrc[opened]
+        if len(distinct(ssrcs)) == 1:
+            self.opening.roc[int(ssrcs[0])] = (int(rocs[0]), int(rocs[-1]))
+            return
         found, first = np.unique(ssrcs, return_index=True)
         last = len(ssrcs) - 1 - np.unique(ssrcs[::-1], return_index=True)[1]
         for ssrc, start, end in zip(found.tolist(), rocs[first].tolist(), rocs[last].tolist(), strict=True):
@@ -248,12 +318,12 @@ class _Opener:
 
     def _likely_rocs(self, number: int, source: _Source) -> tuple[int, ...]:
         if source.rollover is not None:
-            return (source.rollover.estimate(self.sequence[number]),)
+            return (source.rollover.estimate(int(self.sequence[number])),)
         start = self.context.roc or 0
         return (start,) if start >= MAX_ROC else (start, start + 1)
 
     def _accept(self, number: int, source: _Source, roc: int, key_number: int) -> None:
-        opening, sequence_number = self.opening, self.sequence[number]
+        opening, sequence_number = self.opening, int(self.sequence[number])
         opening.outcome[number] = self.good
         opening.index[number] = roc << 16 | sequence_number
         opening.key_number[number] = key_number
@@ -269,11 +339,12 @@ class _Opener:
         rollover = source.rollover
         while rollover is not None and source.pending:
             number = source.pending.popleft()
-            roc = rollover.estimate(self.sequence[number])
+            sequence_number = int(self.sequence[number])
+            roc = rollover.estimate(sequence_number)
             for key_number in self._keys(number, source):
                 if self.verifier.verify(number, roc, key_number):
                     self.opening.outcome[number] = self.good
-                    self.opening.index[number] = roc << 16 | self.sequence[number]
+                    self.opening.index[number] = roc << 16 | sequence_number
                     self.opening.key_number[number] = key_number
                     break
 
@@ -299,9 +370,9 @@ class _Opener:
             return True
         place = int(np.searchsorted(self.numbers, number))
         around = self.numbers[max(place - CONFIRM_WITHIN, 0) : place + CONFIRM_WITHIN + 1].tolist()
-        rollover = Rollover(roc, self.sequence[number])
+        rollover = Rollover(roc, int(self.sequence[number]))
         return any(
-            self.verifier.verify(other, rollover.estimate(self.sequence[other]), key_number)
+            self.verifier.verify(other, rollover.estimate(int(self.sequence[other])), key_number)
             for other in around
             if self.ssrc[other] == self.ssrc[number] and self.sequence[other] != self.sequence[number]
         )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from analyzer.srtp.compiling import kernels_for, view_octets
 from dissectors.grammar.rtcp import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
 from dissectors.grammar.rtp import CRYPTEX_PROFILES, FIXED_HEADER_OCTETS, RTP_VERSION
 
@@ -66,6 +67,14 @@ class RtpColumns:
         return np.isin(self.extension_profile, CRYPTEX_PROFILES)
 
 
+def distinct(values: Numbers) -> list[int]:
+    """The values that occur, in order; quick where it is one."""
+    if not len(values):
+        return []
+    low, high = int(values.min()), int(values.max())
+    return [low] if low == high else np.unique(values).tolist()
+
+
 def rows(buffer: memoryview, offsets: Numbers, octets: int) -> NDArray[np.uint8]:
     """The `octets` octets at each offset, one row each; every row must lie within the buffer."""
     if not len(offsets) or not octets:
@@ -76,31 +85,38 @@ def rows(buffer: memoryview, offsets: Numbers, octets: int) -> NDArray[np.uint8]
 
 def read_rtp_headers(columns: PacketColumns) -> RtpColumns:
     """The headers of all packets; one that is no RTP packet is marked, never raised (RFC 3550 §5.1, RFC 5761 §4)."""
-    count = len(columns)
-    long_enough = np.flatnonzero(columns.lengths >= FIXED_HEADER_OCTETS)
-    heads = np.zeros((count, FIXED_HEADER_OCTETS), dtype=np.uint8)
-    heads[long_enough] = rows(columns.buffer, columns.offsets[long_enough], FIXED_HEADER_OCTETS)
-    first, second = heads[:, 0], heads[:, 1]
+    first, second, sequence_number, timestamp, ssrc, word = _heads(columns)
     rtp = (first >> 6 == RTP_VERSION) & ~((second >= FIRST_RTCP_TYPE) & (second <= LAST_RTCP_TYPE))
-    header_octets = FIXED_HEADER_OCTETS + 4 * (first & 0x0F).astype(np.int64)
-    extended = np.flatnonzero(rtp & (first & 0x10 != 0) & (columns.lengths >= header_octets + 4))
-    extension = rows(columns.buffer, columns.offsets[extended] + header_octets[extended], 4).view(">u2")
-    profile = np.full(count, -1, dtype=np.int64)
-    profile[extended] = extension[:, 0]
-    unread = rtp & (first & 0x10 != 0)
-    header_octets[unread] += 4
-    header_octets[extended] += 4 * extension[:, 1].astype(np.int64)
+    header_octets = FIXED_HEADER_OCTETS + 4 * (first & 0x0F)
+    extended = rtp & (first & 0x10 != 0)
+    read = extended & (word >= 0)
+    header_octets += np.where(extended, 4, 0) + np.where(read, 4 * (word & 0xFFFF), 0)
     return RtpColumns(
         rtp=rtp,
-        payload_type=second & np.uint8(0x7F),
-        sequence_number=_field(heads, 2, ">u2"),
-        timestamp=_field(heads, 4, ">u4"),
-        ssrc=_field(heads, 8, ">u4"),
+        payload_type=(second & 0x7F).astype(np.uint8),
+        sequence_number=sequence_number,
+        timestamp=timestamp,
+        ssrc=ssrc,
         header_octets=header_octets,
-        extension_profile=profile,
+        extension_profile=np.where(read, word >> 16, -1),
     )
 
 
-def _field(heads: NDArray[np.uint8], start: int, form: str) -> Numbers:
-    octets = np.dtype(form).itemsize
-    return np.ascontiguousarray(heads[:, start : start + octets]).view(form)[:, 0].astype(np.int64)
+def _heads(columns: PacketColumns) -> Numbers:
+    """First and second octet, sequence number, timestamp, SSRC, and the word behind the CSRCs, −1 if there is none."""
+    heads = np.zeros((6, len(columns)), dtype=np.int64)
+    kernels = kernels_for(len(columns))
+    if kernels is not None:
+        kernels.read_heads(view_octets(columns.buffer), columns.offsets, columns.lengths, heads)
+        return heads
+    whole = np.flatnonzero(columns.lengths >= FIXED_HEADER_OCTETS)
+    octets = rows(columns.buffer, columns.offsets[whole], FIXED_HEADER_OCTETS)
+    heads[0, whole], heads[1, whole] = octets[:, 0], octets[:, 1]
+    for column, (start, form) in enumerate(((2, ">u2"), (4, ">u4"), (8, ">u4")), start=2):
+        stop = start + np.dtype(form).itemsize
+        heads[column, whole] = np.ascontiguousarray(octets[:, start:stop]).view(form)[:, 0]
+    ends = FIXED_HEADER_OCTETS + 4 * (heads[0] & 0x0F)
+    longer = np.flatnonzero((columns.lengths >= FIXED_HEADER_OCTETS) & (columns.lengths >= ends + 4))
+    heads[5] = -1
+    heads[5, longer] = rows(columns.buffer, columns.offsets[longer] + ends[longer], 4).view(">u4")[:, 0]
+    return heads

@@ -98,7 +98,7 @@ class Session:
         """AES-GCM under the session encryption key (RFC 7714)."""
         return AESGCM(self.keys.encryption.reveal())
 
-    def encrypt_blocks(self, blocks: bytes, *, mask: bytes = b"") -> bytes:
+    def encrypt_blocks(self, blocks: bytes | memoryview, *, mask: bytes = b"") -> bytes:
         """AES of each 16-octet block, under the encryption key XOR `mask` if one is given."""
         key = self.keys.encryption.reveal()
         if mask:

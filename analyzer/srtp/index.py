@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The 48-bit packet index that is not on the wire, estimated from sequence numbers (RFC 3711 §3.3.1, Appendix A)."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 SEQUENCE_NUMBERS = 1 << 16
 HALF = SEQUENCE_NUMBERS // 2
 MAX_ROC = (1 << 32) - 1
@@ -16,6 +19,12 @@ def estimate_roc(sequence_number: int, roc: int, highest: int) -> int:
     return (roc + 1) & MAX_ROC if highest - HALF > sequence_number else roc
 
 
+def extend_sequence_numbers(sequence_numbers: NDArray[np.int64], highest: int) -> NDArray[np.int64]:
+    """48-bit indices if each packet came within half a wrap of the one before, the first of index `highest`."""
+    steps = np.diff(sequence_numbers, prepend=highest & (SEQUENCE_NUMBERS - 1))
+    return highest + np.cumsum((steps + HALF & SEQUENCE_NUMBERS - 1) - HALF)
+
+
 class Rollover:
     """Where one source stands: `roc` and `highest`, the highest authenticated sequence number under it."""
 
@@ -24,6 +33,11 @@ class Rollover:
     def __init__(self, roc: int, highest: int) -> None:
         self.roc = roc
         self.highest = highest
+
+    @property
+    def index(self) -> int:
+        """The highest authenticated 48-bit index."""
+        return self.roc << 16 | self.highest
 
     def estimate(self, sequence_number: int) -> int:
         """The rollover counter that this packet should have."""

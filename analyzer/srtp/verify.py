@@ -2,13 +2,20 @@
 """Whether the tag of a packet verifies under a rollover counter and a key (RFC 3711 §4.2; RFC 7714 §8)."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from analyzer.srtp.columns import PacketColumns, RtpColumns, rows
-from analyzer.srtp.context import KeySchedule
+from analyzer.srtp.column_tags import GcmTags, HmacTags
+from analyzer.srtp.columns import Flags, Numbers, PacketColumns, RtpColumns, distinct, rows
+from analyzer.srtp.compiling import MIN_ROWS, kernels_for, view_octets
+from analyzer.srtp.context import MAX_CACHED_SESSIONS, KeySchedule, Session
 from analyzer.srtp.header_protection import split_cryptex
+from analyzer.srtp.suites import Cipher
+
+WHOLE_TAG_OCTETS = 16
 
 
 class Verifier(Protocol):
@@ -18,12 +25,20 @@ class Verifier(Protocol):
         """Whether packet `number` authenticates."""
         ...
 
+    def verify_all(self, numbers: Numbers, rocs: Numbers, key_number: int, /) -> Flags:
+        """Whether each of these packets authenticates, under its own rollover counter and one key."""
+        ...
+
     def matching_rocs(self, number: int, key_number: int, limit: int, /) -> Iterator[int]:
         """The rollover counters below `limit` under which the packet authenticates."""
         ...
 
     def key_number(self, number: int, /) -> int | None:
         """Which master key the packet's MKI names."""
+        ...
+
+    def key_numbers(self, numbers: Numbers, /) -> Numbers:
+        """Which master key the MKI of each packet names, −1 for none."""
         ...
 
 
@@ -37,49 +52,141 @@ def verifier_for(columns: PacketColumns, headers: RtpColumns, schedule: KeySched
 
 
 class _Base:
+    """Packets one by one, or all of one session at once where the compiled loops are at hand."""
+
     def __init__(self, columns: PacketColumns, headers: RtpColumns, schedule: KeySchedule) -> None:
+        self.columns = columns
+        self.headers = headers
         self.view = columns.buffer
         self.schedule = schedule
-        self.sequence = headers.sequence_number.tolist()
-        self.start = columns.offsets.tolist()
-        self.end = (columns.offsets + columns.lengths).tolist()
         self.mki_octets = schedule.context.mki_octets
-        self.tag_octets = 0 if schedule.context.suite.aead else schedule.context.srtp_tag_octets
+        self.tag_octets = schedule.context.srtp_tag_octets
+        # Of AEAD the tag stands before the MKI, of HMAC behind it.
+        self.behind_mki = 0 if schedule.context.suite.aead else self.tag_octets
+        self.kernels: Any = kernels_for(len(columns))
+        self._tags: dict[tuple[int, int], Any] = {}
+
+    def _cells(self, column: Numbers) -> Any:
+        """A column as single cells are read fastest: few of many, or all of few."""
+        return column.tolist() if self.kernels is None else column
+
+    @cached_property
+    def sequence(self) -> Any:
+        return self._cells(self.headers.sequence_number)
+
+    @cached_property
+    def start(self) -> Any:
+        return self._cells(self.columns.offsets)
+
+    @cached_property
+    def end(self) -> Any:
+        return self._cells(self.columns.offsets + self.columns.lengths)
+
+    @cached_property
+    def octets(self) -> NDArray[np.uint8]:
+        return view_octets(self.view)
+
+    def verify(self, number: int, roc: int, key_number: int) -> bool:
+        raise NotImplementedError
+
+    def verify_all(self, numbers: Numbers, rocs: Numbers, key_number: int) -> Flags:
+        if self.kernels is None or len(numbers) < MIN_ROWS:
+            pairs = zip(numbers.tolist(), rocs.tolist(), strict=True)
+            return np.array([self.verify(number, roc, key_number) for number, roc in pairs], dtype=np.bool_)
+        index, kdr = rocs << 16 | self.headers.sequence_number[numbers], self.schedule.context.kdr
+        alike = self._alike(numbers)
+        if not kdr and alike.all():
+            return self._verify_rows(self._session_tags(key_number, 0), numbers, index)
+        good = np.zeros(len(numbers), dtype=np.bool_)
+        epochs = np.where(alike, index // kdr if kdr else 0, -1)
+        for epoch in distinct(epochs):
+            places = np.flatnonzero(epochs == epoch)
+            if epoch < 0 or len(places) < MIN_ROWS:
+                pairs = zip(numbers[places].tolist(), rocs[places].tolist(), strict=True)
+                good[places] = [self.verify(number, roc, key_number) for number, roc in pairs]
+            else:
+                tags = self._session_tags(key_number, epoch * kdr)
+                good[places] = self._verify_rows(tags, numbers[places], index[places])
+        return good
+
+    def _alike(self, numbers: Numbers) -> Flags:
+        """Which packets the compiled loops can take."""
+        return np.ones(len(numbers), dtype=np.bool_)
+
+    def _session_tags(self, key_number: int, index: int) -> Any:
+        place = (key_number, self.schedule.epoch(index))
+        if place not in self._tags:
+            if len(self._tags) >= MAX_CACHED_SESSIONS:
+                self._tags.clear()
+            self._tags[place] = self._tags_of(self.schedule.session(key_number, index))
+        return self._tags[place]
+
+    def _tags_of(self, session: Session) -> Any:
+        raise NotImplementedError
+
+    def _verify_rows(self, tags: Any, numbers: Numbers, index: Numbers) -> Flags:
+        raise NotImplementedError
+
+    def _cut(self, numbers: Numbers) -> tuple[Numbers, Numbers]:
+        """Where packets begin, and where what follows their payload does: MKI and tag, or tag and MKI."""
+        starts = self.columns.offsets[numbers]
+        return starts, starts + self.columns.lengths[numbers] - self.mki_octets - self.tag_octets
+
+    def _compare(self, computed: NDArray[np.uint8], places: Numbers) -> Flags:
+        """Which computed tags stand in the packets."""
+        same = np.empty(len(places), dtype=np.bool_)
+        self.kernels.compare(self.octets, places, computed, self.tag_octets, same)
+        return same
 
     def key_number(self, number: int) -> int | None:
-        end = self.end[number] - self.tag_octets
+        end = self.end[number] - self.behind_mki
         return self.schedule.key_number(bytes(self.view[end - self.mki_octets : end]))
+
+    def key_numbers(self, numbers: Numbers) -> Numbers:
+        ends = self.columns.offsets[numbers] + self.columns.lengths[numbers] - self.behind_mki
+        found = rows(self.view, ends - self.mki_octets, self.mki_octets)
+        values, which = np.unique(found, axis=0, return_inverse=True)
+        named = [self.schedule.key_number(value.tobytes()) for value in values]
+        return np.array([-1 if key is None else key for key in named], dtype=np.int64)[which.reshape(-1)]
 
 
 class _HmacVerifier(_Base):
-    def __init__(self, columns: PacketColumns, headers: RtpColumns, schedule: KeySchedule) -> None:
-        super().__init__(columns, headers, schedule)
-        whole = columns.lengths >= self.mki_octets + self.tag_octets
-        ends = columns.offsets + columns.lengths
-        self.cut = (ends - self.mki_octets - self.tag_octets).tolist()
-        starts = np.where(whole, ends - self.tag_octets, 0)
-        received = rows(columns.buffer, starts, self.tag_octets).tobytes() if whole.any() else b""
-        size = self.tag_octets
-        self.tags = [received[place : place + size] for place in range(0, len(received), size)]
-        once = schedule.context.kdr == 0
-        self.macs = [schedule.session(n, 0).mac for n in range(len(schedule.context.keys))] if once else []
+    @cached_property
+    def macs(self) -> list[Any]:
+        """The keyed states, where keys are derived once."""
+        context = self.schedule.context
+        return [] if context.kdr else [self.schedule.session(n, 0).mac for n in range(len(context.keys))]
+
+    def _tag(self, number: int) -> bytes:
+        end = self.end[number]
+        return bytes(self.view[end - self.tag_octets : end])
+
+    def _message(self, number: int) -> memoryview:
+        return self.view[self.start[number] : self.end[number] - self.mki_octets - self.tag_octets]
 
     def verify(self, number: int, roc: int, key_number: int) -> bool:
         if self.macs:
             mac = self.macs[key_number].copy()
         else:
-            mac = self.schedule.session(key_number, roc << 16 | self.sequence[number]).mac.copy()
-        mac.update(self.view[self.start[number] : self.cut[number]])
+            mac = self.schedule.session(key_number, roc << 16 | int(self.sequence[number])).mac.copy()
+        mac.update(self._message(number))
         mac.update(roc.to_bytes(4, "big"))
-        return mac.finalize()[: self.tag_octets] == self.tags[number]
+        return bool(mac.finalize()[: self.tag_octets] == self._tag(number))
+
+    def _tags_of(self, session: Session) -> HmacTags:
+        return HmacTags(self.kernels, session)
+
+    def _verify_rows(self, tags: HmacTags, numbers: Numbers, index: Numbers) -> Flags:
+        starts, ends = self._cut(numbers)
+        return self._compare(tags(self.octets, starts, ends - starts, index >> 16), ends + self.mki_octets)
 
     def matching_rocs(self, number: int, key_number: int, limit: int) -> Iterator[int]:
         if not self.macs:
             yield from (roc for roc in range(limit) if self.verify(number, roc, key_number))
             return
         whole = self.macs[key_number].copy()
-        whole.update(self.view[self.start[number] : self.cut[number]])
-        tag = self.tags[number]
+        whole.update(self._message(number))
+        tag = self._tag(number)
         for roc in range(limit):
             mac = whole.copy()
             mac.update(roc.to_bytes(4, "big"))
@@ -88,22 +195,42 @@ class _HmacVerifier(_Base):
 
 
 class _AeadVerifier(_Base):
-    def __init__(self, columns: PacketColumns, headers: RtpColumns, schedule: KeySchedule) -> None:
-        super().__init__(columns, headers, schedule)
-        self.ssrc = headers.ssrc.tolist()
-        self.payload = (columns.offsets + headers.header_octets).tolist()
-        self.cryptex = headers.cryptex.tolist() if headers.cryptex.any() else None
+    @cached_property
+    def ssrc(self) -> Any:
+        return self._cells(self.headers.ssrc)
+
+    @cached_property
+    def payload(self) -> Any:
+        return self._cells(self.columns.offsets + self.headers.header_octets)
+
+    @cached_property
+    def cryptex(self) -> Flags:
+        return self.headers.cryptex
 
     def verify(self, number: int, roc: int, key_number: int) -> bool:
-        index = roc << 16 | self.sequence[number]
+        index = roc << 16 | int(self.sequence[number])
         session = self.schedule.session(key_number, index)
         end = self.end[number] - self.mki_octets
-        if self.cryptex is not None and self.cryptex[number]:
+        if self.cryptex[number]:
             header, _, data = split_cryptex(bytes(self.view[self.start[number] : end]))
         else:
             data = bytes(self.view[self.payload[number] : end])
             header = bytes(self.view[self.start[number] : self.payload[number]])
-        return session.open_aead(session.aead_nonce(self.ssrc[number], index), data, header) is not None
+        return session.open_aead(session.aead_nonce(int(self.ssrc[number]), index), data, header) is not None
+
+    def _alike(self, numbers: Numbers) -> Flags:
+        return np.full(len(numbers), self.schedule.context.suite.cipher is Cipher.AES_GCM) & ~self.cryptex[numbers]
+
+    def _tags_of(self, session: Session) -> GcmTags:
+        return GcmTags(self.kernels, session)
+
+    def _verify_rows(self, tags: GcmTags, numbers: Numbers, index: Numbers) -> Flags:
+        starts, ends = self._cut(numbers)
+        headers, ssrc = self.headers.header_octets[numbers], self.headers.ssrc[numbers]
+        packets = (self.octets, starts, headers, ends, ssrc, index)
+        if self.tag_octets == WHOLE_TAG_OCTETS and tags.are_all_good(*packets):
+            return np.ones(len(numbers), dtype=np.bool_)
+        return self._compare(tags(*packets), ends)
 
     def matching_rocs(self, number: int, key_number: int, limit: int) -> Iterator[int]:
         return (roc for roc in range(limit) if self.verify(number, roc, key_number))
@@ -114,6 +241,9 @@ class _NoVerifier(_Base):
 
     def verify(self, _number: int, _roc: int, _key_number: int, /) -> bool:
         return True
+
+    def verify_all(self, numbers: Numbers, _rocs: Numbers, _key_number: int, /) -> Flags:
+        return np.ones(len(numbers), dtype=np.bool_)
 
     def matching_rocs(self, _number: int, _key_number: int, _limit: int, /) -> Iterator[int]:
         return iter(())
