@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Whether the tag of a packet verifies under a rollover counter and a key (RFC 3711 §4.2; RFC 7714 §8)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Protocol
@@ -52,7 +53,7 @@ def verifier_for(columns: PacketColumns, headers: RtpColumns, schedule: KeySched
 
 
 class _Base:
-    """Packets one by one, or all of one session at once where the compiled loops are at hand."""
+    """What is asked of packets whatever their tags."""
 
     def __init__(self, columns: PacketColumns, headers: RtpColumns, schedule: KeySchedule) -> None:
         self.columns = columns
@@ -86,8 +87,24 @@ class _Base:
     def octets(self) -> NDArray[np.uint8]:
         return view_octets(self.view)
 
+    def key_number(self, number: int) -> int | None:
+        end = self.end[number] - self.behind_mki
+        return self.schedule.key_number(bytes(self.view[end - self.mki_octets : end]))
+
+    def key_numbers(self, numbers: Numbers) -> Numbers:
+        ends = self.columns.offsets[numbers] + self.columns.lengths[numbers] - self.behind_mki
+        found = rows(self.view, ends - self.mki_octets, self.mki_octets)
+        values, which = np.unique(found, axis=0, return_inverse=True)
+        named = [self.schedule.key_number(value.tobytes()) for value in values]
+        return np.array([-1 if key is None else key for key in named], dtype=np.int64)[which.reshape(-1)]
+
+
+class _TagVerifier(_Base, ABC):
+    """Packets one by one, or all of one session at once where the compiled loops are at hand."""
+
+    @abstractmethod
     def verify(self, number: int, roc: int, key_number: int) -> bool:
-        raise NotImplementedError
+        """Whether packet `number` authenticates."""
 
     def verify_all(self, numbers: Numbers, rocs: Numbers, key_number: int) -> Flags:
         if self.kernels is None or len(numbers) < MIN_ROWS:
@@ -121,11 +138,13 @@ class _Base:
             self._tags[place] = self._tags_of(self.schedule.session(key_number, index))
         return self._tags[place]
 
+    @abstractmethod
     def _tags_of(self, session: Session) -> Any:
-        raise NotImplementedError
+        """What computes the tags under the keys of a session."""
 
+    @abstractmethod
     def _verify_rows(self, tags: Any, numbers: Numbers, index: Numbers) -> Flags:
-        raise NotImplementedError
+        """Whether packets of one session authenticate."""
 
     def _cut(self, numbers: Numbers) -> tuple[Numbers, Numbers]:
         """Where packets begin, and where what follows their payload does: MKI and tag, or tag and MKI."""
@@ -138,19 +157,8 @@ class _Base:
         self.kernels.compare(self.octets, places, computed, self.tag_octets, same)
         return same
 
-    def key_number(self, number: int) -> int | None:
-        end = self.end[number] - self.behind_mki
-        return self.schedule.key_number(bytes(self.view[end - self.mki_octets : end]))
 
-    def key_numbers(self, numbers: Numbers) -> Numbers:
-        ends = self.columns.offsets[numbers] + self.columns.lengths[numbers] - self.behind_mki
-        found = rows(self.view, ends - self.mki_octets, self.mki_octets)
-        values, which = np.unique(found, axis=0, return_inverse=True)
-        named = [self.schedule.key_number(value.tobytes()) for value in values]
-        return np.array([-1 if key is None else key for key in named], dtype=np.int64)[which.reshape(-1)]
-
-
-class _HmacVerifier(_Base):
+class _HmacVerifier(_TagVerifier):
     @cached_property
     def macs(self) -> list[Any]:
         """The keyed states, where keys are derived once."""
@@ -194,7 +202,7 @@ class _HmacVerifier(_Base):
                 yield roc
 
 
-class _AeadVerifier(_Base):
+class _AeadVerifier(_TagVerifier):
     @cached_property
     def ssrc(self) -> Any:
         return self._cells(self.headers.ssrc)
