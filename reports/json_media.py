@@ -26,6 +26,8 @@ def media_object(media: AuditedMedia) -> dict[str, Any]:
         "index": line.index,
         "exchange": line.exchange.number,
         "type": line.type,
+        "between": list(line.exchange.between) if line.exchange.between else None,
+        "retry_of": line.exchange.retry_of,
         "resolution": line.exchange.resolution.value,
         "verdict": media.verdict.value,
         "reasons": list(media.reasons),

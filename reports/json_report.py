@@ -11,7 +11,7 @@ from analyzer.model.outcome import Finding, Outcome
 from analyzer.model.policy import Policy
 from analyzer.model.report import AuditedCall, AuditedMessage, AuditedStream, CaptureFacts, Report
 from reports.json_media import defect_objects, media_object, stream_object
-from reports.json_signalling import legs_of, message_object
+from reports.json_signalling import legs_of, link_object, message_object
 from reports.spelling import time_text
 from reports.tally import all_outcomes, outcome_counts, severity_counts, sorted_findings, verdict_counts
 from reports.wording import explain_tls
@@ -112,6 +112,7 @@ def _call(audited: AuditedCall) -> dict[str, Any]:
         "state": call.state.value,
         "start": time_text(call.start_ns),
         "end": time_text(call.end_ns),
+        "links": [link_object(link) for link in call.links],
         "legs": legs_of(call.messages),
         "messages": [message_object(message, call.call_id) for message in call.messages],
         "media": [media_object(media) for media in audited.media],

@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from analyzer.model.call import CallLink
 from analyzer.model.evidence import SignallingMessage
 from reports.messages import cseq_text, shown_parts
 from reports.spelling import time_text
@@ -27,6 +28,17 @@ def message_object(message: SignallingMessage, call_id: str | None) -> dict[str,
         "call_id": call_id,
         "retransmission_of": message.retransmission_of,
         "body": [part._asdict() for part in shown_parts(message)],
+    }
+
+
+def link_object(link: CallLink) -> dict[str, Any]:
+    """A call that another one came out of; the frame is that of the message which says so, where there is one."""
+    message = link.message
+    return {
+        "kind": link.kind.value,
+        "call_id": link.call_id,
+        "capture": message.capture if message else None,
+        "frame": message.frame if message else None,
     }
 
 

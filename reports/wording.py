@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Plain words for each verdict, reason, wire state, outcome and carrier; a code without a sentence shows itself."""
 
-from analyzer.model.call import CallState, Resolution
+from analyzer.model.call import CallState, LinkKind, Resolution
 from analyzer.model.evidence import Protection, TlsFlow, Wire
 from analyzer.model.negotiation import Carrier, SelectionRule
 from analyzer.model.outcome import Confidence, OutcomeValue, Verdict
@@ -31,6 +31,13 @@ VERDICT_ASCII = {
     Verdict.INCONCLUSIVE: "?",
     Verdict.NO_MEDIA: "-",
     Verdict.CONFORM: "+",
+}
+LINKS = {
+    LinkKind.RETRY_OF: "Tries again after the refusal of call",
+    LinkKind.REDIRECT_OF: "Goes where a redirection pointed in call",
+    LinkKind.TRANSFER_OF: "Asked for by a transfer (REFER) in call",
+    LinkKind.REPLACES: "Takes the place of call",
+    LinkKind.JOINS: "Joins call",
 }
 SIPS_PORT = 5061  # IANA: sips
 

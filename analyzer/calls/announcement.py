@@ -8,7 +8,7 @@ from typing import NamedTuple
 from analyzer.calls.claims import FOREVER, LINGER_NS, LONG_AGO, AddressBook, Claim
 from analyzer.calls.dialog import CallDraft, DraftExchange
 from analyzer.calls.media_lines import DraftLine
-from analyzer.calls.offer_answer import Dialog
+from analyzer.calls.offer_answer import Session
 from analyzer.model.call import MediaSide, Resolution, Side
 
 
@@ -36,7 +36,7 @@ def add_claims(draft: CallDraft, wanted: Collection[str], books: AddressBooks) -
     for position, line in enumerate(draft.lines):
         positions.setdefault(line.exchange, []).append(position)
     for book, with_rtcp in ((books.rtp, False), (books.beside, True)):
-        held: set[tuple[Dialog, str]] = set()
+        held: set[tuple[Session, str]] = set()
         for exchange in draft.exchanges:
             lines = positions.get(exchange.exchange.number, [])
             for address, announced in _announced(draft.lines, lines, with_rtcp).items():
@@ -50,9 +50,9 @@ def _enter(
     exchange: DraftExchange,
     address: str,
     announced: _Announced,
-    held: set[tuple[Dialog, str]],
+    held: set[tuple[Session, str]],
 ) -> None:
-    key = (exchange.dialog, address)
+    key = (exchange.session, address)
     if key in held and not exchange.in_force:
         return  # the session before it stays in force (RFC 3261 §14.1)
     claim = Claim(
@@ -62,8 +62,10 @@ def _enter(
         lines=tuple(announced.lines),
         owner=next(iter(announced.owners)) if len(announced.owners) == 1 else None,
     )
-    for peer in announced.peers or (None,):
-        book.add(address, peer, claim)
+    for peer in announced.peers:
+        book.add((address, peer), claim)
+    answered = exchange.exchange.answered_ns
+    book.add(address, claim._replace(begin=answered) if exchange.late and answered is not None else claim)
     if exchange.in_force:
         held.add(key)
 
@@ -80,6 +82,8 @@ def _begin(exchange: DraftExchange, is_held: bool) -> int:
 
 def _end(draft: CallDraft, exchange: DraftExchange) -> int:
     shown = exchange.exchange
+    if exchange.lost_ns is not None:
+        return exchange.lost_ns + LINGER_NS
     if shown.resolution in (Resolution.REJECTED, Resolution.CANCELLED) and shown.final is not None:
         return shown.final.timestamp_ns + LINGER_NS
     return draft.end_ns + LINGER_NS if draft.over else FOREVER

@@ -12,7 +12,7 @@ from analyzer.calls.claims import AddressBook, Claim, Span
 from analyzer.calls.dialog import CallDraft
 from analyzer.calls.media_lines import DraftLine
 from analyzer.calls.rtcp_binding import NeighbouringStreams, SenderStreams
-from analyzer.model.call import BoundStream, Call, MediaSide, Side
+from analyzer.model.call import BoundStream, Call, CallLink, MediaSide, Side
 from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream
 
 CallOrder = tuple[int, int, int, str]
@@ -45,9 +45,9 @@ class Binder:
             for media in self._keyed_lines(flow):
                 media.zrtp.append(flow)
 
-    def call(self, draft: CallDraft) -> Call:
-        """The finished call of one draft."""
-        return freeze_call(draft, self._media.get(draft.order, {}))
+    def call(self, draft: CallDraft, links: tuple[CallLink, ...] = ()) -> Call:
+        """The finished call of one draft, with what it came out of."""
+        return freeze_call(draft, self._media.get(draft.order, {}), links)
 
     def unbound(self) -> tuple[BoundStream, ...]:
         """Streams, or their packets before any offer, that belong to no call."""

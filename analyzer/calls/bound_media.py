@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from analyzer.calls.dialog import CallDraft
 from analyzer.calls.media_lines import DraftLine
-from analyzer.model.call import BoundRtcp, BoundStream, Call, Exchange, MediaLine, Side
+from analyzer.model.call import BoundRtcp, BoundStream, Call, CallLink, Exchange, MediaLine, Side
 from analyzer.model.evidence import DatagramFlow, MediaStream
 
 
@@ -64,10 +64,10 @@ def freeze_parts(parts: Iterable[Part]) -> tuple[BoundStream, ...]:
     return tuple(part.freeze() for part in sorted(parts, key=lambda part: part.order))
 
 
-def freeze_call(draft: CallDraft, media: dict[int, LineMedia]) -> Call:
+def freeze_call(draft: CallDraft, media: dict[int, LineMedia], links: tuple[CallLink, ...] = ()) -> Call:
     """The finished call: `media` holds what was bound, by position of the line."""
     used = {draft.lines[position].exchange for position, bound in media.items() if bound.parts}
-    exchanges = tuple(_settle(each.exchange, each.early, used) for each in draft.exchanges)
+    exchanges = _freeze_exchanges(draft, used)
     return Call(
         call_id=draft.call_id,
         protocol="sip",
@@ -77,12 +77,30 @@ def freeze_call(draft: CallDraft, media: dict[int, LineMedia]) -> Call:
         start_ns=draft.start_ns,
         end_ns=draft.end_ns,
         messages=draft.messages,
-        exchanges=exchanges,
+        exchanges=tuple(exchanges.values()),
         media=tuple(
             _media_line(line, exchanges[line.exchange], media.get(position))
             for position, line in enumerate(draft.lines)
+            if line.exchange in exchanges
         ),
+        links=links,
     )
+
+
+def _freeze_exchanges(draft: CallDraft, used: set[int]) -> dict[int, Exchange]:
+    """The exchanges to tell, by their number in the draft; where some are left out the others are counted anew."""
+    kept = [each for each in draft.exchanges if not each.optional or each.exchange.number in used]
+    settled = [_settle(each.exchange, each.early, used) for each in kept]
+    if len(kept) == len(draft.exchanges):
+        return {exchange.number: exchange for exchange in settled}
+    numbers = {exchange.number: number for number, exchange in enumerate(settled)}
+    return {
+        exchange.number: exchange._replace(
+            number=numbers[exchange.number],
+            retry_of=None if exchange.retry_of is None else numbers[exchange.retry_of],
+        )
+        for exchange in settled
+    }
 
 
 def _settle(exchange: Exchange, early: bool, used: set[int]) -> Exchange:

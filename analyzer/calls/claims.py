@@ -79,11 +79,9 @@ class AddressBook:
         self._claims: dict[str | tuple[str, str], list[Claim]] = {}
         self._timelines: dict[str | tuple[str, str], Timeline] = {}
 
-    def add(self, address: str, peer: str | None, claim: Claim) -> None:
-        """Claim `address`, where packets from `peer` are expected."""
-        self._claims.setdefault(address, []).append(claim)
-        if peer is not None:
-            self._claims.setdefault((address, peer), []).append(claim)
+    def add(self, key: str | tuple[str, str], claim: Claim) -> None:
+        """Claim an address, or an address where packets from a peer's are expected."""
+        self._claims.setdefault(key, []).append(claim)
 
     def resolve(self, source: str, destination: str, begin: int, end: int) -> list[Span]:
         """Who holds packets from `source` to `destination` from `begin` (inclusive) to `end` (exclusive).

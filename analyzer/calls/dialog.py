@@ -1,30 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One call from its messages alone: parties, state, exchanges and media lines, before any stream is bound."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from analyzer.calls.media_lines import DraftLine, announced_addresses, read_lines
-from analyzer.calls.offer_answer import Dialog, Proposal, ProposalReader
-from analyzer.calls.session_reader import SessionReader, unversioned
-from analyzer.calls.transaction import Ledger, file_messages, refusal_on
+from analyzer.calls.offer_answer import Dialog, Proposal, ProposalReader, Session
+from analyzer.calls.session_reader import SessionReader, security_of, unversioned
+from analyzer.calls.transaction import Ledger, Pair, file_messages, refusal_on
 from analyzer.model.call import CallState, Exchange, Party, Resolution
 from analyzer.model.evidence import SignallingMessage
-from dissectors.grammar.sdp import MediaDescription, SessionDescription
 from dissectors.grammar.sip_address import address_of_record
 
 RETRY_STATUSES = (401, 407, 422)  # RFC 3261 §8.1.3.5, RFC 4028 §7.3: the same offer is asked for again
-_KEYING_ATTRIBUTES = ("crypto", "key-mgmt", "fingerprint", "zrtp-hash", "acap", "pcfg")
+RETRY_WITHIN_NS = 60_000_000_000  # a new offer later than that answers no refusal
 _IN_FORCE = (Resolution.ANSWERED, Resolution.OFFER_UNSEEN)
 
 
 class DraftExchange(NamedTuple):
-    """An exchange with the dialog it belongs to; `early` as in `Proposal`."""
+    """An exchange with the session it belongs to; `early`, `optional`, `late` and `lost_ns` as in `Proposal`."""
 
     exchange: Exchange
-    dialog: Dialog
+    session: Session
     early: bool
+    optional: bool
+    late: bool
+    lost_ns: int | None
 
     @property
     def in_force(self) -> bool:
@@ -113,11 +114,11 @@ def _without_repeats(proposals: list[Proposal]) -> list[Proposal]:
     if len(proposals) < 2:
         return proposals
     kept = []
-    current: dict[tuple[Dialog, Party], tuple[bytes, ...]] = {}
+    current: dict[tuple[Session, Party], tuple[bytes, ...]] = {}
     followers = _followers(proposals)
     for proposal, follower in zip(proposals, followers, strict=True):
         bodies = [body for body in (proposal.offer, proposal.answer) if body is not None]
-        told = {(proposal.dialog, body.party): unversioned(body.session) for body in bodies}
+        told = {(proposal.session, body.party): unversioned(body.session) for body in bodies}
         if all(current.get(key) == lines for key, lines in told.items()) or _is_asked_again(proposal, follower):
             continue
         kept.append(proposal)
@@ -127,12 +128,14 @@ def _without_repeats(proposals: list[Proposal]) -> list[Proposal]:
 
 
 def _followers(proposals: list[Proposal]) -> list[Proposal | None]:
-    """For each proposal the next of the same party."""
-    following: dict[Party | None, Proposal] = {}
+    """For each proposal the next of the same party on the same hop."""
+    following: dict[tuple[Party | None, Pair | None], Proposal] = {}
     followers: list[Proposal | None] = []
     for proposal in reversed(proposals):
-        followers.append(following.get(proposal.offerer))
-        following[proposal.offerer] = proposal
+        key = proposal.offerer, proposal.hop
+        followers.append(following.get(key))
+        if not proposal.optional:
+            following[key] = proposal
     return followers[::-1]
 
 
@@ -142,37 +145,59 @@ def _is_asked_again(proposal: Proposal, follower: Proposal | None) -> bool:
         return False
     mine, next_one = proposal.offer.session, follower.offer.session
     if proposal.status in RETRY_STATUSES:
-        return _security(mine) == _security(next_one)
+        return security_of(mine) == security_of(next_one)
     return unversioned(mine) == unversioned(next_one)
-
-
-def _security(session: SessionDescription) -> tuple[object, ...]:
-    """What must be the same for two offers to be alike: media, profiles and how many keying lines of each kind."""
-    levels: tuple[SessionDescription | MediaDescription, ...] = (session, *session.media)
-    keying = tuple(
-        Counter(attribute.name for attribute in level.attributes if attribute.name in _KEYING_ATTRIBUTES)
-        for level in levels
-    )
-    return tuple((media.type, media.proto, media.port == 0) for media in session.media), keying
 
 
 def _number(proposals: list[Proposal]) -> tuple[DraftExchange, ...]:
     """Exchanges in order; one in force ends where the next of its dialog takes effect, a refused one when refused."""
     ends: list[int | None] = []
-    following: dict[Dialog, int] = {}
+    following: dict[Session, int] = {}
     for proposal in reversed(proposals):
-        if proposal.resolution in _IN_FORCE:
-            ends.append(following.get(proposal.dialog))
-            following[proposal.dialog] = proposal.answered_ns or proposal.start_ns
+        if proposal.lost_ns is not None:
+            ends.append(proposal.lost_ns)
+        elif proposal.resolution in _IN_FORCE:
+            ends.append(following.get(proposal.session))
+            following[proposal.session] = proposal.answered_ns or proposal.start_ns
         else:
             ends.append(proposal.final.timestamp_ns if proposal.final else None)
+    retries = _retries(proposals)
     return tuple(
-        DraftExchange(_exchange(number, proposal, end), proposal.dialog, proposal.early)
+        DraftExchange(
+            _exchange(number, proposal, end, retries.get(number)),
+            proposal.session,
+            proposal.early,
+            proposal.optional,
+            proposal.late,
+            proposal.lost_ns,
+        )
         for number, (proposal, end) in enumerate(zip(proposals, reversed(ends), strict=True))
     )
 
 
-def _exchange(number: int, proposal: Proposal, end_ns: int | None) -> Exchange:
+def _retries(proposals: list[Proposal]) -> dict[int, int]:
+    """For each offer that follows a refused one of the same party on the same hop the number of that one."""
+    if len(proposals) < 2:
+        return {}
+    refused: dict[tuple[Party | None, Pair | None], int] = {}
+    retries = {}
+    for number, proposal in enumerate(proposals):
+        if proposal.optional:
+            continue
+        key = proposal.offerer, proposal.hop
+        before = refused.pop(key, None)
+        if before is not None and proposal.start_ns <= _settled_ns(proposals[before]) + RETRY_WITHIN_NS:
+            retries[number] = before
+        if proposal.resolution is Resolution.REJECTED:
+            refused[key] = number
+    return retries
+
+
+def _settled_ns(proposal: Proposal) -> int:
+    return proposal.final.timestamp_ns if proposal.final else proposal.start_ns
+
+
+def _exchange(number: int, proposal: Proposal, end_ns: int | None, retry_of: int | None) -> Exchange:
     return Exchange(
         number=number,
         offer=proposal.offer,
@@ -182,4 +207,6 @@ def _exchange(number: int, proposal: Proposal, end_ns: int | None) -> Exchange:
         start_ns=proposal.start_ns,
         answered_ns=proposal.answered_ns,
         end_ns=end_ns,
+        between=proposal.hop,
+        retry_of=retry_of,
     )

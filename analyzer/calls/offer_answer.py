@@ -5,20 +5,24 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from analyzer.calls.session_reader import SessionReader
+from analyzer.calls.session_reader import SessionReader, security_of
 from analyzer.calls.transaction import Hop, Ledger, Pair, Transaction, refusal_on
 from analyzer.model.call import Party, Resolution, SdpBody
 from analyzer.model.evidence import SignallingMessage
 
 _RACK = re.compile(r"[0-9]+[ \t]+([0-9]{1,10})[ \t]+INVITE")
 Dialog = tuple[str | None, str | None]  # tag of the caller, tag of the callee
+Session = tuple[Dialog, Pair | None]
 
 
 class Proposal(NamedTuple):
     """One offer with its fate, before repeats are left out.
 
     `early` says that the answer came in a provisional response and the INVITE was refused later. `status` is that of
-    the final refusal.
+    the final refusal. `hop` names the elements between which another session was described than nearest the caller.
+    `optional` stands for what only media makes worth telling: an early dialog that another one's answer ended
+    (at `lost_ns`), a hop whose description differs in addresses alone. `late` says that another dialog of the same
+    INVITE was described before.
     """
 
     dialog: Dialog
@@ -29,6 +33,15 @@ class Proposal(NamedTuple):
     start_ns: int
     early: bool = False
     status: int = 0
+    hop: Pair | None = None
+    optional: bool = False
+    late: bool = False
+    lost_ns: int | None = None
+
+    @property
+    def session(self) -> Session:
+        """What follows each other in it replaces each other."""
+        return self.dialog, self.hop
 
     @property
     def answered_ns(self) -> int | None:
@@ -51,6 +64,12 @@ class _EarlyDialog:
     preview: SdpBody | None = None
     success: SignallingMessage | None = None
     confirmed: SdpBody | None = None  # the session description of the 2xx
+
+    @property
+    def described_ns(self) -> int:
+        """When its first session description was seen."""
+        body = self.preview or self.confirmed
+        return body.message.timestamp_ns if body else 0
 
 
 @dataclass(slots=True)
@@ -81,15 +100,49 @@ class ProposalReader:
         return self.proposals
 
     def _read_invite(self, transaction: Transaction) -> None:
-        leg = self._leg(transaction)
-        dialogs = self._early_dialogs(transaction, leg)
-        successes = [dialog for dialog in dialogs if dialog.success]
         for hop in transaction.hops:
             for response in hop.responses:
                 if 200 <= (response.sip.status or 0) < 300:
                     self.answered.add(self._dialog(transaction, response.sip.to_tag))
-        for dialog in successes or _first_with_preview(dialogs) or [_EarlyDialog(_to_tag(transaction))]:
+        first = len(self.proposals)
+        for between, leg in self._legs(transaction):
+            start = len(self.proposals)
+            self._read_leg(transaction, leg)
+            if between is not None:
+                onward = [_as_onward(each, between, self.proposals[first:start]) for each in self.proposals[start:]]
+                self.proposals[start:] = onward
+
+    def _read_leg(self, transaction: Transaction, leg: list[Hop]) -> None:
+        """The dialogs that count: those with a 2xx, else the first described; after them the other early ones."""
+        dialogs = self._early_dialogs(transaction, leg)
+        counting = [dialog for dialog in dialogs if dialog.success] or _first_with_preview(dialogs)
+        lost_ns = min((each.success.timestamp_ns for each in counting if each.success), default=None)
+        first_ns = min((each.described_ns for each in dialogs if each.described_ns), default=0)
+        for dialog in counting or [_EarlyDialog(_to_tag(transaction))]:
+            start = len(self.proposals)
             self._read_dialog(transaction, leg, dialog)
+            if dialog.described_ns > first_ns:
+                self.proposals[start:] = [each._replace(late=True) for each in self.proposals[start:]]
+        for dialog in dialogs:
+            if dialog.preview and dialog not in counting:
+                start, late = len(self.proposals), dialog.described_ns > first_ns
+                self._read_dialog(transaction, leg, dialog)
+                lost = [each._replace(optional=True, late=late, lost_ns=lost_ns) for each in self.proposals[start:]]
+                self.proposals[start:] = lost
+
+    def _legs(self, transaction: Transaction) -> list[tuple[Pair | None, list[Hop]]]:
+        """The hops nearest the caller, and those onward whose request carries another session description."""
+        home = self._leg(transaction)
+        if len(home) == len(transaction.hops) or not home[0].request:
+            return [(None, home)]
+        others: dict[bytes, list[Hop]] = {}
+        for hop in transaction.hops:
+            content = self._content(hop.request, transaction.party)
+            if content is not None and hop not in home:
+                others.setdefault(content, []).append(hop)
+        if self._content(home[0].request, transaction.party) is None:
+            others.clear()
+        return [(None, home), *((hops[0].endpoints, hops) for hops in others.values())]
 
     def _leg(self, transaction: Transaction) -> list[Hop]:
         """The hop that counts, then those whose request carries the same octets of session description."""
@@ -218,6 +271,16 @@ class ProposalReader:
 def other_party(party: Party) -> Party:
     """The one who is not `party`."""
     return Party.CALLEE if party is Party.CALLER else Party.CALLER
+
+
+def _as_onward(proposal: Proposal, between: Pair, home: list[Proposal]) -> Proposal:
+    """A proposal of a further hop; worth telling by itself where its security is not that of the hop before."""
+    alike = any(_security(proposal) == _security(each) for each in home)
+    return proposal._replace(hop=between, optional=proposal.optional or alike)
+
+
+def _security(proposal: Proposal) -> tuple[object, ...]:
+    return tuple(security_of(body.session) if body else None for body in (proposal.offer, proposal.answer))
 
 
 def _first_with_preview(dialogs: list[_EarlyDialog]) -> list[_EarlyDialog]:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Session descriptions of messages, each distinct one parsed once."""
 
+from collections import Counter
+
 from analyzer.model.call import Party, SdpBody
 from analyzer.model.evidence import SignallingMessage
 from dissectors.grammar.errors import GrammarError
-from dissectors.grammar.sdp import SessionDescription, parse_sdp
+from dissectors.grammar.sdp import MediaDescription, SessionDescription, parse_sdp
 
+_KEYING_ATTRIBUTES = ("crypto", "key-mgmt", "fingerprint", "zrtp-hash", "acap", "pcfg")
 MAX_REMEMBERED = 4096  # distinct descriptions; past it all are forgotten and parsed anew
 
 
@@ -36,6 +39,16 @@ class SessionReader:
             session = None
         self._sessions[content] = session
         return session
+
+
+def security_of(session: SessionDescription) -> tuple[object, ...]:
+    """What must be the same for two offers to be alike: media, profiles and how many keying lines of each kind."""
+    levels: tuple[SessionDescription | MediaDescription, ...] = (session, *session.media)
+    keying = tuple(
+        Counter(attribute.name for attribute in level.attributes if attribute.name in _KEYING_ATTRIBUTES)
+        for level in levels
+    )
+    return tuple((media.type, media.proto, media.port == 0) for media in session.media), keying
 
 
 def unversioned(session: SessionDescription) -> tuple[bytes, ...]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from analyzer.calls.binding import Binder, endpoints_of
 from analyzer.calls.claims import LINGER_NS
 from analyzer.calls.dialog import RETRY_STATUSES, CallDraft, build_draft
+from analyzer.calls.links import CallLinks
 from analyzer.calls.session_reader import SessionReader
 from analyzer.model.call import Call, CallSet
 from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream, SignallingMessage
@@ -50,6 +51,7 @@ class CallTracker:
         self._records: dict[str, _Record] = {}
         self._nameless: list[SignallingMessage] = []  # without Call-ID
         self._sessions = SessionReader()
+        self._links = CallLinks()
         self._closing: dict[str, int] = {}  # Call-ID -> when it counts as ended if nothing more comes
         self._now = 0
         self._announced: dict[str, dict[str, None]] = {}  # address -> Call-IDs that announced it
@@ -91,7 +93,7 @@ class CallTracker:
         own = _about(media, draft.addresses)
         rivals = {other: None for address in endpoints_of(own) for other in self._announced.get(address, ())}
         drafts = sorted((self._draft(other) for other in rivals), key=lambda each: each.order)
-        return Binder(drafts, own).call(draft)
+        return Binder(drafts, own).call(draft, self._links.of(draft))
 
     def finish(self, media: MediaEvidence) -> CallSet:
         """All calls in the order they began, the rest of the media, and the messages that belong to no call."""
@@ -104,7 +106,8 @@ class CallTracker:
             if record.has_strays or not record.is_call:
                 outside += record.split()[1]
         outside.sort(key=lambda message: (message.timestamp_ns, message.capture, message.frame))
-        return CallSet(tuple(binder.call(draft) for draft in drafts), binder.unbound(), tuple(outside))
+        calls = tuple(binder.call(draft, self._links.of(draft)) for draft in drafts)
+        return CallSet(calls, binder.unbound(), tuple(outside))
 
     def _draft(self, call_id: str) -> CallDraft:
         draft = self._records[call_id].draft
@@ -118,6 +121,7 @@ class CallTracker:
             record = self._records[call_id]
             if record.is_call:
                 record.draft = build_draft(call_id, record.split()[0], self._sessions)
+                self._links.note_draft(record.draft)
                 self._unindexed[call_id] = None
         self._changed.clear()
 
@@ -134,7 +138,9 @@ class CallTracker:
         method = sip.method or sip.cseq_method
         if not record.is_call and (method in _OF_CALLS or (sip.method == "REFER" and sip.to_tag)):
             record.is_call = True
-        if sip.method == "INVITE" and not sip.to_tag:
+        if sip.method == "REFER":
+            self._links.note_refer(message)
+        elif sip.method == "INVITE" and not sip.to_tag:
             record.invite = message
             self._closing.pop(call_id, None)
         elif sip.method == "BYE":

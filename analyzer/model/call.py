@@ -44,6 +44,24 @@ class Resolution(StrEnum):
     OFFER_UNSEEN = "offer-unseen"
 
 
+class LinkKind(StrEnum):
+    """How a call came out of another one."""
+
+    RETRY_OF = "retry-of"  # the same parties again after a refusal that asks for another offer
+    REDIRECT_OF = "redirect-of"  # to where a 3xx pointed
+    TRANSFER_OF = "transfer-of"  # asked for by REFER
+    REPLACES = "replaces"  # RFC 3891
+    JOINS = "joins"  # RFC 3911
+
+
+class CallLink(NamedTuple):
+    """A call that came out of another: the other's Call-ID, and the message that says so, if it is in the capture."""
+
+    kind: LinkKind
+    call_id: str
+    message: "SignallingMessage | None"
+
+
 class SdpBody(NamedTuple):
     """A session description and the message that carried it."""
 
@@ -53,7 +71,11 @@ class SdpBody(NamedTuple):
 
 
 class Exchange(NamedTuple):
-    """One offer/answer exchange of a call; times in nanoseconds since the epoch, `end_ns` where the next begins."""
+    """One offer/answer exchange of a call; times in nanoseconds since the epoch, `end_ns` where the next begins.
+
+    `between` names two elements where they show the offer otherwise than the hop nearest the caller does. `retry_of`
+    is the number of the refused exchange that this one tries again in another way (RFC 3261 §8.1.3.5).
+    """
 
     number: int
     offer: SdpBody | None
@@ -63,6 +85,8 @@ class Exchange(NamedTuple):
     start_ns: int
     answered_ns: int | None
     end_ns: int | None
+    between: tuple[str, str] | None = None
+    retry_of: int | None = None
 
 
 class MediaSide(NamedTuple):
@@ -138,6 +162,7 @@ class Call:
     messages: tuple[SignallingMessage, ...]
     exchanges: tuple[Exchange, ...]
     media: tuple[MediaLine, ...]
+    links: tuple[CallLink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

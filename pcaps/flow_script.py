@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Call flows out of a few lines of text: the SIP of several calls hop by hop, their session descriptions, their media.
+
+One line is one thing on the wire, 20 ms after the line before it:
+
+    A>P INVITE A            a request from A to P, with A's session description
+    P>B INVITE A            P hands it on (whoever is no phone hands on what it got last)
+    B>P 200 B               a response to the last request on that hop
+    A>B BYE                 a new request of A: its CSeq is counted up, its tags are the dialog's
+    A~B 20                  20 packets each way between the addresses and with the keys that A and B described last
+    A~>B 20                 one way only
+    wait 3                  seconds in which nothing happens
+
+Phones are A to E, everything else an element between them. Words behind a message, in any order: `call=NAME` (which
+call, "1" unless told), `tag=T` (of the callee, for forks), `by=A` (who asks), `to=METHOD` (what a response answers),
+`cseq=N`, `again` (the octets of the last message on this hop), `fresh` (outside the dialog), `refused` (the ACK of a
+refusal, in the INVITE's own transaction), `unseen` (not captured), a session description, and after `|` whole
+headers. A call begins with its first request; it runs between the first two phones unless `caller=` and `callee=` say
+otherwise.
+
+A session description is a phone with suffixes: `.2` another port and key, `.avp` without security, `.hold` sendonly,
+`.recv` recvonly, `.inactive`, `.zero` port 0, `.c0` the address 0.0.0.0, `.video` a second line, `.novideo` that line
+refused, `.v2` a later version of the same, `.nat` the private address behind a NAT, `.far` media relayed elsewhere.
+"""
+
+import hashlib
+import io
+import re
+import struct
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from analyzer.capture.frames import build_udp_frame
+from analyzer.capture.writer import PcapngWriter
+from analyzer.srtp.context import SrtpContext, StreamKey
+from analyzer.srtp.suites import suite_by_name
+from analyzer.srtp.transform import protect_rtp
+from dissectors.grammar.secret import Secret
+from pcaps.media import FRAME_SAMPLES, speech
+
+SUITE = "AES_CM_128_HMAC_SHA1_80"
+START_NS = 1_767_268_800 * 1_000_000_000  # 2026-01-01 12:00:00 UTC
+STEP_NS = 20_000_000
+NAT_PORTS = 20_000
+PHONES = {"A": "alice", "B": "bob", "C": "carol", "D": "dave", "E": "erin"}
+REASONS = {
+    100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 183: "Session Progress", 200: "OK",
+    202: "Accepted", 300: "Multiple Choices", 302: "Moved Temporarily", 401: "Unauthorized",
+    407: "Proxy Authentication Required", 408: "Request Timeout", 415: "Unsupported Media Type",
+    422: "Session Interval Too Small", 480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist",
+    486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
+    503: "Service Unavailable", 603: "Decline", 606: "Not Acceptable",
+}  # fmt: skip
+_MESSAGE = re.compile(r"([A-Z])>([A-Z]) ([A-Z]+|[1-6][0-9]{2})((?: [^|]*)?)(?:\|(.*))?")
+_MEDIA = re.compile(r"([A-E])~(>?)([A-E]) ([0-9]+)( .*)?")
+_DESCRIPTION = re.compile(r"[A-E](?:\.[a-z0-9]+)*")
+_WAIT = re.compile(r"wait ([0-9.]+)")
+
+Datagram = tuple[int, str, str, bytes]  # time in nanoseconds, source, destination, UDP payload
+
+
+@dataclass
+class _Dialog:
+    """One Call-ID while it is being written."""
+
+    call_id: str
+    caller: str
+    callee: str
+    callee_tag: str | None = None
+    numbers: dict[str, int] = field(default_factory=dict)  # last CSeq by who asks
+    asked: dict[tuple[str, str], int] = field(default_factory=dict)  # last CSeq by who asks and method
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A request on one hop, as its responses repeat it."""
+
+    method: str
+    by: str
+    number: int
+    via: str
+    to_tag: str | None
+
+
+@dataclass
+class FlowScript:
+    """Turns lines into datagrams; `network` (0 to 255) keeps flows that are put together apart."""
+
+    name: str
+    network: int = 0
+    time_ns: int = START_NS
+    datagrams: list[Datagram] = field(default_factory=list)
+    _dialogs: dict[str, _Dialog] = field(default_factory=dict)
+    _pending: dict[tuple[str, str, str], list[_Request]] = field(default_factory=dict)
+    _last: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    _described: dict[str, str] = field(default_factory=dict)
+    _sent: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def run(self, text: str) -> list[Datagram]:
+        """The datagrams of a whole flow."""
+        for line in filter(None, map(str.strip, text.splitlines())):
+            self._line(line)
+        return self.datagrams
+
+    def _line(self, line: str) -> None:
+        if (waited := _WAIT.fullmatch(line)) is not None:
+            self.time_ns += int(float(waited[1]) * 1_000_000_000)
+        elif (media := _MEDIA.fullmatch(line)) is not None:
+            self._media(media[1], media[3], int(media[4]), (media[5] or "").split(), one_way=bool(media[2]))
+        elif (message := _MESSAGE.fullmatch(line)) is not None:
+            self._message(message[1], message[2], message[3], message[4].split(), message[5] or "")
+        else:
+            raise ValueError(f"{self.name}: {line!r} is neither a message nor media")
+
+    def _message(self, sender: str, receiver: str, what: str, words: list[str], more: str) -> None:
+        hop = (sender, receiver)
+        if "again" not in words:
+            options = dict(word.split("=", 1) for word in words if "=" in word)
+            described = next((word for word in words if _DESCRIPTION.fullmatch(word)), None)
+            headers = [header.strip() for header in more.split("|") if header.strip()]
+            body = b"" if described is None else self.describe(described)
+            if described is not None:
+                self._described[described[0]] = described
+            options |= {word: "1" for word in words if word in ("fresh", "refused")}
+            make = self._response if what.isdigit() else self._request
+            self._last[hop] = make(hop, what, options, headers, body)
+        if "unseen" not in words:
+            self.datagrams.append((self.time_ns, self._sip(sender), self._sip(receiver), self._last[hop]))
+        self.time_ns += STEP_NS
+
+    def _request(
+        self, hop: tuple[str, str], method: str, options: dict[str, str], headers: list[str], body: bytes
+    ) -> bytes:
+        name = options.get("call", "1")
+        dialog = self._dialogs.get(name)
+        if dialog is None:
+            caller = options.get("caller") or (hop[0] if hop[0] in PHONES else "A")
+            callee = options.get("callee") or next((one for one in hop[::-1] if one in PHONES and one != caller), "B")
+            dialog = self._dialogs[name] = _Dialog(f"{self.name}-{name}@example.com", caller, callee)
+        by = options.get("by") or (hop[0] if hop[0] in PHONES else self._last_asker(dialog, method))
+        number = int(options["cseq"]) if "cseq" in options else self._number(dialog, hop[0], by, method)
+        dialog.asked[by, method] = number
+        tag = options.get("tag") or (None if "fresh" in options or method == "CANCEL" else dialog.callee_tag)
+        if method == "INVITE" and dialog.callee_tag is None and "tag" not in options:
+            tag = None
+        pending = self._pending.setdefault((name, *hop), [])
+        refused = next((one.via for one in pending if (one.method, one.number) == ("INVITE", number)), None)
+        via = f"SIP/2.0/UDP {self._sip(hop[0])};branch=z9hG4bK{self.name}-{name}-{by}{number}{method}{''.join(hop)}"
+        if method == "CANCEL" or (method == "ACK" and "refused" in options):
+            via = refused or via
+        if method == "PRACK":
+            headers = [*headers, f"RAck: 1 {dialog.asked.get((by, 'INVITE'), 1)} INVITE"]
+        request = _Request(method, by, number, via, tag)
+        if method != "ACK":
+            pending.append(request)
+        lines = [f"{method} {self._aor(dialog, self._other(dialog, by))} SIP/2.0", *self._head(dialog, request, tag)]
+        return _finish([*lines, "Max-Forwards: 70", f"Contact: <sip:{by}@{self._sip(by)}>", *headers], body)
+
+    def _response(
+        self, hop: tuple[str, str], status: str, options: dict[str, str], headers: list[str], body: bytes
+    ) -> bytes:
+        name = options.get("call", "1")
+        dialog = self._dialogs[name]
+        asked = self._pending[name, hop[1], hop[0]]
+        wanted = [
+            one
+            for one in asked
+            if options.get("to", one.method) == one.method and int(options.get("cseq", one.number)) == one.number
+        ]
+        request = wanted[-1]
+        tag = request.to_tag or (None if status == "100" else options.get("tag") or f"t{dialog.callee}")
+        if status[0] == "2" and request.method in ("INVITE", "SUBSCRIBE") and dialog.callee_tag is None:
+            dialog.callee_tag = tag
+        lines = [f"SIP/2.0 {status} {REASONS[int(status)]}", *self._head(dialog, request, tag)]
+        if request.method == "INVITE" and status < "300":
+            lines.append(f"Contact: <sip:{dialog.callee}@{self._sip(dialog.callee)}>")
+        return _finish([*lines, *headers], body)
+
+    def _last_asker(self, dialog: _Dialog, method: str) -> str:
+        return next((by for by, asked in reversed(dialog.asked) if asked == method), dialog.caller)
+
+    @staticmethod
+    def _number(dialog: _Dialog, sender: str, by: str, method: str) -> int:
+        """ACK and CANCEL repeat the INVITE's number, an element the number of what it hands on."""
+        if method in ("ACK", "CANCEL"):
+            return dialog.asked.get((by, "INVITE"), 1)
+        if sender != by and (by, method) in dialog.asked:
+            return dialog.asked[by, method]
+        dialog.numbers[by] = dialog.numbers.get(by, 0) + 1
+        return dialog.numbers[by]
+
+    def _head(self, dialog: _Dialog, request: _Request, tag: str | None) -> list[str]:
+        caller = f"<{self._aor(dialog, dialog.caller)}>;tag=f{dialog.caller}"
+        callee = f"<{self._aor(dialog, dialog.callee)}>"
+        if request.by == dialog.caller:
+            one, other = caller, callee + (f";tag={tag}" if tag else "")
+        else:
+            one, other = f"{callee};tag={tag or 't' + dialog.callee}", caller
+        number = f"CSeq: {request.number} {request.method}"
+        return [f"Via: {request.via}", f"From: {one}", f"To: {other}", f"Call-ID: {dialog.call_id}", number]
+
+    @staticmethod
+    def _other(dialog: _Dialog, by: str) -> str:
+        return dialog.callee if by == dialog.caller else dialog.caller
+
+    def _aor(self, dialog: _Dialog, phone: str) -> str:  # noqa: ARG002
+        return f"sip:{PHONES.get(phone, phone.lower())}@example.com"
+
+    def host(self, letter: str, *, private: bool = False) -> str:
+        """Where a phone or an element lives."""
+        return f"{'192.168' if private else '10.20'}.{self.network}.{ord(letter) - ord('A') + 10}"
+
+    def _sip(self, letter: str) -> str:
+        return f"{self.host(letter)}:5060"
+
+    def describe(self, description: str) -> bytes:
+        """The SDP of one phone."""
+        letter, *marks = description.split(".")
+        host = self.host(letter, private="nat" in marks)
+        host = "0.0.0.0" if "c0" in marks else self.host("Z") if "far" in marks else host
+        version = next((mark[1:] for mark in marks if mark[0] == "v" and mark[1:].isdigit()), _variant(marks))
+        lines = ["v=0", f"o={PHONES[letter]} {ord(letter)} {version} IN IP4 {self.host(letter)}", "s=-"]
+        lines += [f"c=IN IP4 {host}", "t=0 0", *self._media_line("audio", letter, marks)]
+        if "video" in marks or "novideo" in marks:
+            refused = [*marks, "zero"] if "novideo" in marks else marks
+            lines += self._media_line("video", letter, refused)
+        return "".join(f"{line}\r\n" for line in lines).encode()
+
+    def _media_line(self, kind: str, letter: str, marks: list[str]) -> Iterator[str]:
+        port = 0 if "zero" in marks else self.port(letter, marks, kind)
+        payload_type = "0" if kind == "audio" else "34"
+        profile = "RTP/AVP" if "avp" in marks else "RTP/SAVP"
+        yield f"m={kind} {port} {profile} {payload_type}"
+        if profile == "RTP/SAVP":
+            key = b64encode(_key(letter, _variant(marks), kind)).decode()
+            yield f"a=crypto:1 {SUITE} inline:{key}"
+        for mark, direction in (("hold", "sendonly"), ("recv", "recvonly"), ("inactive", "inactive")):
+            if mark in marks:
+                yield f"a={direction}"
+
+    @staticmethod
+    def port(letter: str, marks: list[str], kind: str = "audio") -> int:
+        """The RTP port of one variant of a phone's description."""
+        return 40_000 + 100 * (ord(letter) - ord("A")) + 10 * int(_variant(marks)) + 2 * (kind == "video")
+
+    def _media_endpoint(self, letter: str, marks: list[str], kind: str) -> str:
+        """Where packets really come from and go to: behind a NAT and through a relay not what was announced."""
+        host = self.host("Z" if "far" in marks else letter)
+        return f"{host}:{self.port(letter, marks, kind) + NAT_PORTS * ('nat' in marks)}"
+
+    def _media(self, one: str, other: str, count: int, words: list[str], *, one_way: bool) -> None:
+        start = self.time_ns
+        for number in range(count):
+            for sender, receiver in ((one, other),) if one_way else ((one, other), (other, one)):
+                self.time_ns = start + number * STEP_NS + (sender == other) * STEP_NS // 2
+                self._packet(sender, receiver, words)
+        self.time_ns = start + count * STEP_NS
+
+    def _packet(self, sender: str, receiver: str, words: list[str]) -> None:
+        described = {word[0]: word for word in words if _DESCRIPTION.fullmatch(word)}
+        mine, theirs = (
+            (described.get(one) or self._described.get(one, one)).split(".")[1:] for one in (sender, receiver)
+        )
+        kind = "video" if "video" in words else "audio"
+        source, target = self._media_endpoint(sender, mine, kind), self._media_endpoint(receiver, theirs, kind)
+        place = (f"{sender}{_variant(mine)}{kind}", "clear" if "clear" in words else "srtp")
+        number = self._sent[place] = self._sent.get(place, -1) + 1
+        ssrc = 0x5A000000 + (ord(sender) << 16) + (int(_variant(mine)) << 8) + (kind == "video")
+        payload_type = 0 if kind == "audio" else 34
+        header = struct.pack(">BBHII", 0x80, payload_type, 1000 + number, number * FRAME_SAMPLES, ssrc)
+        packet = header + speech(ord(sender) % 8 + 3, number * FRAME_SAMPLES, FRAME_SAMPLES)
+        if place[1] == "srtp" and "avp" not in mine:
+            packet = protect_rtp(packet, _context(sender, _variant(mine), kind))
+        self.datagrams.append((self.time_ns, source, target, packet))
+
+
+def _variant(marks: list[str]) -> str:
+    return next((mark for mark in marks if mark.isdigit()), "1")
+
+
+def _key(letter: str, variant: str, kind: str) -> bytes:
+    return hashlib.shake_256(f"srtp-audit flow: {letter} {variant} {kind}".encode()).digest(30)
+
+
+def _context(letter: str, variant: str, kind: str) -> SrtpContext:
+    suite = suite_by_name(SUITE)
+    if suite is None:
+        raise ValueError(SUITE)
+    octets = _key(letter, variant, kind)
+    return SrtpContext(suite, (StreamKey(Secret(octets[:16]), Secret(octets[16:])),), roc=0)
+
+
+def _finish(lines: list[str], body: bytes) -> bytes:
+    if body:
+        lines.append("Content-Type: application/sdp")
+    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+
+
+def write_capture(datagrams: list[Datagram]) -> bytes:
+    """A pcapng of the datagrams in time order."""
+    stream = io.BytesIO()
+    writer = PcapngWriter(stream)
+    for time_ns, source, destination, payload in sorted(datagrams, key=lambda one: one[0]):
+        writer.write(time_ns, build_udp_frame(source, destination, payload))
+    return stream.getvalue()
