@@ -189,14 +189,14 @@ class Auditor:
         audit = audit_stream(bound, None, keying, self.ring, None, self.policy.tolerated_failures)
         return AuditedStream(audit, evaluate_stream(audit, self.policy), keying)
 
-    def knowledge(self, calls: Sequence[Call]) -> Knowledge:
-        """What the inventory and the other calls of the set say of a side whose list is not on the wire."""
+    def knowledge(self, calls: Sequence[Call], outside: Sequence[SignallingMessage] = ()) -> Knowledge:
+        """What the inventory and the other calls and messages of the set say of a side that sent no list."""
         observed = None
 
         def observations() -> object:
             nonlocal observed
             if observed is None:
-                observed = build_observations(calls)
+                observed = build_observations(calls, outside)
             return observed
 
         return Knowledge(self._inventory, observations)  # type: ignore[arg-type]
@@ -210,7 +210,7 @@ class Auditor:
         notes: Sequence[str] = (),
     ) -> Report:
         """The report over everything that was read."""
-        knowledge = self.knowledge(calls.calls)
+        knowledge = self.knowledge(calls.calls, calls.outside)
         keyed = [(call, self._audit_media(call, knowledge)) for call in calls.calls]
         audited = tuple(self._judge_call(call, media) for call, media in keyed)
         plausible = [bound for bound in calls.unbound if is_plausible_rtp(bound.stream)]

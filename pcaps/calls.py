@@ -33,7 +33,9 @@ class Packet(NamedTuple):
 class Call:
     """What the two phones say and send; no answer means that the offer is refused with 488.
 
-    `update` is the second offer and answer, exchanged in the middle of the media.
+    `update` is the second offer and answer, exchanged in the middle of the media. `capabilities` is what the callee
+    answers to OPTIONS before the call, `tries` are offers that were refused before, each with what the refusal said,
+    `refusal` is what the last one says; `hellos` go over the media path, one each way.
     """
 
     name: str
@@ -45,13 +47,18 @@ class Call:
     callee: Phone = BOB
     start_ns: int = START_NS
     update: tuple[Description, Description] | None = None
+    capabilities: Description | None = None
+    tries: tuple[tuple[Description, Description | None], ...] = ()
+    refusal: Description | None = None
+    hellos: tuple[bytes, ...] = ()
 
     @property
     def messages(self) -> int:
         """SIP messages of the call."""
+        before = 3 * len(self.tries) + (2 if self.capabilities is not None else 0)
         if self.answer is None:
-            return 3
-        return 6 if self.update is None else 9
+            return before + 3
+        return before + (6 if self.update is None else 9)
 
     @property
     def media_packets(self) -> int:
@@ -65,11 +72,15 @@ class Call:
     def _frames(self) -> Iterator[Packet]:
         there, back = (self.caller, self.callee), (self.callee, self.caller)
         dialog = Dialog(self.name, self.caller, self.callee)
+        yield from self._before(dialog)
+        dialog.attempt = len(self.tries) + 1
         yield from self._sip(0, there, dialog.invite(self.offer))
         if self.answer is None:
-            yield from self._sip(250, back, dialog.refuse(488, "Not Acceptable Here"))
-            yield from self._sip(260, there, dialog.acknowledge_refusal())
+            yield from self._refused(0, dialog, self.refusal)
             return
+        for number, (hello, way) in enumerate(zip(self.hellos, (there, back), strict=False)):
+            time_ns = self.start_ns + (1025 + 5 * number) * MILLISECOND
+            yield from udp_frames(time_ns, *way, way[0].rtp_port, way[1].rtp_port, hello)
         yield from self._sip(150, back, dialog.ring())
         yield from self._sip(1000, back, dialog.accept(self.answer))
         yield from self._sip(1020, there, dialog.acknowledge())
@@ -85,9 +96,27 @@ class Call:
             yield from self._sip(middle, there, dialog.offer_again(offer))
             yield from self._sip(middle + 4, back, dialog.accept_again(answer))
             yield from self._sip(middle + 5, there, dialog.acknowledge_again())
-        last = 2 if self.update is None else 3
+        last = dialog.attempt + (1 if self.update is None else 2)
         yield from self._sip(end, there, dialog.hang_up(last))
         yield from self._sip(end + 20, back, dialog.confirm_end(last))
+
+    def _before(self, dialog: Dialog) -> Iterator[Packet]:
+        """OPTIONS, and offers that were refused, half a second apart."""
+        there, back = (self.caller, self.callee), (self.callee, self.caller)
+        start = -500 * (len(self.tries) + 1)
+        if self.capabilities is not None:
+            yield from self._sip(start, there, dialog.ask())
+            yield from self._sip(start + 30, back, dialog.tell(self.capabilities))
+        for number, (offer, refusal) in enumerate(self.tries, 1):
+            dialog.attempt = number
+            after = -500 * (len(self.tries) + 1 - number)
+            yield from self._sip(after, there, dialog.invite(offer))
+            yield from self._refused(after, dialog, refusal)
+
+    def _refused(self, after_ms: int, dialog: Dialog, refusal: Description | None) -> Iterator[Packet]:
+        there, back = (self.caller, self.callee), (self.callee, self.caller)
+        yield from self._sip(after_ms + 250, back, dialog.refuse(488, "Not Acceptable Here", refusal))
+        yield from self._sip(after_ms + 260, there, dialog.acknowledge_refusal())
 
     def _sip(self, after_ms: int, way: tuple[Phone, Phone], message: bytes) -> Iterator[Packet]:
         sender, receiver = way

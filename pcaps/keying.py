@@ -30,12 +30,13 @@ from dissectors.grammar.mikey.priority_extension import (
     build_priority_list,
     list_digest,
 )
-from dissectors.grammar.mikey.registries import DataType, EncryptionAlgorithm, MacAlgorithm
+from dissectors.grammar.mikey.registries import DataType, EncryptionAlgorithm, ErrorNumber, MacAlgorithm
 from dissectors.grammar.secret import Secret
 from dissectors.layers.mikey import (
     MIKEY,
     MIKEY_CS,
     MIKEY_DH,
+    MIKEY_ERR,
     MIKEY_ID,
     MIKEY_KEMAC,
     MIKEY_PKE,
@@ -105,9 +106,9 @@ class SdesKey:
         return context(self.suite, octets[:16], octets[16:])
 
 
-def key_mgmt(message: bytes) -> SDP_KeyMgmt:
-    """The line that carries a MIKEY message (RFC 4567 §3)."""
-    return SDP_KeyMgmt(message=MIKEY(message))
+def key_mgmt(message: bytes, extra_tokens: Sequence[str] = ()) -> SDP_KeyMgmt:
+    """The line that carries a MIKEY message (RFC 4567 §3), and words behind it."""
+    return SDP_KeyMgmt(message=MIKEY(message), extra_tokens=list(extra_tokens))
 
 
 def sdp_ids(count: int) -> MIKEY_GeneralExtension:
@@ -250,6 +251,15 @@ class Exchange:
         callee = name_of_callee or self.callee.uri.encode()
         covered = message + self.caller.uri.encode() + callee + self.timestamp
         return message + self.mac(key, covered)
+
+    def error(self, suites: Sequence[str]) -> bytes:
+        """Error message: HDR, T, ERR 10 (invalid SP parameters), {SP} of what the callee can do (RFC 3830 §5.1.2).
+
+        It has no V: no key is shared when an offer is refused for its first message.
+        """
+        policies = [policy_layer(suite, number) for number, suite in enumerate(suites)]
+        error = MIKEY_ERR(error_number=ErrorNumber.INVALID_SPPAR)
+        return bytes(stack(self.header(DataType.ERROR, 0), [MIKEY_T(value=self.timestamp), error, *policies]))
 
 
 class PskExchange(Exchange):

@@ -13,8 +13,11 @@ from pcaps.psk_calls import KEYS, listed_call, listed_expected
 from pcaps.samples import FAIL, Sample
 
 ALICES, BOBS = {CM_32: 0, CM_80: 1}, {CM_80: 0, F8_80: 1, CM_32: 3}
+# Two sides that disagree can't both rank by strength; and 3 makes the sum of the loser greater.
+LISTS = {"PRI-004": FAIL, "PRI-008": FAIL}
 RIGHT = listed_expected(CM_80, winner=CM_80)
-WRONG = listed_expected(CM_32, winner=CM_80)
+RIGHT = replace(RIGHT, outcomes={**RIGHT.outcomes, **LISTS})
+WRONG = replace(RIGHT, chosen=("MIKEY-PSK", CM_32))
 SAMPLES = (
     Sample(
         "not_winner",

@@ -8,7 +8,7 @@
 from dataclasses import replace
 
 from pcaps.media import Track
-from pcaps.samples import FAIL, PLAIN_OUTCOMES, Expected, Sample
+from pcaps.samples import FAIL, PLAIN_OUTCOMES, UNKNOWN, Expected, Sample
 from pcaps.sdes_calls import EXPECTED, sdes_call
 from pcaps.signalling import AVP, Description
 
@@ -27,7 +27,8 @@ SAMPLES = (
             verified="",
             wire=("contradicting", "contradicting"),
             rtcp_clear=2,
-            outcomes={**PLAIN_OUTCOMES, "SIG-002": FAIL, "PRO-001": FAIL, "PRO-003": FAIL},
+            outcomes={**PLAIN_OUTCOMES, "SIG-002": FAIL, "PRO-001": FAIL, "PRO-003": FAIL, "PRI-009": UNKNOWN},
+            missing={"PRI-009": "preference-lists"},
             exit_code=5,
         ),
         "profile_weakened",

@@ -9,7 +9,7 @@ from scapy.packet import Packet as Layer
 from pcaps.calls import ALICE, Call
 from pcaps.keying import CM_80, PSK, PskExchange, answered_list, key_mgmt, offered_list, priorities, sdp_ids
 from pcaps.media import Tamper, Track
-from pcaps.samples import MIKEY_OUTCOMES, Expected, psk_keys
+from pcaps.samples import LISTED_OUTCOMES, MIKEY_OUTCOMES, Expected, psk_keys
 from pcaps.signalling import Description
 
 KEY_AGREEMENT = "MIKEY-PSK"
@@ -69,5 +69,5 @@ def listed_expected(chosen: str, winner: str) -> Expected:
         winner=(KEY_AGREEMENT, winner),
         rule="min-sum",
         suite_rule="min-sum",
-        outcomes=MIKEY_OUTCOMES,
+        outcomes=LISTED_OUTCOMES,
     )

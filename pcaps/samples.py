@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 PASS, FAIL, UNKNOWN, NOT_APPLICABLE = "pass", "fail", "unknown", "not-applicable"
 Outcomes = Mapping[str, str]
 
-# What every rule says of a faultless call, by its keying.
+# What every rule says of a faultless call, by its keying; PRI-004 to PRI-009 stand in the overlay policy `priority`.
 MIKEY_OUTCOMES: Outcomes = MappingProxyType(
     {
         "SIG-002": NOT_APPLICABLE, "PRO-001": PASS, "PRO-003": PASS, "PRO-004": PASS,
@@ -30,6 +30,8 @@ MIKEY_OUTCOMES: Outcomes = MappingProxyType(
         "MKY-007": PASS, "MKY-008": NOT_APPLICABLE, "MKY-009": PASS, "MKY-010": PASS, "MKY-011": NOT_APPLICABLE,
         "MKY-025": PASS,
         "PRI-001": PASS, "PRI-002": PASS, "PRI-003": PASS,
+        "PRI-004": NOT_APPLICABLE, "PRI-005": NOT_APPLICABLE, "PRI-006": NOT_APPLICABLE,
+        "PRI-007": PASS, "PRI-008": NOT_APPLICABLE, "PRI-009": PASS,
         "SRT-001": PASS, "SRT-002": PASS, "SRT-003": PASS,
     }
 )  # fmt: skip
@@ -37,7 +39,10 @@ MIKEY_OUTCOMES: Outcomes = MappingProxyType(
 SDES_OUTCOMES: Outcomes = MIKEY_OUTCOMES | {
     "SIG-002": FAIL, "SDE-005": PASS, "SDE-006": PASS,
     **{rule: NOT_APPLICABLE for rule in MIKEY_OUTCOMES if rule.startswith(("KMG", "MKY"))},
+    "PRI-007": NOT_APPLICABLE,
 }  # fmt: skip
+# Of a call whose lists stand, with priorities, inside authenticated messages.
+LISTED_OUTCOMES: Outcomes = MIKEY_OUTCOMES | dict.fromkeys(("PRI-004", "PRI-005", "PRI-006", "PRI-008"), PASS)
 PLAIN_OUTCOMES: Outcomes = dict.fromkeys(MIKEY_OUTCOMES, NOT_APPLICABLE)
 
 
@@ -81,6 +86,7 @@ class Sample:
     twin: str = ""
     keys: str = ""
     earlier: tuple[Call, ...] = ()
+    inventory: str = ""  # a file in `inventories`, for --inventory
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -123,6 +129,7 @@ def render_sidecar(sample: Sample, sha256: str) -> Iterator[str]:
     about = {
         "title": sample.title, "source": f"synthetic: pcaps/{sample.program}.py", "licence": "GPL-2.0-only",
         "sha256": sha256, "flaw": sample.flaw, "clause": sample.clause, "twin": sample.twin,
+        "inventory": sample.inventory,
         "sip_messages": sum(call.messages for call in sample.calls),
         "rtp_packets": sum(call.media_packets for call in sample.calls),
     }  # fmt: skip

@@ -12,7 +12,8 @@ from pcaps.psk_calls import KEYS, PLAIN_EXPECTED, psk_call
 from pcaps.samples import NOT_APPLICABLE, PASS, Expected, Sample
 
 REFUSED = dict.fromkeys(PLAIN_EXPECTED.outcomes, NOT_APPLICABLE) | dict.fromkeys(
-    ("KMG-002", "KMG-003", "MKY-001", *(f"MKY-{number:03}" for number in (4, 5, 6, 7, 9, 10)), "MKY-025"), PASS
+    ("KMG-002", "KMG-003", "MKY-001", *(f"MKY-{number:03}" for number in (4, 5, 6, 7, 9, 10)), "MKY-025", "PRI-009"),
+    PASS,
 )
 SAMPLES = (
     Sample(

@@ -62,6 +62,7 @@ def _environment() -> Environment:
         "block": visible_block,
         "clock": spelling.clock_text,
         "count": spelling.count_text,
+        "age": spelling.age_text,
         "duration": spelling.duration_text,
         "frames": _frames,
         "missing": wording.explain_missing,

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from analyzer.model.keying import StreamAudit
-from analyzer.model.negotiation import COMPUTED_RULES, CapabilityKind, Choice, Negotiation, Preference, SelectionRule
+from analyzer.model.negotiation import (
+    COMPUTED_RULES,
+    CapabilityKind,
+    Choice,
+    Exposure,
+    ListSource,
+    Method,
+    Negotiation,
+    Preference,
+    Prospect,
+    SelectionRule,
+    Sight,
+)
 from analyzer.model.outcome import Finding, Outcome, OutcomeValue, Verdict
 from analyzer.model.report import AuditedCall, AuditedMedia, FrameTree, Report
 from reports.ladder import Ladder, draw_ladder
@@ -74,6 +86,14 @@ class WinnerRow(NamedTuple):
     agrees: bool | None
 
 
+class MethodRow(NamedTuple):
+    """What one method makes of both kinds; None where nothing was offered."""
+
+    method: Method
+    key_agreement: Prospect | None
+    suite: Prospect | None
+
+
 @dataclass(frozen=True, slots=True)
 class StreamView:
     """A stream and its proof bar."""
@@ -89,6 +109,9 @@ class MediaView:
     audited: AuditedMedia
     kinds: tuple[KindView, ...]
     winners: tuple[WinnerRow, ...]
+    methods: tuple[MethodRow, ...]
+    exposures: tuple[tuple[Exposure, bool], ...]
+    sources: tuple[ListSource, ...]
     streams: tuple[StreamView, ...]
     streams_omitted: int
 
@@ -208,6 +231,12 @@ def _winner_rows(negotiation: Negotiation) -> tuple[WinnerRow, ...]:
     return tuple(rows)
 
 
+def _method_rows(negotiation: Negotiation) -> tuple[MethodRow, ...]:
+    found = {(one.method, one.kind): one for one in negotiation.prospects}
+    rows = [MethodRow(method, *(found.get((method, kind)) for kind in CapabilityKind)) for method in Method]
+    return tuple(row for row in rows if row.key_agreement or row.suite)
+
+
 def _media_view(audited: AuditedMedia) -> MediaView:
     negotiation = audited.negotiation
     kinds = (_kind_view(kind, title, negotiation) for kind, title in _KINDS)
@@ -215,6 +244,9 @@ def _media_view(audited: AuditedMedia) -> MediaView:
         audited,
         tuple(view for view in kinds if view.offer or view.answer or view.chosen),
         _winner_rows(negotiation),
+        _method_rows(negotiation),
+        tuple((one, not one.hop_protected and Sight.UNSEEN in one[3:6]) for one in negotiation.exposures),
+        tuple(sorted(negotiation.sources, key=lambda one: (one.side.value != "offerer", one.kind.value, one.rank))),
         tuple(view_stream(stream) for stream in audited.streams[:MAX_STREAMS]),
         max(0, len(audited.streams) - MAX_STREAMS),
     )

@@ -6,7 +6,18 @@ from typing import Any
 
 from analyzer.model.call import MediaSide
 from analyzer.model.keying import Keying, MikeyEvidence, StreamAudit
-from analyzer.model.negotiation import COMPUTED_RULES, Choice, ListStatement, Negotiation, Preference
+from analyzer.model.negotiation import (
+    COMPUTED_RULES,
+    CapabilityKind,
+    Choice,
+    Exposure,
+    ListSource,
+    ListStatement,
+    Method,
+    Negotiation,
+    Preference,
+    Prospect,
+)
 from analyzer.model.report import AuditedMedia
 from dissectors.grammar.defects import Defect
 from reports.spelling import ssrc_text
@@ -36,6 +47,10 @@ def media_object(media: AuditedMedia) -> dict[str, Any]:
         "expected": _expected(negotiation),
         "winners": _winners(negotiation),
         "chosen": negotiation.chosen._asdict(),
+        "methods": _methods(negotiation),
+        "exposures": [_exposure(one) for one in negotiation.exposures],
+        "weakest_unseen": None if negotiation.weakest is None else negotiation.weakest._asdict(),
+        "sources": [_source(one) for one in negotiation.sources],
         "statements": [_statement(statement) for statement in negotiation.statements],
         "keying": _keying(media.keying),
         "streams": [stream_object(stream) for stream in media.streams],
@@ -78,6 +93,47 @@ def _expected(negotiation: Negotiation) -> dict[str, Any]:
 def _winners(negotiation: Negotiation) -> dict[str, Any]:
     winners = dict(negotiation.winners)
     return {rule.value: winners.get(rule, _NO_CHOICE)._asdict() for rule in COMPUTED_RULES}
+
+
+def _methods(negotiation: Negotiation) -> dict[str, Any]:
+    """What static, automatic and priority negotiation make of each kind; null where nothing was offered."""
+    found = {(one.method, one.kind): one for one in negotiation.prospects}
+    return {
+        method.value: {kind.value: _prospect(found.get((method, kind))) for kind in CapabilityKind} for method in Method
+    }
+
+
+def _prospect(prospect: Prospect | None) -> dict[str, Any] | None:
+    return None if prospect is None else {"agreed": prospect.agreed, "candidates": list(prospect.candidates)}
+
+
+def _exposure(exposure: Exposure) -> dict[str, Any]:
+    return {
+        "side": exposure.side.value,
+        "kind": exposure.kind.value,
+        "carrier": exposure.carrier.value,
+        "remove": exposure.remove.value,
+        "reorder": exposure.reorder.value,
+        "insert": exposure.insert.value,
+        "hop_protected": exposure.hop_protected,
+        "explanation": exposure.explanation,
+        "citation": exposure.citation,
+    }
+
+
+def _source(source: ListSource) -> dict[str, Any]:
+    return {
+        "side": source.side.value,
+        "kind": source.kind.value,
+        "origin": source.origin.value,
+        "rank": source.rank,
+        "age_seconds": None if source.age_ns is None else source.age_ns / 1_000_000_000,
+        "capture": None if source.ref is None else source.ref.capture,
+        "frame": None if source.ref is None else source.ref.frame,
+        "call_id": source.call_id,
+        "used": source.used,
+        "list": [{"name": name, "priority": priority} for name, priority in source.names],
+    }
 
 
 def _statement(statement: ListStatement) -> dict[str, Any]:

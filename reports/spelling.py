@@ -45,6 +45,15 @@ def duration_text(nanoseconds: int) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def age_text(age_ns: int | None) -> str:
+    """How much older a piece of evidence is than what it speaks of: `12.0 s earlier`, `3 min 2 s later`."""
+    if age_ns is None:
+        return "–"
+    if age_ns == 0:
+        return "the same exchange"
+    return f"{duration_text(abs(age_ns))} {'earlier' if age_ns > 0 else 'later'}"
+
+
 def ssrc_text(ssrc: int) -> str:
     """An SSRC as `0x1234abcd`."""
     return f"0x{ssrc:08x}"

@@ -9,7 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.model.call import Side
 from analyzer.model.evidence import Protection
+from analyzer.model.negotiation import Negotiation, Sight
 from analyzer.model.outcome import Finding, OutcomeValue, Severity, Verdict
 from analyzer.model.report import AuditedCall, CaptureFacts, Report
 from reports.safe_text import visible
@@ -25,7 +27,7 @@ from reports.tally import (
     urgency,
     worst_failure,
 )
-from reports.wording import VERDICT_ASCII, VERDICT_SYMBOLS, explain_missing, explain_tls
+from reports.wording import CARRIERS, VERDICT_ASCII, VERDICT_SYMBOLS, explain_missing, explain_tls
 
 MAX_ROWS = 50
 MAX_PLACES = 3
@@ -87,6 +89,7 @@ def render_terminal(report: Report, console: Console, *, verbose: bool = False) 
     _print_header(report, pen)
     if report.calls:
         _print_calls(report, pen, verbose)
+    _print_steering(report, pen, verbose)
     _print_findings(report, pen, verbose)
     _print_unjudged(report, pen, verbose)
     _print_shut(report, pen, verbose)
@@ -238,6 +241,40 @@ def _print_reasons(number: int, call: AuditedCall, pen: _Pen) -> None:
     reasons = dict.fromkeys(reason for media in call.media for reason in media.reasons)
     if reasons:
         pen.line((f"call {number}  ", "dim"), (", ".join(reasons), ""))
+
+
+def _print_steering(report: Report, pen: _Pen, verbose: bool) -> None:
+    """The calls whose lists somebody in the middle could have altered unseen, to a weaker choice than was made."""
+    steered = [
+        (number, " with ".join(name for name in media.negotiation.weakest if name), carriers)
+        for number, call in enumerate(report.calls, 1)
+        for media in call.media
+        if media.negotiation.weakest is not None and (carriers := _open_carriers(media.negotiation))
+    ]
+    if not steered:
+        return
+    calls = len({number for number, _, _ in steered})
+    pen.line()
+    pen.line(
+        ("A man in the middle", "bold"),
+        (f" could have altered the lists of {plural(calls, 'call')} unseen, down to", ""),
+    )
+    for number, weakest, carriers in steered if verbose else steered[:MAX_PLACES]:
+        pen.line((f"call {number}: ", "dim"), (weakest, "yellow"), (f" ({', '.join(carriers)})", "dim"), indent=2)
+    if not verbose:
+        _print_more(len(steered) - MAX_PLACES, pen)
+
+
+def _open_carriers(negotiation: Negotiation) -> list[str]:
+    return list(
+        dict.fromkeys(
+            CARRIERS[one.carrier]
+            for one in negotiation.exposures
+            if one.side is Side.OFFERER
+            and not one.hop_protected
+            and Sight.UNSEEN in (one.remove, one.reorder, one.insert)
+        )
+    )
 
 
 def _places(finding: Finding, report: Report, limit: int) -> Iterator[str]:

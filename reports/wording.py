@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Plain words for each verdict, reason, wire state, outcome and carrier; a code without a sentence shows itself."""
 
-from analyzer.model.call import CallState, LinkKind, Resolution
+from analyzer.model.call import CallState, LinkKind, Resolution, Side
 from analyzer.model.evidence import Protection, TlsFlow, Wire
-from analyzer.model.negotiation import Carrier, SelectionRule
+from analyzer.model.negotiation import Carrier, ListOrigin, Method, SelectionRule, Sight
 from analyzer.model.outcome import Confidence, OutcomeValue, Verdict
 from analyzer.model.reasons import REASONS
 from reports.spelling import plural
@@ -109,6 +109,22 @@ SELECTION_RULES = {
     SelectionRule.SINGLE: "the only one",
     SelectionRule.BY_CARRIER: "the rule under which each list's carrier lives",
 }
+METHODS = {
+    Method.STATIC: "Static: each side has its favourite alone",
+    Method.AUTOMATIC: "Automatic: any common one",
+    Method.PRIORITY: "Priority: the selection rule",
+}
+SIGHTS = {Sight.UNSEEN: "unseen", Sight.NOTICED: "noticed", Sight.UNKNOWN: "not known: no key verifies it"}
+ORIGINS = {
+    ListOrigin.WIRE: "in this exchange",
+    ListOrigin.REFUSAL: "when it refused an earlier offer of this call",
+    ListOrigin.INVENTORY: "the auditor's inventory",
+    ListOrigin.OWN_OFFER: "an offer of its own",
+    ListOrigin.OPTIONS: "its answer to OPTIONS",
+    ListOrigin.OTHER_REFUSAL: "when it refused an offer of another call",
+    ListOrigin.OTHER_ANSWER: "what it accepted elsewhere",
+}
+SIDES = {Side.OFFERER: "Offered", Side.ANSWERER: "Answered"}
 STATES = {
     CallState.TRYING: "no final response seen",
     CallState.ANSWERED: "answered, end not seen",
@@ -131,10 +147,13 @@ MISSING: dict[str, str] = {
     "media": "enough media packets",
     "media-not-rtp": "a media line that is RTP",
     "mikey-key": "the key that protects the MIKEY messages",
+    "other-leg": "the same call on the other side of the path, or a list that a MAC protects",
     "preference-lists": "a preference list of one side",
+    "readable-list": "a priority list that can be read",
     "readable-mikey": "a MIKEY message that can be read",
     "signalling-unseen": "the signalling of this media",
     "tag-length": "the length of the authentication tag",
+    "strength": "the policy's strength of a capability",
     "usable-key": "a key that is bound to this media",
     "wire": "packets that prove the protection",
 }
@@ -151,6 +170,10 @@ LIMITS = (
     (
         "The capture shows what crossed its point of capture. An alteration is placed between two points, never "
         "ascribed to a person; benign causes such as a back-to-back user agent stand with each finding."
+    ),
+    (
+        "No carrier can show that every keying line was taken out of an offer, or the profile changed to plain RTP: "
+        "only endpoints whose policy refuses calls without security are safe from that (RFC 4567 §8)."
     ),
     "A packet that is not in the capture proves nothing: what depends on it is unknown.",
 )

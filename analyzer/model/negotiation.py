@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
 from dissectors.grammar.defects import Defect
 
@@ -84,6 +85,93 @@ class Expected(NamedTuple):
     tie: tuple[str, ...]
 
 
+class Method(StrEnum):
+    """How two endpoints may come to one choice: the paper's Table 3, and its proposal."""
+
+    STATIC = "static"  # each side has one capability configured: its favourite
+    AUTOMATIC = "automatic"  # any common capability, nobody's wish counts
+    PRIORITY = "priority"  # the selection rule over both lists
+
+
+class Prospect(NamedTuple):
+    """What one method makes of the two lists of one kind.
+
+    `agreed` is None where that depends on a list nobody saw; `candidates` are what it may come to.
+    """
+
+    method: Method
+    kind: CapabilityKind
+    agreed: bool | None
+    candidates: tuple[str, ...]
+
+
+class Sight(StrEnum):
+    """Whether the parties notice that somebody between them altered a list."""
+
+    UNSEEN = "unseen"
+    NOTICED = "noticed"  # by a party that checks what its protocol lets it check
+    UNKNOWN = "unknown"  # a MAC or signature covers the list, and no key at hand verifies it
+
+
+class Exposure(NamedTuple):
+    """What a man in the middle could do to one side's list of one kind, in one carrier.
+
+    `hop_protected` says that the hop is encrypted, so that only the SIP elements at its ends are in the middle.
+    """
+
+    side: Side
+    kind: CapabilityKind
+    carrier: Carrier
+    remove: Sight
+    reorder: Sight
+    insert: Sight
+    hop_protected: bool
+    explanation: str
+    citation: str
+
+
+class ListOrigin(StrEnum):
+    """Where a list of an endpoint was learnt, best evidence first."""
+
+    WIRE = "wire"  # in this offer or answer
+    REFUSAL = "refusal"  # in a MIKEY error message with which it refused an offer of this call
+    INVENTORY = "inventory"
+    OWN_OFFER = "own-offer"  # in an offer of its own, in another exchange
+    OPTIONS = "options"  # in its answer to OPTIONS (RFC 3264 §9)
+    OTHER_REFUSAL = "other-refusal"  # in a MIKEY error message of another call
+    OTHER_ANSWER = "other-answer"  # what it accepted in another exchange: support, and no order
+
+
+class ListSource(NamedTuple):
+    """One piece of evidence for one side's list: its rank (1 is best), its age, and whether it was used to judge.
+
+    `age_ns` counts from that evidence to this exchange, negative where it is later; None for an inventory.
+    """
+
+    side: Side
+    kind: CapabilityKind
+    origin: ListOrigin
+    names: tuple[tuple[str, int | None], ...]
+    age_ns: int | None
+    ref: FrameRef | None
+    call_id: str | None
+    used: bool
+
+    @property
+    def rank(self) -> int:
+        """The place of its origin, 1 for the best."""
+        return tuple(ListOrigin).index(self.origin) + 1
+
+
+class Inversion(NamedTuple):
+    """A list that prefers a weaker capability to a stronger one, by the policy's strengths."""
+
+    side: Side
+    kind: CapabilityKind
+    preferred: str
+    stronger: str
+
+
 class Judgement(NamedTuple):
     """One question about the choice: True, False, None for unknown; `applies` is False where there is no choice."""
 
@@ -114,7 +202,9 @@ class Negotiation:
     """The negotiation of one media line in one exchange.
 
     `mutual` answers PRI-001, `undominated` PRI-002, `winner` PRI-003. `reasons` are those for the verdict that the
-    lists alone give. `answer_preferences` is None where the responder's list is not known.
+    lists alone give. `answer_preferences` is None where the responder's list is not known. `weakest` is what a man in
+    the middle could bring about unseen (None where he can change nothing). `inversions` are by the
+    policy's strengths, which do not rank what `unranked` names.
     """
 
     offer_preferences: tuple[Preference, ...]
@@ -128,3 +218,9 @@ class Negotiation:
     statements: tuple[ListStatement, ...]
     reasons: tuple[str, ...]
     defects: tuple[Defect, ...] = ()
+    prospects: tuple[Prospect, ...] = ()
+    exposures: tuple[Exposure, ...] = ()
+    weakest: Choice | None = None
+    sources: tuple[ListSource, ...] = ()
+    inversions: tuple[Inversion, ...] = ()
+    unranked: tuple[str, ...] = ()

@@ -41,8 +41,12 @@ def judge_category(
     answered: Sequence[Preference],
     selection_rule: SelectionRule,
     strengths: Strengths,
+    supported: frozenset[str] = frozenset(),
 ) -> Category:
-    """The judgement of one category from the lists of both sides, () where a side's list is not known."""
+    """The judgement of one category from the lists of both sides, () where a side's list is not known.
+
+    `supported` is what the responder is known to have where its list is not known.
+    """
     offer = select_list(offered)
     if offer is None:
         return Category(chosen, None, None, (), NO_WINNERS, None, False, bool(answered), True, ())
@@ -59,6 +63,7 @@ def judge_category(
         sent,
         offer.defects + (answer.defects if answer is not None and sent else ()),
         tuple(offer.priorities),
+        supported,
     )
 
 
@@ -79,15 +84,17 @@ def _judge(
     sent: bool,
     defects: tuple[Defect, ...],
     names: tuple[str, ...],
+    supported: frozenset[str],
 ) -> Category:
     offer = dict(offered)
     answer = None if answered is None else dict(answered)
     strength = dict(strengths)
     agreement = None
     if chosen is not None:
-        agreement = judge_choice(chosen, offer, answer, rule, strength, responder_sent=sent)
+        agreement = judge_choice(chosen, offer, answer, rule, strength, responder_sent=sent, supported=supported)
     selections = [
-        certain_selection(chosen, offer, answer, one, strength, responder_sent=sent) for one in COMPUTED_RULES
+        certain_selection(chosen, offer, answer, one, strength, responder_sent=sent, supported=supported)
+        for one in COMPUTED_RULES
     ]
     expected: str | None = None
     tie: tuple[str, ...] = ()

@@ -40,17 +40,22 @@ def judge_choice(
     strength: Mapping[str, int],
     *,
     responder_sent: bool,
+    supported: frozenset[str] = frozenset(),
 ) -> Agreement:
     """PRI-001, PRI-002 and PRI-003 for one choice over all lists that the evidence allows.
 
     `initiator` is the offer on the wire. `responder` is None where nothing is known of it; `responder_sent` says that
     it came on the wire, so that a choice outside it contradicts it. A list from elsewhere is completed by the choice:
-    the answer proves support of it, with a number nobody told.
+    the answer proves support of it, with a number nobody told. `supported` is what the responder is known to have,
+    among others, where its list is not known.
     """
     if chosen not in initiator or (responder_sent and responder is not None and chosen not in responder):
         return Agreement(mutual=False, undominated=None, winner=False)
     if responder is None:
-        return Agreement(True, _never_dominated(chosen, initiator, rule), _always_wins(chosen, initiator, rule))
+        winner = _always_wins(chosen, initiator, rule)
+        if winner is None and _is_beaten(chosen, initiator, rule, supported):
+            winner = False
+        return Agreement(True, _never_dominated(chosen, initiator, rule), winner)
     best, worst = _ends(chosen, initiator, responder)
     rivals = dominated_by(chosen, initiator, best)
     undominated = _undominated(chosen, initiator, worst, rivals, rule)
@@ -65,9 +70,13 @@ def certain_selection(
     strength: Mapping[str, int],
     *,
     responder_sent: bool,
+    supported: frozenset[str] = frozenset(),
 ) -> Selection:
     """The selection that all allowed lists give under one of the computable rules; no winner where they differ."""
     if responder is None:
+        leader = _only_first(initiator) if rule is SelectionRule.INITIATOR_FIRST else None
+        if leader is not None and leader in supported:
+            return Selection(leader, (), ())
         if chosen is not None and chosen in initiator and _always_wins(chosen, initiator, rule):
             return Selection(chosen, (), ())
         return Selection(None, (), ())
@@ -99,6 +108,26 @@ def _never_dominated(chosen: str, initiator: Priorities, rule: SelectionRule) ->
     if rule in SCORES and others and (own is None or len(ranked) < len(others)):
         return None
     return True if own is None or all(number > own for number in ranked) else None
+
+
+def _is_beaten(chosen: str, initiator: Priorities, rule: SelectionRule, supported: frozenset[str]) -> bool:
+    """Whether the responder has what the initiator puts before the choice, so that initiator-first never comes to it.
+
+    The other rules need the responder's numbers, which support alone does not tell.
+    """
+    own = initiator[chosen]
+    if rule is not SelectionRule.INITIATOR_FIRST or own is None:
+        return False
+    return any((number := initiator.get(name)) is not None and number < own for name in supported)
+
+
+def _only_first(initiator: Priorities) -> str | None:
+    """The one capability with the initiator's best number, where every number is known."""
+    numbers = [number for number in initiator.values() if number is not None]
+    if len(numbers) < len(initiator) or not numbers:
+        return None
+    first = [name for name, number in initiator.items() if number == min(numbers)]
+    return first[0] if len(first) == 1 else None
 
 
 def _always_wins(chosen: str, initiator: Priorities, rule: SelectionRule) -> bool | None:

@@ -1,26 +1,55 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is known of an endpoint's list from elsewhere: the auditor's inventory, and the endpoint's own other offers."""
+"""What is known of an endpoint's list from elsewhere: the auditor's inventory, and what it showed in other messages."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from analyzer.model.call import Call, MediaLine, MediaSide, Party, SdpBody, Side
+from analyzer.model.call import Call, Exchange, MediaLine, MediaSide, Party, Resolution, SdpBody, Side
+from analyzer.model.evidence import FrameRef, SignallingMessage
 from analyzer.model.keying import Keying, MacState, MikeyEvidence
-from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
+from analyzer.model.negotiation import CapabilityKind, Carrier, ListOrigin, ListSource, Preference
 from analyzer.negotiation.carriers.attributes import KEYING
+from analyzer.negotiation.carriers.mikey_error import read_refusal
 from analyzer.negotiation.inventory import Identity, Inventory
-from analyzer.negotiation.offering import read_offer
+from analyzer.negotiation.offering import is_mikey, read_offer
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.key_mgmt import parse_key_mgmt
 from dissectors.grammar.mikey import parse_mikey
 from dissectors.grammar.sdes import parse_crypto
-from dissectors.grammar.sdp import Attribute
+from dissectors.grammar.sdp import Attribute, parse_sdp
 from dissectors.grammar.sip_address import bare_address
 
-MAX_OFFERS = 256  # of one endpoint that are remembered; later ones push out earlier ones
+MAX_KEPT = 256  # of one endpoint that are remembered of each origin; later ones push out earlier ones
+MAX_ANSWERS = 16  # of one endpoint, the nearest ones, that are searched for what it accepted
+MAX_DESCRIPTION_LINES = 16  # media lines of one answer to OPTIONS that are looked at
 OBSERVED = MacState(None, "seen in another offer")
 
-Observations = Mapping[tuple[str, str], tuple[MediaLine, ...]]
+
+class Observation(NamedTuple):
+    """One description in which an endpoint showed what it supports; as an offer of its own, or (`taken`) an answer."""
+
+    origin: ListOrigin
+    line: MediaLine
+    time_ns: int
+    call_id: str | None
+    ref: FrameRef
+
+
+Observations = Mapping[tuple[str, str], tuple[Observation, ...]]
+
+
+class Learnt(NamedTuple):
+    """What is known of a list from elsewhere: the list to judge by, and capabilities that are proved to be supported.
+
+    `preferences` is () where no whole list is known. `sources` are all that was found, best first, the used one marked.
+    """
+
+    preferences: tuple[Preference, ...]
+    supported: frozenset[str]
+    sources: tuple[ListSource, ...]
+
+
+NOTHING_LEARNT = Learnt((), frozenset(), ())
 
 
 class Knowledge(NamedTuple):
@@ -29,37 +58,138 @@ class Knowledge(NamedTuple):
     inventory: Inventory = Inventory()
     observed: Callable[[], Observations] = dict
 
-    def preferences(
-        self, party: Identity, line: MediaLine, kind: CapabilityKind, method: str | None
-    ) -> tuple[Preference, ...]:
-        """A party's list of one kind: the inventory's, else that of its own offer nearest in time, else ().
+    def learn(self, party: Identity, side: Side, line: MediaLine, kind: CapabilityKind, method: str | None) -> Learnt:
+        """A party's list of one kind: the inventory's, else that of its best and nearest observation.
 
-        Suites are asked for with the key agreement they belong to.
+        Suites are asked for with the key agreement they belong to. What the party accepted elsewhere proves support
+        and is no list.
         """
         listed = self.inventory.preferences(party, kind)
-        if listed or party.aor is None:
-            return listed
-        offers = self.observed().get((bare_address(party.aor), line.type), ())
-        start = line.exchange.start_ns
-        for offer in sorted(offers, key=lambda one: abs(one.exchange.start_ns - start)):
-            found = _observe(offer, kind, method)
-            if found:
-                return found
-        return ()
+        found: list[tuple[tuple[Preference, ...], ListSource]] = []
+        if listed:
+            found.append((listed, _source(side, kind, ListOrigin.INVENTORY, listed)))
+        supported: set[str] = set()
+        if party.aor is not None:
+            observations = self.observed().get((bare_address(party.aor), line.type), ())
+            found += _observe_all(observations, side, line, kind, method)
+        used = next((place for place, (_, source) in enumerate(found) if source.origin in WHOLE_LISTS), None)
+        for _, source in found:
+            if used is None and source.origin is ListOrigin.OTHER_ANSWER:
+                supported.update(name for name, _ in source.names)
+        sources = tuple(
+            source._replace(used=place == used or (used is None and bool(supported)))
+            for place, (_, source) in enumerate(found)
+        )
+        return Learnt(found[used][0] if used is not None else (), frozenset(supported), sources)
 
 
-def build_observations(calls: Iterable[Call]) -> Observations:
-    """The media lines that each address-of-record offered with keying, by (address-of-record, media type)."""
-    offers: dict[tuple[str, str], list[MediaLine]] = {}
+WHOLE_LISTS = frozenset(ListOrigin) - {ListOrigin.OTHER_ANSWER}
+
+
+def _source(
+    side: Side,
+    kind: CapabilityKind,
+    origin: ListOrigin,
+    preferences: Iterable[Preference],
+    age_ns: int | None = None,
+    observation: Observation | None = None,
+) -> ListSource:
+    names = tuple(dict.fromkeys((one.name, one.priority) for one in preferences))
+    ref = None if observation is None else observation.ref
+    call_id = None if observation is None else observation.call_id
+    return ListSource(side, kind, origin, names, age_ns, ref, call_id, used=False)
+
+
+def _observe_all(
+    observations: Iterable[Observation], side: Side, line: MediaLine, kind: CapabilityKind, method: str | None
+) -> Iterator[tuple[tuple[Preference, ...], ListSource]]:
+    """The nearest observation of each origin that has a list of that kind; of earlier answers each that adds a name."""
+    start = line.exchange.start_ns
+    own = _own_refs(line.exchange)
+    done: set[ListOrigin] = set()
+    accepted: set[str] = set()
+    answers = 0
+    ordered = sorted(observations, key=lambda one: (RANKS[one.origin], abs(one.time_ns - start)))
+    for observation in ordered:
+        if observation.origin in done or observation.ref in own or answers == MAX_ANSWERS:
+            continue
+        found = _observe(observation, kind, method)
+        if observation.origin is ListOrigin.OTHER_ANSWER:
+            answers += 1
+            found = tuple(one for one in found if one.name not in accepted)
+            accepted.update(one.name for one in found)
+        elif found:
+            done.add(observation.origin)
+        if found:
+            yield found, _source(side, kind, observation.origin, found, start - observation.time_ns, observation)
+
+
+def _own_refs(exchange: Exchange) -> frozenset[FrameRef]:
+    """The messages of the exchange itself, which tell nothing of it from elsewhere."""
+    bodies = [one.message.ref for one in (exchange.offer, exchange.answer) if one is not None]
+    return frozenset(bodies if exchange.final is None else (*bodies, exchange.final.ref))
+
+
+RANKS = {origin: rank for rank, origin in enumerate(ListOrigin)}
+
+
+def build_observations(calls: Iterable[Call], outside: Iterable[SignallingMessage] = ()) -> Observations:
+    """What each address-of-record showed of its support, by (address-of-record, media type).
+
+    Its own offers, its answers to OPTIONS, the MIKEY error messages with which it refused, and what it accepted.
+    """
+    found: dict[tuple[str, str], list[Observation]] = {}
     for call in calls:
         for line in call.media:
-            if line.offer is None or not _is_keyed(line.offer):
-                continue
-            aor = call.caller if line.offer.body.party is Party.CALLER else call.callee
-            lines = offers.setdefault((bare_address(aor), line.type), [])
-            lines.append(line)
-            del lines[:-MAX_OFFERS]
-    return {key: tuple(lines) for key, lines in offers.items()}
+            for party, observation in _of_line(call, line):
+                aor = call.caller if party is Party.CALLER else call.callee
+                _keep(found, aor, observation)
+        for message in call.messages:
+            if message.sip.cseq_method == "OPTIONS" and message.sip.status is not None:
+                _keep_options(found, message, call.call_id)
+    for message in outside:
+        if message.sip.status is not None and message.sip.cseq_method == "OPTIONS":
+            _keep_options(found, message, message.sip.call_id or None)
+    return {key: tuple(observations) for key, observations in found.items()}
+
+
+def _of_line(call: Call, line: MediaLine) -> Iterator[tuple[Party, Observation]]:
+    start = line.exchange.start_ns
+    for side, origin in ((line.offer, ListOrigin.OWN_OFFER), (line.answer, ListOrigin.OTHER_ANSWER)):
+        if side is not None and _is_keyed(side) and (origin is ListOrigin.OWN_OFFER or side.media.port):
+            yield side.body.party, Observation(origin, line, start, call.call_id, side.body.message.ref)
+    refusal = line.exchange.final
+    if line.answer is None and line.exchange.offer is not None and refusal is not None and refusal.sip.body:
+        party = Party.CALLEE if line.exchange.offer.party is Party.CALLER else Party.CALLER
+        yield party, Observation(ListOrigin.OTHER_REFUSAL, line, start, call.call_id, refusal.ref)
+
+
+def _keep(found: dict[tuple[str, str], list[Observation]], aor: str, observation: Observation) -> None:
+    kept = found.setdefault((bare_address(aor), observation.line.type), [])
+    kept.append(observation)
+    if len(kept) > 2 * MAX_KEPT:
+        del kept[:-MAX_KEPT]
+
+
+def _keep_options(
+    found: dict[tuple[str, str], list[Observation]], message: SignallingMessage, call_id: str | None
+) -> None:
+    """An answer to OPTIONS describes what the asked party supports, port 0 (RFC 3264 §9, RFC 3261 §11.2)."""
+    body = message.sip.sdp()
+    aor = message.sip.to_uri
+    if body is None or not aor or not 200 <= (message.sip.status or 0) < 300:
+        return
+    try:
+        session = parse_sdp(body.content)
+    except GrammarError:
+        return
+    described = SdpBody(message, session, Party.CALLEE)
+    exchange = Exchange(0, described, None, Resolution.UNANSWERED, None, message.timestamp_ns, None, None)
+    for media in session.media[:MAX_DESCRIPTION_LINES]:
+        side = MediaSide(described, media, None, None)
+        if _is_keyed(side):
+            line = MediaLine(media.index, exchange, media.type, side, None, (), (), ())
+            _keep(found, aor, Observation(ListOrigin.OPTIONS, line, message.timestamp_ns, call_id, message.ref))
 
 
 def identify(call: Call, body: SdpBody | None, party: Party) -> Identity:
@@ -75,14 +205,26 @@ def _is_keyed(side: MediaSide) -> bool:
     return not KEYING.isdisjoint([attribute.name for attribute in attributes])
 
 
-def _observe(line: MediaLine, kind: CapabilityKind, method: str | None) -> tuple[Preference, ...]:
-    """The list of one kind in an offer, as `observed`; its numbers stay."""
-    if line.offer is None:
+def _observe(observation: Observation, kind: CapabilityKind, method: str | None) -> tuple[Preference, ...]:
+    """The list of one kind in a description, as `observed`; its numbers stay, except what an answer accepted."""
+    line = observation.line
+    if observation.origin is ListOrigin.OTHER_REFUSAL:
+        if kind is CapabilityKind.KEY_AGREEMENT or method is None or not is_mikey(method):
+            return ()
+        return tuple(one._replace(carrier=Carrier.OBSERVED) for one in read_refusal(line.exchange, line.index))
+    accepted = observation.origin is ListOrigin.OTHER_ANSWER
+    side = line.answer if accepted else line.offer
+    if side is None:
         return ()
-    offering = read_offer(line.offer, line, _read_keying(line.offer), None, None)
-    key_agreement = kind is CapabilityKind.KEY_AGREEMENT
-    found = offering.key_agreements if key_agreement else offering.suites_of(method)
+    offering = read_offer(side, line, _read_keying(side), None, None)
+    found = offering.key_agreements if kind is CapabilityKind.KEY_AGREEMENT else offering.suites_of(method)
+    if accepted:
+        found = tuple(one._replace(priority=None) for one in found if one.carrier in TAKEN)
     return tuple(one._replace(carrier=Carrier.OBSERVED) for one in found)
+
+
+# In an answer these name what was accepted; the others there are the responder's list, which stands on that wire.
+TAKEN = frozenset({Carrier.SDES_ORDER, Carrier.FINGERPRINT, Carrier.ZRTP_HASH, Carrier.KEY_MGMT_ORDER, Carrier.SP})
 
 
 def _read_keying(side: MediaSide) -> Keying:

@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The negotiation of one media line in one exchange: both lists, the choice, the winners, what is to be said of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from analyzer.model.call import Call, MediaLine, MediaSide, Party, Side
-from analyzer.model.keying import Keying
+from analyzer.model.evidence import FrameRef
+from analyzer.model.keying import Keying, MikeyEvidence
 from analyzer.model.negotiation import (
     COMPUTED_RULES,
     CapabilityKind,
     Carrier,
     Choice,
     Expected,
+    ListOrigin,
+    ListSource,
     ListStatement,
     Negotiation,
     Preference,
+    Prospect,
+    SelectionRule,
 )
 from analyzer.model.policy import Policy
 from analyzer.model.reasons import Reason, sort_reasons
@@ -23,12 +28,16 @@ from analyzer.negotiation.answering import Answering, read_answer
 from analyzer.negotiation.carriers.attributes import KEYING
 from analyzer.negotiation.carriers.dtls import DTLS_SRTP, Handshakes, read_hellos
 from analyzer.negotiation.carriers.mikey_error import read_refusals
+from analyzer.negotiation.carriers.mikey_lines import select_messages
 from analyzer.negotiation.carriers.zrtp import ZRTP, read_zrtp
 from analyzer.negotiation.category import Category, judge_category
+from analyzer.negotiation.exposure import read_exposures, weakest_choice
 from analyzer.negotiation.inventory import Identity
+from analyzer.negotiation.inversions import Lists, read_inversions
 from analyzer.negotiation.judgements import NOTHING_CHOSEN, judge_all, read_reasons
-from analyzer.negotiation.knowledge import Knowledge, identify
+from analyzer.negotiation.knowledge import NOTHING_LEARNT, Knowledge, Learnt, identify
 from analyzer.negotiation.offering import Offering, is_mikey, read_offer
+from analyzer.negotiation.prospects import read_prospects
 from analyzer.negotiation.statements import missing_lines, read_statements
 
 KEY_AGREEMENT, SUITE = CapabilityKind.KEY_AGREEMENT, CapabilityKind.SUITE
@@ -65,6 +74,8 @@ class _Case(NamedTuple):
     offering: Offering
     answering: Answering
     handshakes: Handshakes | None
+    answer_messages: tuple[MikeyEvidence, ...]
+    brief: bool  # nothing but crypto attributes
 
 
 def negotiate(line: MediaLine, keying: Keying, policy: Policy, knowledge: Knowledge, call: Call) -> Negotiation:
@@ -94,12 +105,14 @@ def _negotiate_sdes(
     answer = None if line.answer is None else line.answer.media.port == 0
     offered = tuple([(one.tag, one.suite) for one in keying.offered_crypto])
     accepted = tuple([(one.tag, one.suite) for one in keying.accepted_crypto])
-    key = (answer, offered, accepted, call.protocol)
+    transports = tuple([None if one is None else one.body.message.transport for one in (offer, line.answer)])
+    key = (answer, offered, accepted, call.protocol, transports)
     ref = offer.body.message.ref
     known = _SDES_JUDGED.get(key)
     if known is not None and known[0] is policy:
         preferences = tuple([Preference(*one[:5], ref) for one in known[1].offer_preferences])
-        return replace(known[1], offer_preferences=preferences)
+        sources = tuple([one._replace(ref=ref, call_id=call.call_id) for one in known[1].sources])
+        return replace(known[1], offer_preferences=preferences, sources=sources)
     found = _read_and_judge(line, keying, policy, knowledge, call)
     if found.answer_preferences is None and Reason.RESPONDER_LIST_UNKNOWN not in found.reasons:
         if len(_SDES_JUDGED) >= MAX_REMEMBERED:
@@ -115,7 +128,9 @@ def _read_and_judge(line: MediaLine, keying: Keying, policy: Policy, knowledge: 
     answering = read_answer(line, keying, offering, handshakes, zrtp, port_zero_refuses=call.protocol == SIP)
     if offering is None:
         return _without_offer(answering)
-    return _negotiate(_Case(line, policy, knowledge, call, offering, answering, handshakes))
+    messages = select_messages(keying.mikey, Side.ANSWERER) if keying.mikey else ()
+    brief = not (messages or offering.messages or line.dtls or line.zrtp)
+    return _negotiate(_Case(line, policy, knowledge, call, offering, answering, handshakes, messages, brief))
 
 
 def _without_offer(answering: Answering) -> Negotiation:
@@ -143,10 +158,16 @@ _NOTHING_OFFERED = judge_category(None, (), (), COMPUTED_RULES[0], ())[1:]
 def _negotiate(case: _Case) -> Negotiation:
     offering, answering, choice = case.offering, case.answering, case.answering.choice
     answered = _mikey_lists(answering.preferences, KEY_AGREEMENT)
-    agreement, known = _judge(case, KEY_AGREEMENT, choice.key_agreement, offering.key_agreements, answered)
+    methods = Lists(KEY_AGREEMENT, offering.key_agreements, answered)
+    agreement, learnt = _judge(case, methods, choice.key_agreement)
     method = choice.key_agreement or agreement.expected or _only(offering.key_agreements)
     offered, listed = _suite_lists(case, method)
-    suite, known_suites = _judge(case, SUITE, choice.suite, offered, listed)
+    suites = Lists(SUITE, offered, listed)
+    suite, learnt_suites = _judge(case, suites, choice.suite)
+    lists = (
+        methods._replace(answered=answered or learnt.preferences),
+        suites._replace(answered=listed or learnt_suites.preferences),
+    )
     categories = (agreement, suite) if choice.suite is not None or _suite_is_missing(choice, offered) else (agreement,)
     judgements = judge_all(categories, line_offered=answering.line_offered)
     statements = read_statements(offering.messages, offering.attributes)
@@ -155,9 +176,14 @@ def _negotiate(case: _Case) -> Negotiation:
         *_statement_reasons(statements),
         *_inventory_reasons(case, offered),
     }
+    shown = _shown(offering.preferences, case.handshakes)
+    answer_preferences = tuple(dict.fromkeys((*answering.preferences, *lists[0].answered, *lists[1].answered)))
+    messages = {Side.OFFERER: offering.messages, Side.ANSWERER: case.answer_messages}
+    exposures = read_exposures(case.line, shown, answer_preferences, messages, statements)
+    inversions, unranked = read_inversions(lists, _strengths(case.policy))
     return Negotiation(
-        offer_preferences=_shown(offering.preferences, case.handshakes),
-        answer_preferences=tuple(dict.fromkeys((*answering.preferences, *listed, *known, *known_suites))) or None,
+        offer_preferences=shown,
+        answer_preferences=answer_preferences or None,
         chosen=choice,
         expected=Expected(
             agreement.rule,
@@ -175,7 +201,64 @@ def _negotiate(case: _Case) -> Negotiation:
         statements=statements,
         reasons=sort_reasons(reasons),
         defects=offering.defects + answering.defects + agreement.defects + suite.defects,
+        prospects=_prospects(lists[0], agreement) + _prospects(lists[1], suite),
+        exposures=exposures,
+        weakest=weakest_choice(exposures, _reachable(lists), _strengths(case.policy)),
+        sources=(
+            *_wire_sources(case, methods),
+            *learnt.sources,
+            *_wire_sources(case, suites),
+            *learnt_suites.sources,
+        ),
+        inversions=inversions,
+        unranked=unranked,
     )
+
+
+def _strengths(policy: Policy) -> dict[CapabilityKind, dict[str, int]]:
+    return {KEY_AGREEMENT: dict(policy.key_agreement_strength), SUITE: dict(policy.suite_strength)}
+
+
+def _prospects(lists: Lists, category: Category) -> tuple[Prospect, ...]:
+    """The priority method's winner is that of the governing rule where it computes one, else min-sum's."""
+    computed = category.rule in COMPUTED_RULES
+    winner = category.expected if computed else category.winners[COMPUTED_RULES.index(SelectionRule.MIN_SUM)]
+    return read_prospects(lists.kind, lists.offered, lists.answered, category.chosen, winner)
+
+
+def _reachable(lists: Sequence[Lists]) -> dict[CapabilityKind, tuple[str, ...]]:
+    """What may be common to both sides; all that is offered where the responder's list is not known."""
+    found = {}
+    for one in lists:
+        peer = {preference.name for preference in one.answered}
+        names = dict.fromkeys(preference.name for preference in one.offered)
+        found[one.kind] = tuple(name for name in names if not peer or name in peer)
+    return found
+
+
+def _wire_sources(case: _Case, lists: Lists) -> Iterator[ListSource]:
+    """The lists of this exchange itself, and the list of a refusal before it."""
+    start = case.line.exchange.start_ns
+    for side, preferences in ((Side.OFFERER, lists.offered), (Side.ANSWERER, lists.answered)):
+        names = tuple(dict.fromkeys((one.name, one.priority) for one in preferences))
+        ref = next((one.ref for one in preferences if one.ref is not None), None)
+        if not names:
+            continue
+        earlier = side is Side.ANSWERER and _is_refusal(case, preferences)
+        origin = ListOrigin.REFUSAL if earlier else ListOrigin.WIRE
+        age_ns = start - _refused_ns(case.call, ref, start) if earlier else 0
+        yield ListSource(side, lists.kind, origin, names, age_ns, ref, case.call.call_id, used=True)
+
+
+def _is_refusal(case: _Case, preferences: Sequence[Preference]) -> bool:
+    """Whether a list came in a MIKEY error before this exchange, and not in its own answer."""
+    if not all(one.carrier is Carrier.MIKEY_ERROR for one in preferences):
+        return False
+    return not any(one in case.answering.preferences for one in preferences)
+
+
+def _refused_ns(call: Call, ref: FrameRef | None, otherwise: int) -> int:
+    return next((one.timestamp_ns for one in call.messages if one.ref == ref), otherwise)
 
 
 def _mikey_lists(preferences: Sequence[Preference], kind: CapabilityKind) -> tuple[Preference, ...]:
@@ -208,26 +291,25 @@ def _suite_is_missing(choice: Choice, offered: Sequence[Preference]) -> bool:
     return choice.key_agreement in (DTLS_SRTP, ZRTP) or (choice.key_agreement is not None and bool(offered))
 
 
-def _judge(
-    case: _Case,
-    kind: CapabilityKind,
-    chosen: str | None,
-    offered: Sequence[Preference],
-    answered: Sequence[Preference],
-) -> tuple[Category, tuple[Preference, ...]]:
-    """The category, and the list from elsewhere that completed the responder's side."""
+def _judge(case: _Case, lists: Lists, chosen: str | None) -> tuple[Category, Learnt]:
+    """The category, and what was learnt elsewhere of the responder's list where it sent none.
+
+    For a line of crypto attributes alone nothing is looked up that can't change the judgement: there are many of them.
+    """
     rule = case.policy.selection_rule
-    agreements = kind is KEY_AGREEMENT
+    agreements = lists.kind is KEY_AGREEMENT
     strengths = case.policy.key_agreement_strength if agreements else case.policy.suite_strength
-    known: tuple[Preference, ...] = ()
-    if not answered and case.knowledge.inventory.endpoints:
-        known = case.knowledge.inventory.preferences(_identity(case, Side.ANSWERER), kind)
-    category = judge_category(chosen, offered, answered or known, rule, strengths)
-    if answered or known or category.agreement is None or None not in category.agreement[:3]:
-        return category, known
+    category = judge_category(chosen, lists.offered, lists.answered, rule, strengths)
+    if lists.answered or not lists.offered:
+        return category, NOTHING_LEARNT
+    certain = category.agreement is None or None not in category.agreement[:3]
+    if certain and case.brief and not case.knowledge.inventory.endpoints:
+        return category, NOTHING_LEARNT
     method = case.answering.choice.key_agreement
-    known = case.knowledge.preferences(_identity(case, Side.ANSWERER), case.line, kind, method)
-    return (judge_category(chosen, offered, known, rule, strengths) if known else category), known
+    learnt = case.knowledge.learn(_identity(case, Side.ANSWERER), Side.ANSWERER, case.line, lists.kind, method)
+    if learnt.preferences or learnt.supported:
+        category = judge_category(chosen, lists.offered, learnt.preferences, rule, strengths, learnt.supported)
+    return category, learnt
 
 
 def _identity(case: _Case, side: Side) -> Identity:

@@ -21,6 +21,7 @@ class Level(StrEnum):
     MUST_NOT = "MUST NOT"
     REQUIRED = "REQUIRED"
     SHALL = "SHALL"
+    SHOULD = "SHOULD"
     POLICY = "policy"
 
 

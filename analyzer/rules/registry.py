@@ -17,6 +17,12 @@ from analyzer.rules import (
     pri_001,
     pri_002,
     pri_003,
+    pri_004,
+    pri_005,
+    pri_006,
+    pri_007,
+    pri_008,
+    pri_009,
     pro_001,
     pro_003,
     pro_004,
@@ -29,7 +35,7 @@ from analyzer.rules import (
 )
 from analyzer.rules.base import Rule
 
-CATALOGUE_VERSION = 1  # grows when a rule is added or asks something else
+CATALOGUE_VERSION = 2  # grows when a rule is added or asks something else
 
 RULES: tuple[Rule, ...] = (
     sig_002.RULE,
@@ -53,6 +59,12 @@ RULES: tuple[Rule, ...] = (
     pri_001.RULE,
     pri_002.RULE,
     pri_003.RULE,
+    pri_004.RULE,
+    pri_005.RULE,
+    pri_006.RULE,
+    pri_007.RULE,
+    pri_008.RULE,
+    pri_009.RULE,
     srt_001.RULE,
     srt_002.RULE,
     srt_003.RULE,

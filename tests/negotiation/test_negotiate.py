@@ -261,12 +261,12 @@ def test_an_unseen_offer_leaves_the_choice_open() -> None:
 
 def test_an_observed_list_decides_what_the_answer_leaves_open() -> None:
     scene = Scene(session(crypto(1, CM_80), crypto(2, CM_32)), session(crypto(2, CM_32)))
-    other = Scene(session(crypto(1, CM_80), crypto(2, CM_32)), None, swapped=True, start_ns=10)
+    other = Scene(session(crypto(1, CM_80), crypto(2, CM_32)), None, swapped=True, start_ns=10, frame=11)
     knowledge = Knowledge(observed=lambda: build_observations([scene.call, other.call]))
     found = scene.negotiate(knowledge=knowledge)
     assert {one.carrier for one in found.answer_preferences} == {Carrier.OBSERVED}
     assert judged(found) == (True, False, False)
-    only_short = Scene(session(crypto(1, CM_32)), None, swapped=True)
+    only_short = Scene(session(crypto(1, CM_32)), None, swapped=True, frame=11)
     knowledge = Knowledge(observed=lambda: build_observations([only_short.call]))
     assert judged(scene.negotiate(knowledge=knowledge)) == (True, True, True)
 

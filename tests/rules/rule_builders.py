@@ -127,9 +127,8 @@ def mikey_evidence(
 def negotiation(**changes: Any) -> Negotiation:
     judged: dict[str, Any] = {"mutual": YES, "undominated": YES, "winner": YES, "statements": (), "reasons": ()}
     judged["chosen"] = Choice("SDES", "AES_CM_128_HMAC_SHA1_80")
+    judged |= {"offer_preferences": (), "answer_preferences": None}
     return Negotiation(
-        offer_preferences=(),
-        answer_preferences=None,
         expected=Expected(None, None, None, None, ()),
         winners=(),
         **(judged | changes),

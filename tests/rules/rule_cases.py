@@ -29,9 +29,30 @@ from rule_builders import (
 from analyzer.model.call import CallState, Resolution, Side
 from analyzer.model.evidence import FrameRef, Protection, Wire
 from analyzer.model.keying import Keying, MikeyFreshness, MikeyReuse, MikeyUpdate, Shared
-from analyzer.model.negotiation import Carrier, ListStatement
+from analyzer.model.negotiation import (
+    CapabilityKind,
+    Carrier,
+    Choice,
+    Exposure,
+    Inversion,
+    ListStatement,
+    Method,
+    Preference,
+    Prospect,
+    Sight,
+)
 from analyzer.model.outcome import OutcomeValue
-from dissectors.grammar.mikey import Dh, MikeyMessage, Payload, Rand, Timestamp
+from dissectors.grammar.defects import Defect
+from dissectors.grammar.mikey import Dh, GeneralExtension, MikeyMessage, Payload, Rand, Timestamp, link_payloads
+from dissectors.grammar.mikey.priority_extension import (
+    EntryKind,
+    Owner,
+    PriorityEntry,
+    PriorityList,
+    Rule,
+    build_priority_list,
+    list_digest,
+)
 
 PASS, FAIL, UNKNOWN, NA = OutcomeValue.PASS, OutcomeValue.FAIL, OutcomeValue.UNKNOWN, OutcomeValue.NOT_APPLICABLE
 
@@ -120,6 +141,75 @@ DTLS_LINES = sdp_lines("UDP/TLS/RTP/SAVPF", ("fingerprint:sha-256 00:11",))
 BOTH_AVP_CRYPTO = replace(
     SDES, offer=sdp_lines("RTP/AVP", (f"crypto:{CRYPTO_80}",)), answer=sdp_lines("RTP/AVP", (f"crypto:{ANSWERED_80}",))
 )
+
+CM_80, CM_32 = "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"
+EXTENSION, LINES, POLICIES = Carrier.PRIORITY_EXTENSION, Carrier.SDES_ORDER, Carrier.SP_ORDER
+SUITE, METHODS = CapabilityKind.SUITE, CapabilityKind.KEY_AGREEMENT
+
+
+def order(
+    carrier: Carrier, *numbers: int | None, authenticated: bool | None = True, names: tuple[str, ...] = (CM_80, CM_32)
+) -> tuple[Preference, ...]:
+    """A list of suites with these numbers."""
+    return tuple(
+        Preference(SUITE, name, number, carrier, authenticated, FrameRef(0, 1))
+        for name, number in zip(names, numbers, strict=True)
+    )
+
+
+def exposed(sight: Sight, carrier: Carrier = LINES, *, hop: bool = False) -> Exposure:
+    return Exposure(Side.OFFERER, SUITE, carrier, sight, sight, sight, hop, "As the test says.", "RFC 0 §0")
+
+
+def lists(*preferences: Preference, scene: Scene = SDES, **changes: object) -> Scene:
+    """A call whose offer has these preferences."""
+    return replace(scene, negotiation=negotiation(offer_preferences=preferences, **changes))
+
+
+def extended(message: MikeyMessage, octets: bytes) -> MikeyMessage:
+    """The message with a priority extension of these octets."""
+    return link_payloads(message.header, (GeneralExtension(241, octets), *message.payloads))
+
+
+def written(priority: int, *, digest_of: bytes | None = None) -> bytes:
+    """A readable list: one suite, and what it echoes."""
+    entries = [PriorityEntry(EntryKind.SUITE_BY_NAME, priority, CM_80.encode())]
+    if digest_of is not None:
+        entries.append(PriorityEntry(EntryKind.PEER_LIST_DIGEST, 0, list_digest(digest_of)))
+    owner = Owner.INITIATOR if digest_of is None else Owner.RESPONDER
+    return build_priority_list(PriorityList(1, owner, Rule.MIN_SUM, tuple(entries)))
+
+
+def echoing(offered: bytes, of: bytes) -> Scene:
+    """A MIKEY call with a list in the offer, whose answer echoes `of`."""
+    first = mikey_evidence(extended(mikey_message(), offered), verified=True)
+    answer = extended(mikey_message(kind=1, data=b""), written(0, digest_of=of))
+    second = mikey_evidence(answer, frame=3, side=Side.ANSWERER, verified=True)
+    scene = lists(*order(POLICIES, 0, 1, authenticated=False), scene=MIKEY)
+    return keyed(scene, mikey=(first, second))
+
+
+def answered_by(message: MikeyMessage | None) -> Scene:
+    """A MIKEY call with that message in the answer."""
+    return keyed(
+        MIKEY,
+        mikey=(mikey_evidence(mikey_message(), verified=True), mikey_evidence(message, frame=3, side=Side.ANSWERER)),
+    )
+
+
+def of_other_bundle() -> MikeyMessage:
+    message = mikey_message(kind=1, data=b"")
+    return link_payloads(replace(message.header, csb_id=8), message.payloads)
+
+
+def meeting(agreed: bool | None, **changes: object) -> Scene:
+    """A call in which something is common, or not, or nobody knows."""
+    return replace(SDES, negotiation=negotiation(prospects=(Prospect(Method.AUTOMATIC, SUITE, agreed, ()),)), **changes)
+
+
+REFUSED = {"answer": None, "streams": (), "resolution": Resolution.REJECTED}
+SILENT = {"answer": None, "streams": (), "resolution": Resolution.UNANSWERED}
+
 
 CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
     "SIG-002": {
@@ -319,6 +409,78 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
     "PRI-001": judged("mutual"),
     "PRI-002": judged("undominated"),
     "PRI-003": judged("winner"),
+    "PRI-004": {
+        FAIL: (
+            lists(*order(EXTENSION, 0, 2)),
+            lists(*order(EXTENSION, 1, 1)),
+            lists(*order(Carrier.FREE_TEXT, 1, 2)),
+            lists(*order(EXTENSION, 0, names=(CM_80,)), *order(POLICIES, 1, names=(CM_32,))),
+            lists(defects=(Defect("priority-negative", 0, "", "X: -1"),)),
+            lists(defects=(Defect("priority-repeated", 0, "", "X has more than one priority"),)),
+        ),
+        PASS: (lists(*order(EXTENSION, 0, 1)), lists(*order(EXTENSION, 1, 0)), lists(*order(Carrier.SDPCAPNEG, 1, 5))),
+        UNKNOWN: (offering(extended(mikey_message(), b"\x09")),),
+        NA: (PLAIN, SDES, lists(*order(LINES, 0, 1)), offering(extended(mikey_message(), written(0)))),
+    },
+    "PRI-005": {
+        FAIL: (
+            lists(*order(LINES, 0, 1), exposures=(exposed(Sight.UNSEEN),)),
+            lists(
+                *order(POLICIES, 0, 1),
+                *order(LINES, 0, 1),
+                exposures=(exposed(Sight.NOTICED, POLICIES), exposed(Sight.UNSEEN)),
+            ),
+        ),
+        PASS: (
+            lists(*order(EXTENSION, 0, 1), exposures=(exposed(Sight.NOTICED, EXTENSION),)),
+            lists(*order(LINES, 0, 1), exposures=(exposed(Sight.UNSEEN, hop=True),)),
+            lists(
+                *order(EXTENSION, 0, 1),
+                *order(LINES, 0, 1),
+                exposures=(exposed(Sight.NOTICED, EXTENSION), exposed(Sight.UNSEEN)),
+            ),
+        ),
+        UNKNOWN: (lists(*order(EXTENSION, 0, 1), exposures=(exposed(Sight.UNKNOWN, EXTENSION),)),),
+        NA: (PLAIN, SDES, lists(*order(LINES, 0, names=(CM_80,)), exposures=(exposed(Sight.UNSEEN),))),
+    },
+    "PRI-006": {
+        FAIL: (
+            lists(*order(EXTENSION, 0, 1), *order(POLICIES, 1, 0)),
+            lists(*order(EXTENSION, 0, 1), defects=(Defect("priority-lists-differ", 0),)),
+            echoing(written(0), written(1)),
+        ),
+        PASS: (
+            lists(*order(EXTENSION, 0, 1)),
+            lists(*order(EXTENSION, 0, 1), *order(LINES, 0, 1, authenticated=False)),
+            echoing(written(0), written(0)),
+        ),
+        UNKNOWN: (lists(*order(LINES, 0, 1, authenticated=False)), lists(*order(EXTENSION, 0, 1, authenticated=None))),
+        NA: (PLAIN, SDES, lists(*order(LINES, 0, authenticated=False, names=(CM_80,)))),
+    },
+    "PRI-007": {
+        FAIL: (answered_by(mikey_message(kind=3, data=b"")), answered_by(of_other_bundle())),
+        PASS: (MIKEY,),
+        UNKNOWN: (
+            replace(offering(mikey_message()), answer=None, streams=(), resolution=Resolution.UNANSWERED),
+            answered_by(None),
+        ),
+        NA: (PLAIN, SDES, replace(MIKEY, negotiation=negotiation(chosen=Choice(None, None)))),
+    },
+    "PRI-008": {
+        FAIL: (
+            lists(*order(LINES, 1, 0), inversions=(Inversion(Side.OFFERER, SUITE, CM_32, CM_80),)),
+            lists(*order(LINES, 1, 0), inversions=(Inversion(Side.ANSWERER, SUITE, CM_32, CM_80),), unranked=("X",)),
+        ),
+        PASS: (lists(*order(LINES, 0, 1)),),
+        UNKNOWN: (lists(*order(LINES, 0, 1), unranked=("X",)),),
+        NA: (PLAIN, SDES, lists(*order(LINES, None, None))),
+    },
+    "PRI-009": {
+        FAIL: (meeting(False), meeting(False, streams=(proved(),), answer=None)),
+        PASS: (meeting(True), meeting(False, **REFUSED), meeting(None, **REFUSED)),
+        UNKNOWN: (meeting(None), meeting(False, **SILENT), meeting(None, **SILENT)),
+        NA: (PLAIN, SDES),
+    },
     "SRT-001": {
         FAIL: (
             replace(SDES, streams=(proved(), clear())),

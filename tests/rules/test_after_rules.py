@@ -18,7 +18,7 @@ from analyzer.rules.registry import RULES
 from analyzer.rules.runner import evaluate_call
 from dissectors.grammar.defects import Defect
 
-POLICY = read_policy()
+POLICY = read_policy("priority")
 
 
 def outcome(value: OutcomeValue, rule: str = "PRO-001", severity: Severity = Severity.HIGH, *frames: int) -> Outcome:

@@ -18,18 +18,25 @@ NOTHING = MacState(None, NO_MAC)
 
 
 def read_refusals(call: Call, line: MediaLine) -> tuple[Preference, ...]:
-    """The suites that the responder named when it last refused an offer of the same party (RFC 4567 §4.1.2)."""
+    """The suites that the responder named when it refused this offer, or last an earlier one (RFC 4567 §4.1.2)."""
     offer = line.exchange.offer
-    if offer is None or line.exchange.number == 0:
+    if offer is None:
         return ()
-    earlier = [one for one in call.exchanges if one.number < line.exchange.number]
-    for exchange in reversed(earlier):
+    for exchange in reversed([one for one in call.exchanges if one.number <= line.exchange.number]):
         if exchange.offer is None or exchange.offer.party is not offer.party:
             continue
-        for session, ref in _descriptions(exchange):
-            found = _read_errors(session, ref, line.index)
-            if found:
-                return found
+        found = read_refusal(exchange, line.index)
+        if found:
+            return found
+    return ()
+
+
+def read_refusal(exchange: Exchange, index: int) -> tuple[Preference, ...]:
+    """The suites that a MIKEY error message named when the exchange's offer was refused."""
+    for session, ref in _descriptions(exchange):
+        found = _read_errors(session, ref, index)
+        if found:
+            return found
     return ()
 
 

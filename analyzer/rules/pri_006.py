@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""PRI-006: one side's list is not the same wherever it is stated."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from analyzer.model.call import Call
+from analyzer.model.evidence import FrameRef
+from analyzer.model.negotiation import CapabilityKind, Preference
+from analyzer.model.outcome import Confidence, Severity
+from analyzer.model.report import AuditedMedia
+from analyzer.negotiation.agreement import (
+    Disagreement,
+    find_changed_retry,
+    find_contradictions,
+    find_false_echoes,
+    line_echoes,
+)
+from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.protection import line_refs
+
+_GUARDS = (
+    "a back-to-back user agent may offer anew what it can do itself",
+    "an honest refusal that names what the responder has leads to the same retry (RFC 3830 §5.1.1)",
+)
+
+
+def _check_call(_call: Call, media: tuple[AuditedMedia, ...]) -> Result:
+    listing = [one for one in media if _has_list(one)]
+    if not listing:
+        return not_applicable("No list put several capabilities in an order.")
+    found = tuple(_disagreements(listing, media))
+    refs = tuple(dict.fromkeys(ref for one in listing for ref in line_refs(one.line)))
+    if found:
+        proof = Confidence.C4 if any(one.proved for one in found) else None
+        cited: tuple[FrameRef, ...] = tuple(dict.fromkeys(ref for one in found for ref in one.refs))
+        return failed(found[0].explanation, cited or refs, _GUARDS, proof)
+    if all(map(_is_vouched_for, listing)):
+        return passed("A verified MAC or signature covers each list, or the answer echoes it.", refs, Confidence.C4)
+    if any(_was_retried(one, media) for one in listing):
+        return passed("The list is the same in each try.", refs)
+    return unknown("other-leg", "The list was seen once, and nothing vouches for it being the one that was sent.", refs)
+
+
+def _disagreements(listing: Sequence[AuditedMedia], media: Sequence[AuditedMedia]) -> Iterator[Disagreement]:
+    for one in listing:
+        yield from find_contradictions(one.negotiation, line_refs(one.line))
+        yield from find_false_echoes(line_echoes(one.keying.mikey))
+    by_index: dict[int, list[AuditedMedia]] = {}
+    for one in media:
+        by_index.setdefault(one.line.index, []).append(one)
+    for tries in by_index.values():
+        for one, other in pairwise(tries):
+            yield from find_changed_retry((one.line, one.negotiation), (other.line, other.negotiation))
+
+
+def _has_list(media: AuditedMedia) -> bool:
+    lists = (media.negotiation.offer_preferences, media.negotiation.answer_preferences or ())
+    return any(_is_ordered(preferences, kind) for preferences in lists for kind in CapabilityKind)
+
+
+def _is_ordered(preferences: Sequence[Preference], kind: CapabilityKind) -> bool:
+    return len({one.name for one in preferences if one.kind is kind and one.priority is not None}) > 1
+
+
+def _is_vouched_for(media: AuditedMedia) -> bool:
+    """Whether each of the offer's orders stands in a carrier that is authenticated, or the answer echoes the list."""
+    if any(echo.verified and echo.matches for echo in line_echoes(media.keying.mikey)):
+        return True
+    for kind in CapabilityKind:
+        listed = [one for one in media.negotiation.offer_preferences if one.kind is kind and one.priority is not None]
+        vouched = {one.name for one in listed if one.authenticated}
+        if len({one.name for one in listed}) > 1 and not {one.name for one in listed} <= vouched:
+            return False
+    return True
+
+
+def _was_retried(media: AuditedMedia, others: Sequence[AuditedMedia]) -> bool:
+    line = media.line
+    return any(one.line.index == line.index and one.line.exchange.number != line.exchange.number for one in others)
+
+
+RULE = Rule(
+    id="PRI-006",
+    title="Priority list differs between legs, retries or carriers",
+    citation="policy (compare RFC 4567 §8, RFC 3830 §5.1.2)",
+    level=Level.POLICY,
+    severity=Severity.CRITICAL,
+    confidence=Confidence.C2,
+    needs=(Need.LISTS,),
+    remediation="Find the element that rewrites the list; put the list inside every message's MAC, and let the answer"
+    " echo its hash.",
+    meaning=Meaning(
+        passes="A verified MAC covers the list, the answer echoes it, or it is the same in each try.",
+        fails="Messages, carriers, tries or the echo in the answer state different lists of one side.",
+        unknown="The list was seen once, and nothing vouches for it being the one that was sent.",
+        not_applicable="No list put several capabilities in an order.",
+    ),
+    check_call=_check_call,
+)
