@@ -4,13 +4,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
-from cryptography.hazmat.primitives.ciphers import algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.hmac import HMAC
 
+from analyzer.srtp.ciphers import Aead, aead_of, block_encryptor
 from analyzer.srtp.index import MAX_ROC
 from analyzer.srtp.kdf import KeyDerivation, SessionKeys, Usage, derive_header_keys, derive_session_keys
 from analyzer.srtp.suites import Cipher, SrtpError, Suite
@@ -94,16 +91,16 @@ class Session:
         return HMAC(self.keys.authentication.reveal(), SHA1())  # noqa: S303 - the suites name SHA-1
 
     @cached_property
-    def aead(self) -> AESGCM:
-        """AES-GCM under the session encryption key (RFC 7714)."""
-        return AESGCM(self.keys.encryption.reveal())
+    def aead(self) -> Aead:
+        """The suite's AEAD under the session encryption key (RFC 7714)."""
+        return aead_of(self.suite, self.keys.encryption.reveal())
 
     def encrypt_blocks(self, blocks: bytes | memoryview, *, mask: bytes = b"") -> bytes:
-        """AES of each 16-octet block, under the encryption key XOR `mask` if one is given."""
+        """Each 16-octet block under the encryption key, XOR `mask` if one is given."""
         key = self.keys.encryption.reveal()
         if mask:
             key = bytes(a ^ b for a, b in zip(key, mask, strict=True))
-        return BlockCipher(algorithms.AES(key), modes.ECB()).encryptor().update(blocks)  # noqa: S305 - a keystream
+        return block_encryptor(self.suite.cipher, key)(blocks)
 
     def tag(self, *parts: bytes | memoryview) -> bytes:
         """The whole HMAC-SHA1 over the parts in turn."""
@@ -114,10 +111,7 @@ class Session:
 
     def open_aead(self, nonce: bytes, data: bytes, associated: bytes) -> bytes | None:
         """The plaintext, or None if the tag does not verify."""
-        try:
-            return self.aead.decrypt(nonce, data, associated)
-        except InvalidTag:
-            return None
+        return self.aead.open(nonce, data, associated)
 
     def aead_nonce(self, ssrc: int, index: int) -> bytes:
         """The 12-octet IV; `index` is the 48-bit packet index, for SRTCP the 31-bit one (RFC 7714 §8.1, §9.1)."""

@@ -23,7 +23,7 @@ NEEDED = 2
 TAG_OCTETS = (4, 8, 10, 12, 16, 20)
 TRIAL_ROC_LIMIT = 256
 FAR_ROC_LIMIT = 1 << 18  # where SRTCP has proved the key, so that only the counter can be wrong
-AES_192_NOTE = "libsrtp 2.5 with NSS derives AES-192 session keys its own way"
+AES_192_NOTE = "libsrtp derives AES-192 session keys its own way"
 
 
 class FailureReason(Enum):

@@ -4,10 +4,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
-from cryptography.hazmat.primitives.ciphers import algorithms, modes
-
-from analyzer.srtp.suites import SrtpError, Suite, UnavailableSuiteError
+from analyzer.srtp.ciphers import counter_keystream
+from analyzer.srtp.suites import Cipher, SrtpError, Suite, UnavailableSuiteError
 from dissectors.grammar.secret import Secret
 
 PRF_SALT_OCTETS = 14
@@ -28,7 +26,7 @@ class KeyDerivation(Enum):
     """Which derivation: the RFCs', or that of a widely deployed stack which differs from them."""
 
     RFC = "rfc"
-    LIBSRTP_AES_192 = "libsrtp-aes-192"  # libsrtp 2.5 with NSS: AES-256 over key ‖ salt ‖ zeros for 192-bit keys
+    LIBSRTP_AES_192 = "libsrtp-aes-192"  # for 192-bit keys: AES-256 over key ‖ salt ‖ zeros, seen in 2.5 and 2.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +38,18 @@ class SessionKeys:
     salt: Secret
 
 
-def derive_key(master_key: bytes, master_salt: bytes, label: int, octets: int, *, epoch: int = 0) -> bytes:
-    """`octets` octets of the AES-CM PRF with the cipher of the master key's length (RFC 3711 §4.3.3, RFC 6188 §3).
+def derive_key(
+    master_key: bytes, master_salt: bytes, label: int, octets: int, *, epoch: int = 0, cipher: Cipher = Cipher.AES_CM
+) -> bytes:
+    """`octets` octets of the PRF: counter mode with the block cipher of a suite's `cipher` (RFC 3711 §4.3.3).
+
+    Its key is as long as the master key (RFC 6188 §3; SEED: RFC 5669 §4, ARIA: RFC 8269 §3).
 
     A shorter salt is left-justified, as RFC 9335 A.2 settles; the label stands 48 bits up for SRTCP as well, as every
     implementation has it. `epoch` is index DIV key derivation rate.
     """
     salt = int.from_bytes(master_salt.ljust(PRF_SALT_OCTETS, b"\0"), "big")
-    start = ((salt ^ (label << 48 | epoch)) << 16).to_bytes(16, "big")
-    encryptor = BlockCipher(algorithms.AES(master_key), modes.CTR(start)).encryptor()
-    return encryptor.update(bytes(octets))
+    return counter_keystream(cipher, master_key, (salt ^ (label << 48 | epoch)) << 16, octets)
 
 
 def derive_session_keys(
@@ -69,9 +69,11 @@ def derive_session_keys(
     key, salt = _prf_input(master_key, master_salt, suite, derivation)
     epoch = index // kdr if kdr else 0
     sizes = (suite.key_octets, suite.auth_key_octets, suite.salt_octets)
-    return SessionKeys(
-        *(Secret(derive_key(key, salt, usage.value + n, size, epoch=epoch)) for n, size in enumerate(sizes))
-    )
+    derived = [
+        derive_key(key, salt, usage.value + number, size, epoch=epoch, cipher=suite.cipher)
+        for number, size in enumerate(sizes)
+    ]
+    return SessionKeys(*map(Secret, derived))
 
 
 def derive_header_keys(
@@ -86,8 +88,8 @@ def derive_header_keys(
     """Key and salt for header extensions (RFC 6904 §3); they work in counter mode under AEAD too (RFC 7714 §8.3)."""
     key, salt = _prf_input(master_key, master_salt, suite, derivation)
     epoch = index // kdr if kdr else 0
-    header_key = derive_key(key, salt, HEADER_ENCRYPTION_LABEL, suite.key_octets, epoch=epoch)
-    header_salt = derive_key(key, salt, HEADER_SALT_LABEL, suite.salt_octets, epoch=epoch)
+    header_key = derive_key(key, salt, HEADER_ENCRYPTION_LABEL, suite.key_octets, epoch=epoch, cipher=suite.cipher)
+    header_salt = derive_key(key, salt, HEADER_SALT_LABEL, suite.salt_octets, epoch=epoch, cipher=suite.cipher)
     return SessionKeys(Secret(header_key), Secret(b""), Secret(header_salt.ljust(PRF_SALT_OCTETS, b"\0")))
 
 

@@ -4,6 +4,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from analyzer.srtp import botan
+
 
 class SrtpError(ValueError):
     """What this package raises: a suite, a key or a packet that can't be worked with."""
@@ -19,6 +21,7 @@ class Cipher(Enum):
     AES_CM = "AES-CM"
     AES_F8 = "AES-f8"
     AES_GCM = "AES-GCM"
+    AES_CCM = "AES-CCM"
     NULL = "NULL"
     SEED_CTR = "SEED-CTR"
     SEED_CCM = "SEED-CCM"
@@ -35,7 +38,8 @@ class Authentication(Enum):
     AEAD = "AEAD"
 
 
-AVAILABLE_CIPHERS = frozenset((Cipher.AES_CM, Cipher.AES_F8, Cipher.AES_GCM, Cipher.NULL))
+AVAILABLE_CIPHERS = frozenset((Cipher.AES_CM, Cipher.AES_F8, Cipher.AES_GCM, Cipher.AES_CCM, Cipher.NULL))
+BOTAN_CIPHERS = frozenset((Cipher.SEED_CTR, Cipher.SEED_CCM, Cipher.SEED_GCM, Cipher.ARIA_CTR, Cipher.ARIA_GCM))
 HMAC_SHA1_KEY_OCTETS = 20
 
 
@@ -80,12 +84,16 @@ class Suite:
     @property
     def available(self) -> bool:
         """Whether packets of this suite can be opened here."""
-        return self.cipher in AVAILABLE_CIPHERS
+        return self.cipher in AVAILABLE_CIPHERS or (self.cipher in BOTAN_CIPHERS and botan.is_available())
 
     @property
     def unavailable_reason(self) -> str:
         """Why packets of this suite stay shut, empty if they don't."""
-        return "" if self.available else f"{self.cipher.value} is not available"
+        if self.available:
+            return ""
+        if self.cipher in BOTAN_CIPHERS:
+            return f"{self.cipher.value} needs Botan's library, which is not installed (Debian: libbotan-2-19)"
+        return f"{self.cipher.value} (RFC 8723) is recognised, not opened"
 
 
 def _hmac(
@@ -102,10 +110,16 @@ def _hmac(
 
 
 def _aead(
-    name: str, cipher: Cipher, key_octets: int, tag_octets: int, dtls_profile: int | None = None, *aliases: str
+    name: str,
+    cipher: Cipher,
+    key_octets: int,
+    tag_octets: int,
+    dtls_profile: int | None = None,
+    *aliases: str,
+    registered: bool = True,
 ) -> Suite:
     aead = Authentication.AEAD
-    return Suite(name, cipher, key_octets, 12, aead, tag_octets, tag_octets, dtls_profile, aliases)
+    return Suite(name, cipher, key_octets, 12, aead, tag_octets, tag_octets, dtls_profile, aliases, registered)
 
 
 def _double(bits: int, key_octets: int, dtls_profile: int) -> Suite:
@@ -114,7 +128,8 @@ def _double(bits: int, key_octets: int, dtls_profile: int) -> Suite:
     return Suite(f"DOUBLE_{half}_{half}", Cipher.DOUBLE_AES_GCM, key_octets, 24, aead, 16, 16, dtls_profile)
 
 
-# DTLS ids 3 and 4 were never assigned; Chrome and pion use them.
+# DTLS ids 3 and 4 were never assigned; Chrome and pion use them. pjsip and FreeSWITCH know GCM with a tag of 8 octets,
+# and drafts of RFC 7714 had CCM (nonce, key derivation and layout as for GCM).
 SUITES = (
     _hmac("AES_CM_128_HMAC_SHA1_80", Cipher.AES_CM, 16, 10, 0x0001, "SRTP_AES128_CM_HMAC_SHA1_80"),
     _hmac("AES_CM_128_HMAC_SHA1_32", Cipher.AES_CM, 16, 4, 0x0002, "SRTP_AES128_CM_HMAC_SHA1_32"),
@@ -128,6 +143,10 @@ SUITES = (
     _hmac("AES_256_CM_HMAC_SHA1_32", Cipher.AES_CM, 32, 4, 4, "AES_CM_256_HMAC_SHA1_32", "SRTP_AES256_CM_HMAC_SHA1_32"),
     _aead("AEAD_AES_128_GCM", Cipher.AES_GCM, 16, 16, 0x0007, "SRTP_AEAD_AES_128_GCM"),
     _aead("AEAD_AES_256_GCM", Cipher.AES_GCM, 32, 16, 0x0008, "SRTP_AEAD_AES_256_GCM"),
+    _aead("AEAD_AES_128_GCM_8", Cipher.AES_GCM, 16, 8, registered=False),
+    _aead("AEAD_AES_256_GCM_8", Cipher.AES_GCM, 32, 8, registered=False),
+    _aead("AEAD_AES_128_CCM", Cipher.AES_CCM, 16, 16, registered=False),
+    _aead("AEAD_AES_256_CCM", Cipher.AES_CCM, 32, 16, registered=False),
     _hmac("NULL_HMAC_SHA1_80", Cipher.NULL, 16, 10, 0x0005, "SRTP_NULL_HMAC_SHA1_80", registered=False),
     _hmac("NULL_HMAC_SHA1_32", Cipher.NULL, 16, 4, 0x0006, "SRTP_NULL_HMAC_SHA1_32", registered=False),
     _hmac("SEED_CTR_128_HMAC_SHA1_80", Cipher.SEED_CTR, 16, 10),
