@@ -20,6 +20,7 @@ from analyzer.evidence.packets import SignallingDatagram, SignallingReader
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_keying import Keymaster
 from analyzer.keying.media_path import PathHandshakes
+from analyzer.keying.mikey_facts import with_media_facts
 from analyzer.keying.mikey_history import MikeyHistory
 from analyzer.keying.stream_audit import audit_stream
 from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
@@ -180,6 +181,7 @@ class Auditor:
         negotiation = negotiate(line, keying, self.policy, knowledge, call)
         suite, tolerated = negotiation.chosen.suite, self.policy.tolerated_failures
         streams = tuple(audit_stream(bound, line, keying, self.ring, suite, tolerated) for bound in line.streams)
+        keying = with_media_facts(keying, streams)
         verdict, reasons = judge(line, negotiation, keying, streams)
         return AuditedMedia(line, negotiation, keying, streams, verdict, reasons)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from analyzer.model.call import MediaSide
 from analyzer.model.keying import Keying, MikeyEvidence, StreamAudit
+from analyzer.model.mikey_facts import MikeyFact
 from analyzer.model.negotiation import (
     COMPUTED_RULES,
     CapabilityKind,
@@ -158,6 +159,7 @@ def _keying(keying: Keying) -> dict[str, Any]:
         "response_required": keying.response_required,
         "response_seen": keying.response_seen,
         "response_verified": keying.response_verified,
+        "facts": _facts(keying.facts),
     }
 
 
@@ -172,7 +174,12 @@ def _mikey(message: MikeyEvidence) -> dict[str, Any]:
         "how": message.mac.how,
         "bound_key": message.bound_key,
         "defects": defect_objects(message.defects),
+        "facts": _facts(message.facts),
     }
+
+
+def _facts(facts: Iterable[MikeyFact]) -> list[dict[str, Any]]:
+    return [fact._asdict() | {"known_by": fact.known_by.value} for fact in facts]
 
 
 def stream_object(stream: StreamAudit) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from analyzer.keying.dtls_keys import DtlsKeyLog
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_path import PathHandshakes
 from analyzer.keying.mikey_bundles import Bundle, remember, take_over
+from analyzer.keying.mikey_facts import with_facts
 from analyzer.keying.mikey_messages import (
     OpenedMikey,
     check_responses,
@@ -102,7 +103,7 @@ class Keymaster:
             return EMPTY
         keys, defects = _all_keys(crypto, Side.OFFERER) if line.answer is None else ((), ())
         opened = self._open(call, line, offered)
-        evidence = tuple(message.evidence for message in opened)
+        evidence = tuple(with_facts(message.evidence, message.opening) for message in opened)
         refused = line.answer is not None or line.exchange.resolution in REFUSED
         authentic = _authentic(evidence)
         if authentic and not (refused and all(message.mac.verified for message in evidence)):
@@ -199,7 +200,10 @@ class Keymaster:
         required = chosen is not None and _response_required(chosen.evidence)
         keys = _session_keys(chosen, line) if chosen is not None else ()
         sdes, sdes_defects = _all_keys(accepted, Side.ANSWERER)
-        messages = (*(message.evidence for message in opened), *responses)
+        messages = (
+            *(with_facts(message.evidence, message.opening) for message in opened),
+            *(with_facts(response) for response in responses),
+        )
         return Keying(
             method=_method_name(chosen, responses),
             verified=verified,

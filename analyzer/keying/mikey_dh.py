@@ -21,7 +21,8 @@ from analyzer.keying.mikey_psk import (
 )
 from analyzer.keying.mikey_session_keys import derive_session_keys, fill_responder_ssrcs, take_answered_policies
 from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_signature
-from analyzer.keying.mikey_steps import KnownBy, ModeOpening, Step, sender_names, stated_sender
+from analyzer.keying.mikey_steps import ModeOpening, sender_names, stated_sender
+from analyzer.model.mikey_facts import KnownBy, MikeyFact
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import Dh, Kemac, KeyData, MikeyMessage
 from dissectors.grammar.mikey.registries import DataType, DhGroup, KeyDataType, MacAlgorithm, name_of
@@ -203,7 +204,7 @@ def open_dh_exchange(
         (key,),
         fill_responder_ssrcs(derived.keys, second),
         fill_responder_ssrcs(alternates, second),
-        (Step("TGK", KnownBy.CONSISTENT, "g to the known exponent is one of the two public values"),),
+        (MikeyFact("TGK", KnownBy.CONSISTENT, "g to the known exponent is one of the two public values"),),
         (*agreement.defects, *rand_defects, *derived.defects),
     )
 
@@ -238,7 +239,7 @@ def _exchange_defects(parsed: MikeyMessage, first: MikeyMessage | None) -> list[
     return defects
 
 
-def _value_steps(parsed: MikeyMessage, outcome: Authentication, proof: KnownBy) -> tuple[Step, ...]:
+def _value_steps(parsed: MikeyMessage, outcome: Authentication, proof: KnownBy) -> tuple[MikeyFact, ...]:
     if parsed.find(Dh) is None:
         return ()
-    return (Step("public value", proof if outcome is Authentication.VERIFIED else KnownBy.CLAIMED),)
+    return (MikeyFact("public value", proof if outcome is Authentication.VERIFIED else KnownBy.CLAIMED),)

@@ -27,6 +27,7 @@ RESPONSES: dict[int, int] = {
     DataType.DHHMAC_RESP: DataType.DHHMAC_INIT,
     DataType.RSA_R_R_MSG: DataType.RSA_R_I_MSG,
 }
+SIGNER_UNKNOWN = "signature verifies, but the signer is not known: nothing vouches for the certificate in the message"
 KMS_KEYS = "it is protected with keys that only the user and the KMS share"
 TICKET_KEYS = "its keys are in a ticket that only the KMS opens"
 IBAKE_KEYS = "both sides agree on an ephemeral elliptic-curve secret, which no long-term key gives away"
@@ -89,7 +90,7 @@ def _mac_state(opening: ModeOpening, signature: SignatureCheck) -> MacState:
     if opening.outcome is not Authentication.VERIFIED:
         return MacState(None, opening.reason)
     if signature.signer is not None and not signature.trusted:
-        return MacState(True, "signature verifies, with a certificate that nothing in the key ring vouches for")
+        return MacState(True, SIGNER_UNKNOWN)
     return MacState(True, "signature verifies")
 
 

@@ -20,7 +20,8 @@ from analyzer.keying.mikey_envelope import (
 from analyzer.keying.mikey_psk import Authentication, ResponseVerification, exchange_rand, verify_psk_response
 from analyzer.keying.mikey_session_keys import derive_session_keys
 from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_signature
-from analyzer.keying.mikey_steps import KnownBy, ModeOpening, Step, same_identity, sender_names, stated_sender
+from analyzer.keying.mikey_steps import ModeOpening, same_identity, sender_names, stated_sender
+from analyzer.model.mikey_facts import KnownBy, MikeyFact
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import CertificateHash, Kemac, MikeyMessage, Pke, Timestamp
 from dissectors.grammar.mikey.registries import CacheType, DataType
@@ -136,25 +137,29 @@ def combine(signature: SignatureCheck, envelope: EnvelopeOpening, *, stranger: b
     return signature.outcome, "; ".join(reasons)
 
 
-def envelope_steps(signature: SignatureCheck, envelope: EnvelopeOpening, message: MikeyMessage) -> Iterator[Step]:
+def envelope_steps(signature: SignatureCheck, envelope: EnvelopeOpening, message: MikeyMessage) -> Iterator[MikeyFact]:
     """How each thing in a signed message with an envelope is known."""
     yield signer_step(signature)
     if message.find(CertificateHash) is not None:
         named = envelope.envelope_key is not None and envelope.envelope_key.bound
         how = "CHASH is that of the key ring's certificate" if named else ""
-        yield Step("receiver's certificate", KnownBy.CONSISTENT if named else KnownBy.CLAIMED, how)
+        yield MikeyFact("receiver's certificate", KnownBy.CONSISTENT if named else KnownBy.CLAIMED, how)
     proof = KnownBy.MAC if envelope.mac is Authentication.VERIFIED else KnownBy.CONSISTENT
     if envelope.envelope_key is not None:
-        yield Step("envelope key", proof, envelope.envelope_key.scheme)
+        yield MikeyFact("envelope key", proof, envelope.envelope_key.scheme)
     if envelope.content is not None and envelope.content.keys:
         signed = signature.outcome is Authentication.VERIFIED and envelope.mac is Authentication.VERIFIED
-        yield Step("key data", KnownBy.SIGNATURE if signed else proof)
+        yield MikeyFact("key data", KnownBy.SIGNATURE if signed else proof)
 
 
-def signer_step(signature: SignatureCheck) -> Step:
+def signer_step(signature: SignatureCheck) -> MikeyFact:
     """How the sender of a signed message is known."""
     if signature.outcome is not Authentication.VERIFIED:
-        return Step("sender", KnownBy.CLAIMED, signature.reason)
+        return MikeyFact("sender", KnownBy.CLAIMED, signature.reason)
     if not signature.trusted:
-        return Step("sender", KnownBy.CONSISTENT, f"{signature.scheme}, with a certificate that nobody vouches for")
-    return Step("sender", KnownBy.SIGNATURE, signature.scheme)
+        return MikeyFact(
+            "sender",
+            KnownBy.CONSISTENT,
+            f"{signature.scheme}, with the certificate in the message, for which nothing in the key ring vouches",
+        )
+    return MikeyFact("sender", KnownBy.SIGNATURE, signature.scheme)

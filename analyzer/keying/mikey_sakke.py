@@ -21,7 +21,7 @@ from analyzer.keying.mikey_pke import signer_step
 from analyzer.keying.mikey_psk import Authentication, exchange_rand, octets_under_mac
 from analyzer.keying.mikey_session_keys import derive_session_keys
 from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_signature
-from analyzer.keying.mikey_steps import KnownBy, ModeOpening, Step
+from analyzer.keying.mikey_steps import ModeOpening
 from analyzer.keying.sakke import (
     ENCAPSULATED_OCTETS,
     PARAMETER_SET_1,
@@ -29,6 +29,7 @@ from analyzer.keying.sakke import (
     read_receiver_key,
     ssv_fits,
 )
+from analyzer.model.mikey_facts import KnownBy, MikeyFact
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import KeyData, MikeyMessage, Sakke, Sign
 from dissectors.grammar.mikey.registries import DataType, IdRole, KeyDataType, SignatureType
@@ -169,11 +170,11 @@ def _is_receiver(entry: SakkeEntry, parsed: MikeyMessage) -> bool:
     )
 
 
-def _steps(signature: SignatureCheck, ssv: Secret | None) -> Iterator[Step]:
+def _steps(signature: SignatureCheck, ssv: Secret | None) -> Iterator[MikeyFact]:
     if signature.scheme.startswith("ECCSI"):
-        yield Step("sender", KnownBy.SIGNATURE, "ECCSI under the key ring's KMS")
+        yield MikeyFact("sender", KnownBy.SIGNATURE, "ECCSI under the key ring's KMS")
     else:
         yield signer_step(signature)
     if ssv is not None:
         proof = KnownBy.SIGNATURE if signature.outcome is Authentication.VERIFIED else KnownBy.CONSISTENT
-        yield Step("TGK", proof, "the shared secret value fits the receiver's identifier")
+        yield MikeyFact("TGK", proof, "the shared secret value fits the receiver's identifier")

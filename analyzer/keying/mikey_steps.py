@@ -3,32 +3,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import NamedTuple
 
 from analyzer.keying.mikey_psk import Authentication
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
+from analyzer.model.mikey_facts import MikeyFact
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import Certificate, Identity, KeyData, MikeyMessage
 from dissectors.grammar.secret import Secret
 from dissectors.grammar.sip_address import bare_address
-
-
-class KnownBy(StrEnum):
-    """How a step is known, weakest first."""
-
-    CLAIMED = "claimed"  # the message says so
-    CONSISTENT = "consistent"  # nothing contradicts it, yet anyone could have made it
-    MAC = "proved by MAC"
-    SIGNATURE = "proved by signature"
-
-
-class Step(NamedTuple):
-    """One thing established about a message: "initiator", "envelope key", "TGK"."""
-
-    what: str
-    known_by: KnownBy
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +27,7 @@ class ModeOpening:
     key_data: tuple[KeyData, ...] = ()
     crypto_session_keys: tuple[CryptoSessionKeys, ...] = ()
     alternate_session_keys: tuple[CryptoSessionKeys, ...] = ()
-    steps: tuple[Step, ...] = ()
+    steps: tuple[MikeyFact, ...] = ()
     defects: tuple[Defect, ...] = ()
     update_key: Secret | None = None
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from analyzer.model.call import BoundStream, Side
 from analyzer.model.evidence import FrameRef, Protection, Wire
+from analyzer.model.mikey_facts import MikeyFact
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import MikeyMessage, SecurityPolicy
 from dissectors.grammar.sdes import CryptoAttribute
@@ -55,7 +56,7 @@ class MikeyEvidence:
 
     `octets` and `message` are None where the attribute's value is not base64 or not MIKEY. `mac` is None when no
     check was possible at all (no key tried, mode without PSK). `inherited` are the policies of the bundle that the
-    message updates, where it brings none of its own (RFC 3830 §4.5).
+    message updates, where it brings none of its own (RFC 3830 §4.5). `facts` are what it establishes.
     """
 
     ref: FrameRef
@@ -69,6 +70,7 @@ class MikeyEvidence:
     bound_key: bool
     defects: tuple[Defect, ...] = ()
     inherited: tuple[SecurityPolicy, ...] = ()
+    facts: tuple[MikeyFact, ...] = ()
 
     @property
     def policies(self) -> tuple[SecurityPolicy, ...]:
@@ -128,7 +130,7 @@ class Keying:
     `verified` and `how` are as the page of verdicts defines them. `response_required` and `response_verified` speak
     of MIKEY's verification message (None: not seen or no key). `keys_missing` says that handshakes were seen on the
     media path whose keys are not at hand, so that a packet which fails refutes nothing. `replaced` are the keys of the
-    line's exchange before, under which packets may still come.
+    line's exchange before, under which packets may still come. `facts` say how the keys that MIKEY gave are known.
     """
 
     method: str | None
@@ -145,6 +147,7 @@ class Keying:
     authentic: bool | None = None  # False: a MAC, signature or V fails with a bound key
     keys_missing: bool = False
     replaced: tuple[MasterKey, ...] = ()
+    facts: tuple[MikeyFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def _check_line(facts: LineFacts) -> Result:
         return failed(f"A MIKEY message is not authentic: {keying.how}.", _failing_refs(facts), _GUARDS)
     refs = tuple(dict.fromkeys(one.ref for one in messages))
     if keying.verified:
-        return passed(f"The MIKEY messages are authentic: {keying.how}.", refs)
+        return passed(f"The MIKEY messages verify: {keying.how}.", refs)
     return unknown("mikey-key", f"Nothing shows whether the MIKEY messages are authentic: {keying.how}.", refs)
 
 

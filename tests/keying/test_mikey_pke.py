@@ -20,7 +20,7 @@ from analyzer.keying.mikey_pke import PkeOpening, open_pke_message, verify_pke_r
 from analyzer.keying.mikey_prf import KeyConstant
 from analyzer.keying.mikey_protection import ProtectionKeySource, decrypt_kemac, mac_matches
 from analyzer.keying.mikey_psk import Authentication, open_psk_message
-from analyzer.keying.mikey_steps import KnownBy
+from analyzer.model.mikey_facts import KnownBy
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.mikey import (
     CertificateHash,

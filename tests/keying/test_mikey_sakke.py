@@ -16,9 +16,9 @@ from analyzer.keying.key_ring import EccsiEntry, KeyPeriod, KeyRing, SakkeEntry,
 from analyzer.keying.mikey_identifiers import monthly_identifier, three_gpp_uid
 from analyzer.keying.mikey_psk import Authentication
 from analyzer.keying.mikey_sakke import open_sakke_message
-from analyzer.keying.mikey_steps import KnownBy
 from analyzer.keying.prime_curve import Point
 from analyzer.keying.sakke import CURVE, extract_ssv, pair, read_receiver_key, ssv_fits
+from analyzer.model.mikey_facts import KnownBy
 from dissectors.grammar.mikey import (
     Header,
     IdentityWithRole,

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a MIKEY message establishes and how each thing is known: claimed, consistent, or proved, and by what.
+
+A MAC or signature covers the whole message (RFC 3830 §5.2), so everything a message says is known as its authenticator
+is. Whoever made a signature is known only where something outside the message vouches for the certificate.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from analyzer.keying.mikey_psk import Authentication, PskOpening
+from analyzer.keying.mikey_steps import ModeOpening, stated_sender
+from analyzer.model.keying import Keying, MikeyEvidence, StreamAudit
+from analyzer.model.mikey_facts import KnownBy, MikeyFact
+from analyzer.model.mikey_time import time_in_words
+from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.mikey import (
+    Identity,
+    IdentityWithRole,
+    Kemac,
+    KeyData,
+    MikeyMessage,
+    Rand,
+    SecurityPolicy,
+    Sign,
+    Timestamp,
+    name_of,
+)
+from dissectors.grammar.mikey.policy import srtp_policy
+from dissectors.grammar.mikey.registries import IdRole, KeyDataType
+
+SENDER = "sender"
+NOT_TRUSTED = "certificate-not-trusted"
+MAX_SESSIONS_NAMED = 8
+STRENGTH = tuple(KnownBy)
+
+
+def with_facts(evidence: MikeyEvidence, opening: PskOpening | ModeOpening | None = None) -> MikeyEvidence:
+    """The evidence with what it establishes; `opening` is what the keys at hand made of the message."""
+    if evidence.message is None:
+        return evidence
+    return replace(evidence, facts=tuple(_facts(evidence, evidence.message, opening)))
+
+
+def with_media_facts(keying: Keying, streams: Sequence[StreamAudit]) -> Keying:
+    """The keying with what the media shows of MIKEY's keys; unchanged where MIKEY gave none."""
+    if not any(key.source == "mikey" for key in keying.keys):
+        return keying
+    known = [fact.known_by for message in keying.mikey for fact in message.facts if fact.what in ("key data", "TGK")]
+    used = [one for one in streams if one.key is not None and one.key.source == "mikey" and one.authenticated]
+    if used:
+        packets = sum(one.authenticated for one in used)
+        detail = f"{packets} packets of {len(used)} streams authenticate under them"
+        fact = MikeyFact("SRTP master keys", KnownBy.MEDIA, detail)
+    else:
+        strongest = max(known, key=STRENGTH.index, default=KnownBy.CLAIMED)
+        fact = MikeyFact("SRTP master keys", strongest, "no packet authenticates under them")
+    return replace(keying, facts=(fact,))
+
+
+def _proof(evidence: MikeyEvidence, message: MikeyMessage) -> KnownBy:
+    """How what the message says is known."""
+    if evidence.mac.verified is not True:
+        return KnownBy.CLAIMED
+    return KnownBy.MAC if message.find(Sign) is None else KnownBy.SIGNATURE
+
+
+def _facts(
+    evidence: MikeyEvidence, message: MikeyMessage, opening: PskOpening | ModeOpening | None
+) -> Iterator[MikeyFact]:
+    proof = _proof(evidence, message)
+    yield _sender(evidence, message, proof)
+    yield from _content(message, proof)
+    yield from _policies(evidence, proof)
+    if isinstance(opening, PskOpening):
+        yield from _transported(message, opening)
+    elif opening is not None:
+        yield from (fact for fact in opening.steps if fact.what != SENDER)
+        if not opening.key_data and opening.reason and message.find(Kemac) is not None:
+            yield MikeyFact("key data", KnownBy.CLAIMED, f"not opened: {opening.reason}")
+
+
+def _sender(evidence: MikeyEvidence, message: MikeyMessage, proof: KnownBy) -> MikeyFact:
+    stated = stated_sender(message)
+    name = "no identity stated" if stated is None else stated.text
+    if any(defect.code == NOT_TRUSTED for defect in evidence.defects) and proof is KnownBy.SIGNATURE:
+        return MikeyFact(SENDER, KnownBy.CONSISTENT, f"{name}; nothing vouches for the certificate in the message")
+    return MikeyFact(SENDER, proof, name)
+
+
+def _content(message: MikeyMessage, proof: KnownBy) -> Iterator[MikeyFact]:
+    stated = stated_sender(message)
+    for identity in message.find_all(Identity):
+        if stated is None or identity.data != stated.data:
+            yield MikeyFact("receiver", proof, identity.text)
+    for each in message.find_all(IdentityWithRole):
+        text = each.text.rstrip("\0")
+        yield MikeyFact(name_of(IdRole, each.role), proof, text if text.isprintable() else each.data.hex())
+    timestamp = message.find(Timestamp)
+    if timestamp is not None:
+        yield MikeyFact("timestamp", proof, time_in_words(timestamp))
+    rand = message.find(Rand)
+    if rand is not None:
+        yield MikeyFact("RAND", proof, f"{len(rand.data)} octets")
+    sessions = message.header.crypto_sessions
+    if sessions:
+        named = ", ".join(f"CS {each.cs_id} SSRC 0x{each.ssrc:08x}" for each in sessions[:MAX_SESSIONS_NAMED])
+        more = len(sessions) - MAX_SESSIONS_NAMED
+        yield MikeyFact("crypto sessions", proof, f"{named}, {more} more" if more > 0 else named)
+
+
+def _policies(evidence: MikeyEvidence, proof: KnownBy) -> Iterator[MikeyFact]:
+    policies = evidence.policies
+    if policies:
+        origin = ", of the bundle that it updates" if policies is evidence.inherited else ""
+        yield MikeyFact("policies", proof, ", ".join(map(_policy_in_words, policies)) + origin)
+
+
+def _policy_in_words(policy: SecurityPolicy) -> str:
+    try:
+        suite = srtp_policy(policy).suite
+    except GrammarError:
+        suite = None
+    return f"{policy.policy_number}: {suite or 'no registered suite'}"
+
+
+def _transported(message: MikeyMessage, opening: PskOpening) -> Iterator[MikeyFact]:
+    """The keys of a pre-shared key message."""
+    if message.find(Kemac) is None:
+        return
+    if not opening.key_data:
+        if opening.reason:
+            yield MikeyFact("key data", KnownBy.CLAIMED, f"not opened: {opening.reason}")
+        return
+    verified = opening.mac is Authentication.VERIFIED
+    yield MikeyFact("key data", KnownBy.MAC if verified else KnownBy.CONSISTENT, keys_in_words(opening.key_data))
+
+
+def keys_in_words(keys: Iterable[KeyData]) -> str:
+    """Kinds and lengths of keys, never the keys."""
+    return ", ".join(f"{name_of(KeyDataType, key.key_type)} of {len(key.key)} octets" for key in keys)
