@@ -40,7 +40,7 @@ class PacketColumns:
 
 def packet_columns(packets: Sequence[bytes], wire_lengths: Sequence[int] | Numbers | None = None) -> PacketColumns:
     """Columns over copies of `packets`; without `wire_lengths` every packet is taken to be whole."""
-    lengths = np.fromiter((len(packet) for packet in packets), dtype=np.int64, count=len(packets))
+    lengths = np.array(list(map(len, packets)), dtype=np.int64)
     offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))[: len(packets)]
     wire = lengths if wire_lengths is None else np.asarray(wire_lengths, dtype=np.int64)
     return PacketColumns(memoryview(b"".join(packets)), offsets, lengths, np.maximum(wire, lengths))

@@ -88,16 +88,24 @@ def _load_end(buffer: Octets, start: int, place: int, octets: int, suffix: int, 
     """The block at octet `place` of a message that ends in it or before: its octets, four of `suffix`, padding."""
     for word in range(16):
         value = W(0)
-        for behind in range(place + 4 * word - octets, place + 4 * word - octets + 4):
-            octet = W(0)
-            if behind < 0:
-                octet = W(buffer[D(start + octets + behind)])
-            elif behind < 4:
-                octet = W((suffix >> (24 - 8 * behind)) & 0xFF)
-            elif behind == 4:
-                octet = W(0x80)
-            value = W(value << W(8)) | octet
-        space[SCHEDULE + word * LANES + lane] = value
+        ahead = octets - place - 4 * word
+        if ahead >= 4:
+            at = D(start + octets - ahead)
+            value = (
+                W(buffer[at]) << W(24) | W(buffer[at + D(1)]) << W(16) | W(buffer[at + D(2)]) << W(8)
+                | W(buffer[at + D(3)])
+            )  # fmt: skip
+        elif ahead > -5:
+            for behind in range(-ahead, 4 - ahead):
+                octet = W(0)
+                if behind < 0:
+                    octet = W(buffer[D(start + octets + behind)])
+                elif behind < 4:
+                    octet = W((suffix >> (24 - 8 * behind)) & 0xFF)
+                elif behind == 4:
+                    octet = W(0x80)
+                value = W(value << W(8)) | octet
+        space[D(SCHEDULE + word * LANES + lane)] = value
     if place + 64 >= octets + 13:
         space[SCHEDULE + 15 * LANES + lane] = W(8 * (64 + octets + 4))
 

@@ -2,12 +2,15 @@
 """Captures of any size to measure with: the same octets on every run."""
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 FIRST_PORT = 10_000
 MEDIA_OCTETS = 170
+RTP_OCTETS = 12 + MEDIA_OCTETS
 MESSAGES_PER_CALL = 7
 START_SECONDS = 1_700_000_000
 RECORD = np.dtype(
@@ -33,8 +36,32 @@ SDP = (
 
 
 def write_media_capture(path: Path, packets: int, streams: int) -> None:
-    """SRTP at 50 packets a second and stream, with jitter and 0.2 % loss."""
+    """What looks like SRTP at 50 packets a second and stream, with jitter and 0.2 % loss."""
     chance = np.random.default_rng(711)
+    records = _media_records(packets, streams, chance)
+    records["body"] = chance.integers(0, 256, (packets, MEDIA_OCTETS), dtype=np.uint8)
+    _write_records(path, records[chance.random(packets) >= 0.002])
+
+
+def write_srtp_capture(path: Path, packets: int, streams: int, protect: Callable[[bytes], bytes], tag: int) -> None:
+    """The same under a key: `protect` is given each RTP packet and adds `tag` octets."""
+    chance = np.random.default_rng(3711)
+    records = _media_records(packets, streams, chance)
+    rtp = records.view(np.uint8).reshape(packets, RECORD.itemsize)[:, -RTP_OCTETS:]
+    for row in rtp:
+        row[:] = np.frombuffer(protect(row[:-tag].tobytes()), np.uint8)
+    _write_records(path, records[chance.random(packets) >= 0.002])
+
+
+def read_srtp_capture(path: Path) -> tuple[memoryview, np.ndarray[tuple[int], np.dtype[np.int64]], int]:
+    """The octets of such a capture, where each packet's RTP begins, and how many octets it has."""
+    octets = memoryview(path.read_bytes())
+    count = (len(octets) - len(PCAP_HEADER)) // RECORD.itemsize
+    return octets, len(PCAP_HEADER) + (np.arange(count) + 1) * RECORD.itemsize - RTP_OCTETS, RTP_OCTETS
+
+
+def _media_records(packets: int, streams: int, chance: np.random.Generator) -> np.ndarray[tuple[int], Any]:
+    """All but the payloads."""
     count = np.arange(packets)
     stream, index = count % streams, count // streams
     times = index * 20_000 + stream * (20_000 // streams) + chance.integers(0, 500, packets)
@@ -49,10 +76,13 @@ def write_media_capture(path: Path, packets: int, streams: int) -> None:
     records["source_port"] = records["destination_port"] = FIRST_PORT + 2 * stream
     records["first"], records["seq"], records["stamp"] = 0x80, (index + 100 * stream) & 0xFFFF, index * 160
     records["ssrc"] = stream * 7919 + 12345
-    records["body"] = chance.integers(0, 256, (packets, MEDIA_OCTETS), dtype=np.uint8)
+    return records
+
+
+def _write_records(path: Path, records: np.ndarray[tuple[int], Any]) -> None:
     with path.open("wb") as file:
         file.write(PCAP_HEADER)
-        records[chance.random(packets) >= 0.002].tofile(file)
+        records.tofile(file)
 
 
 def write_call_capture(path: Path, calls: int, *, sdes: bool) -> None:
