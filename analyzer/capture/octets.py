@@ -14,6 +14,8 @@ from pathlib import Path
 from analyzer.capture.columns import Octets
 
 SPAN_OCTETS = 1 << 18
+MAP_SPANS = 1 << 10
+MAPPED_OCTETS = 32 << 20
 GAP_OCTETS = 2048  # copied sooner than skipped
 _LET_GO = getattr(mmap, "MADV_DONTNEED", None)
 
@@ -27,6 +29,10 @@ class FileOctets:
 
     def __len__(self) -> int:
         return os.fstat(self._file).st_size
+
+    def map(self) -> mmap.mmap:
+        """All of it as it is now; to be closed."""
+        return mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
 
     def __getitem__(self, span: slice) -> bytes:
         start, stop, _ = span.indices(sys.maxsize)
@@ -53,9 +59,11 @@ def let_go(octets: Octets, start: int, stop: int) -> None:
 
 
 def read_spans(octets: Octets, offsets: Sequence[int], counts: Sequence[int]) -> list[bytes]:
-    """`counts[i]` octets at `offsets[i]`, for all i; of a file, neighbours are read together."""
+    """`counts[i]` octets at `offsets[i]`, for all i; of a file, neighbours are read together and many are mapped."""
     if not isinstance(octets, FileOctets):
         return [bytes(octets[offset : offset + count]) for offset, count in zip(offsets, counts, strict=True)]
+    if len(offsets) >= MAP_SPANS:
+        return _read_mapped(octets, offsets, counts)
     found: list[bytes] = []
     for first, last in _spans(offsets, counts):
         base = offsets[first]
@@ -63,6 +71,23 @@ def read_spans(octets: Octets, offsets: Sequence[int], counts: Sequence[int]) ->
         for place in range(first, last):
             start = offsets[place] - base
             found.append(span[start : start + counts[place]])
+    return found
+
+
+def _read_mapped(octets: FileOctets, offsets: Sequence[int], counts: Sequence[int]) -> list[bytes]:
+    """Through a mapping that holds no more than so many octets of the file at a time."""
+    found: list[bytes] = []
+    with octets.map() as mapped:
+        held = 0
+        for first in range(0, len(offsets), MAP_SPANS):
+            last = min(first + MAP_SPANS, len(offsets))
+            pairs = zip(offsets[first:last], counts[first:last], strict=True)
+            found.extend([mapped[offset : offset + count] for offset, count in pairs])
+            low, high = min(offsets[first:last]), max(offsets[first:last])
+            held += high - low
+            if held > MAPPED_OCTETS:
+                let_go(mapped, 0, len(mapped))
+                held = 0
     return found
 
 
