@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`python -m analyzer` is `srtp-audit`."""
 
-from analyzer.cli import main
+from analyzer.cli import program
 
-main()
+program()

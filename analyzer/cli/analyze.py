@@ -10,6 +10,7 @@ import click
 from analyzer.api import audit
 from analyzer.cli.capture_paths import expand_paths
 from analyzer.cli.files import check_outputs
+from analyzer.cli.leaving import hold
 from analyzer.cli.options import evidence_options, load_inventory, load_policy, load_ring, output_options
 from analyzer.cli.progress import progress_line
 from analyzer.cli.rendering import Outputs, write_report
@@ -45,6 +46,7 @@ def analyze_command(
     with no_search_for_cycles():
         with progress_line(quiet) as progress:
             report = audit(paths, policy=resolved, ring=ring, inventory=known, progress=progress)
+        hold(report)
         write_report(report, Outputs(json_target, html_target, quiet, verbose, no_color))
         return decide_exit_code(report, Severity(fail_on))
 

@@ -33,6 +33,7 @@ from dissectors.grammar.sip_address import bare_address
 
 NO_KEY = MacState(None, "no key in the ring fits")
 UNREAD = MacState(None, "the message can't be read")
+_CARRIERS = frozenset(("key-mgmt", "acap"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ def read_key_mgmt(side: MediaSide | None, role: Side) -> tuple[MikeyEvidence, ..
     """The key-mgmt lines that govern one media line: its own, else the session's (RFC 4567 §3.1)."""
     if side is None:
         return ()
-    own = tuple(_key_mgmt_values(side.media.attributes))
+    own = tuple(_key_mgmt_values(side.media.attributes_named(_CARRIERS)))
     level = "media" if own else "session"
-    values = own or tuple(_key_mgmt_values(side.body.session.attributes))
+    values = own or tuple(_key_mgmt_values(side.body.session.attributes_named(_CARRIERS)))
     return tuple(_evidence(value, line_number, level, side, role) for value, line_number in values)
 
 

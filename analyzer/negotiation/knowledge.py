@@ -201,8 +201,8 @@ def identify(call: Call, body: SdpBody | None, party: Party) -> Identity:
 
 
 def _is_keyed(side: MediaSide) -> bool:
-    attributes = (*side.media.attributes, *side.body.session.attributes)
-    return not KEYING.isdisjoint([attribute.name for attribute in attributes])
+    levels = (side.media, side.body.session)
+    return not all(KEYING.isdisjoint(level.attribute_names) for level in levels)
 
 
 def _observe(observation: Observation, kind: CapabilityKind, method: str | None) -> tuple[Preference, ...]:

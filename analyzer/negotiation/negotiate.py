@@ -92,8 +92,8 @@ def _keying_names(side: MediaSide | None) -> frozenset[str]:
     """The names of the keying attributes on one side's media and session level."""
     if side is None:
         return NO_NAMES
-    attributes = side.media.attributes + side.body.session.attributes
-    return KEYING.intersection([attribute.name for attribute in attributes])
+    own = KEYING.intersection(side.media.attribute_names)
+    return own.union(KEYING.intersection(side.body.session.attribute_names))
 
 
 def _negotiate_sdes(

@@ -49,9 +49,8 @@ def accepted_keying(line: MediaLine) -> frozenset[str]:
     """The names of the keying attributes in the answer, on the line or above it; `zrtp-hash` of either side counts."""
     found: set[str] = set()
     if line.answer is not None:
-        found.update([attribute.name for attribute in line.answer.media.attributes])
-        found.update([attribute.name for attribute in line.answer.body.session.attributes])
-        found &= _ACCEPTABLE
+        found.update(_ACCEPTABLE.intersection(line.answer.media.attribute_names))
+        found.update(_ACCEPTABLE.intersection(line.answer.body.session.attribute_names))
     if line.offer is not None and _says_zrtp(line.offer):
         found.add(ZRTP_HASH)
     return frozenset(found)

@@ -46,6 +46,5 @@ class KeyingAttributes:
 
 def read_attributes(side: MediaSide) -> KeyingAttributes:
     """The keying attributes of one side of a media line; `setup` is kept only beside others."""
-    media = tuple([attribute for attribute in side.media.attributes if attribute.name in RELEVANT])
-    session = tuple([attribute for attribute in side.body.session.attributes if attribute.name in RELEVANT])
+    media, session = side.media.attributes_named(RELEVANT), side.body.session.attributes_named(RELEVANT)
     return KeyingAttributes(side.body.message.ref, media, session)
