@@ -4,10 +4,9 @@
 import atexit
 import os
 import sys
-from typing import NoReturn
+from collections.abc import Callable
 
 _held: list[object] = []
-_is_program = False
 
 
 def hold(value: object) -> None:
@@ -15,22 +14,44 @@ def hold(value: object) -> None:
 
     The report of a large capture is millions of small values: to free them one by one takes longer than to judge them.
     """
-    if _is_program:
+    if _ending:
         _held.append(value)
 
 
-def begin_program() -> None:
-    """From here on this process runs one command line and ends with `leave`."""
-    global _is_program  # noqa: PLW0603 - a fact about the process
-    _is_program = True
+class _Ending:
+    """The last thing that the process does, once it is known to run one command line."""
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        self.is_registered = False
+
+    def __bool__(self) -> bool:
+        return self.is_registered
+
+    def register(self) -> None:
+        """Come last: what is registered later is run earlier."""
+        self.is_registered = True
+        atexit.register(self)
+
+    def __call__(self) -> None:
+        if self.code is None:
+            return
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (BrokenPipeError, ValueError):
+                continue  # whoever read our output has gone, or the stream is closed: nobody is left to be told
+        os._exit(self.code)
 
 
-def leave(code: int) -> NoReturn:
-    """End the process with everything written out and all registered clean-up done."""
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (BrokenPipeError, ValueError):
-            continue  # whoever read our output has gone, or the stream is closed: nobody is left to be told
-    os._exit(code)
+_ending = _Ending()
+
+
+def run_program(main: Callable[[], object]) -> None:
+    """Run the command line of this process; when `main` exits, the process ends with its code after all clean-up."""
+    _ending.register()
+    try:
+        main()
+    except SystemExit as request:
+        _ending.code = request.code if isinstance(request.code, int) else 0
+        raise

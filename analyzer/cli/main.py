@@ -14,7 +14,7 @@ import click
 
 from analyzer import __version__
 from analyzer.cli.exit_codes import exit_code_of
-from analyzer.cli.leaving import begin_program, leave
+from analyzer.cli.leaving import run_program
 from analyzer.errors import AuditorError
 from analyzer.model.exit_code import ExitCode
 
@@ -86,13 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(int(code))
 
 
-def program() -> NoReturn:
-    """The command `srtp-audit`: run the command line of this process and end it."""
-    begin_program()
-    try:
-        main()
-    except SystemExit as request:
-        leave(request.code if isinstance(request.code, int) else ExitCode.OK)
+def program() -> None:
+    """The command `srtp-audit`."""
+    run_program(main)
 
 
 def _place(error: BaseException) -> str:

@@ -34,12 +34,21 @@ def iter_signalling_datagrams(batch: PacketBatch, capture: int = 0) -> Iterator[
     rows = np.flatnonzero(columns.kind == PayloadKind.SIP_LIKE)
     cells = [columns.payload_offset, columns.payload_octets, columns.frame, columns.timestamp_ns]
     cells += [columns.src_hi, columns.src_lo, columns.src_port, columns.dst_hi, columns.dst_lo, columns.dst_port]
+    texts = _EndpointTexts()
     # As lists: reading single cells of an array costs more than all the rest of this loop.
     for offset, octets, frame, time_ns, *ends in zip(*(column[rows].tolist() for column in cells), strict=True):
         data = batch.octets(offset, octets)
         if looks_like_sip(data):
-            source, destination = format_endpoint(*ends[:3]), format_endpoint(*ends[3:])
+            source, destination = texts[(ends[0], ends[1], ends[2])], texts[(ends[3], ends[4], ends[5])]
             yield SignallingDatagram(capture, frame, time_ns, source, destination, "UDP", data)
+
+
+class _EndpointTexts(dict[tuple[int, int, int], str]):
+    """Endpoints of a batch as text, each spelled once."""
+
+    def __missing__(self, key: tuple[int, int, int]) -> str:
+        text = self[key] = format_endpoint(*key)
+        return text
 
 
 class SignallingReader:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Who offered what in which order, what a rule would choose, what was chosen."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -197,8 +196,7 @@ class ListStatement(NamedTuple):
         return self.claimed == self.seen
 
 
-@dataclass(frozen=True, slots=True)
-class Negotiation:
+class Negotiation(NamedTuple):
     """The negotiation of one media line in one exchange.
 
     `mutual` answers PRI-001, `undominated` PRI-002, `winner` PRI-003. `reasons` are those for the verdict that the

@@ -34,6 +34,9 @@ class Policy:
     key_agreement_strength: tuple[tuple[str, int], ...] = ()
     tolerated_failures: float = 0.01
 
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
     def setting(self, rule: str) -> RuleSetting | None:
         """The setting of a selected rule, None when the policy does not select it."""
         return next((setting for setting in self.rules if setting.id == rule), None)

@@ -2,7 +2,6 @@
 """The negotiation of one media line in one exchange: both lists, the choice, the winners, what is to be said of it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from analyzer.model.call import Call, MediaLine, MediaSide, Party, Side
@@ -112,7 +111,7 @@ def _negotiate_sdes(
     if known is not None and known[0] is policy:
         preferences = tuple([Preference(*one[:5], ref) for one in known[1].offer_preferences])
         sources = tuple([one._replace(ref=ref, call_id=call.call_id) for one in known[1].sources])
-        return replace(known[1], offer_preferences=preferences, sources=sources)
+        return known[1]._replace(offer_preferences=preferences, sources=sources)
     found = _read_and_judge(line, keying, policy, knowledge, call)
     if found.answer_preferences is None and Reason.RESPONDER_LIST_UNKNOWN not in found.reasons:
         if len(_SDES_JUDGED) >= MAX_REMEMBERED:

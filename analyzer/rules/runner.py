@@ -8,14 +8,13 @@ from typing import ParamSpec, TypeVar
 from analyzer.model.call import Call
 from analyzer.model.evidence import SignallingMessage
 from analyzer.model.keying import StreamAudit
-from analyzer.model.outcome import Confidence, Outcome, OutcomeValue, Severity
-from analyzer.model.policy import Policy, RuleSetting
+from analyzer.model.outcome import Outcome, OutcomeValue, Severity
+from analyzer.model.policy import Policy
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Result, Rule, not_applicable
 from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.registry import rule_by_id
 
-MAX_SHARED_OUTCOMES = 1024
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _NO_LINES = not_applicable("The call has no media line.")
@@ -24,38 +23,42 @@ _NO_LINES = not_applicable("The call has no media line.")
 def evaluate_call(call: Call, media: tuple[AuditedMedia, ...], policy: Policy) -> tuple[Outcome, ...]:
     """Every selected rule on a call: once, or once for each media line and exchange, in the order of the policy."""
     outcomes: list[Outcome] = []
-    lines = tuple(map(LineFacts, media))
-    for setting in policy.rules:
-        rule = rule_by_id(setting.id)
+    lines = [(LineFacts(audited), audited.line.index, audited.line.exchange.number) for audited in media]
+    for rule, severity in _selected(policy):
         if rule.check_call is not None:
-            outcomes.append(_outcome(rule, setting, _guarded(rule.check_call, call, media)))
+            outcomes.append(_outcome(rule, severity, _guarded(rule.check_call, call, media)))
         elif rule.check_line is not None and lines:
-            outcomes.extend(_line_outcome(rule, setting, _guarded(rule.check_line, line), line) for line in lines)
+            for facts, index, exchange in lines:
+                outcomes.append(_outcome(rule, severity, _guarded(rule.check_line, facts), index, exchange))
         else:
             bare = _NO_LINES if rule.check_bare_call is None else _guarded(rule.check_bare_call, call)
-            outcomes.append(_outcome(rule, setting, bare))
+            outcomes.append(_outcome(rule, severity, bare))
     return tuple(outcomes)
+
+
+@lru_cache(maxsize=16)
+def _selected(policy: Policy) -> tuple[tuple[Rule, Severity], ...]:
+    """The rules that a policy selects, and how severe it takes each to be."""
+    return tuple((rule_by_id(setting.id), setting.severity) for setting in policy.rules)
 
 
 def evaluate_stream(audit: StreamAudit, policy: Policy) -> tuple[Outcome, ...]:
     """The selected rules that speak of a stream without signalling."""
     outcomes: list[Outcome] = []
-    for setting in policy.rules:
-        rule = rule_by_id(setting.id)
+    for rule, severity in _selected(policy):
         if rule.check_stream is not None:
             result = _guarded(rule.check_stream, audit)
             if result is not None:
-                outcomes.append(_outcome(rule, setting, result))
+                outcomes.append(_outcome(rule, severity, result))
     return tuple(outcomes)
 
 
 def evaluate_message(message: SignallingMessage, policy: Policy) -> tuple[Outcome, ...]:
     """The selected rules that speak of a message outside calls."""
     outcomes: list[Outcome] = []
-    for setting in policy.rules:
-        rule = rule_by_id(setting.id)
+    for rule, severity in _selected(policy):
         if rule.check_message is not None:
-            outcomes.append(_outcome(rule, setting, _guarded(rule.check_message, message)))
+            outcomes.append(_outcome(rule, severity, _guarded(rule.check_message, message)))
     return tuple(outcomes)
 
 
@@ -70,36 +73,8 @@ def _guarded(check: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R
 
 
 def _outcome(
-    rule: Rule, setting: RuleSetting, result: Result, media_index: int | None = None, exchange: int | None = None
+    rule: Rule, severity: Severity, result: Result, media_index: int | None = None, exchange: int | None = None
 ) -> Outcome:
-    build = _build if result.refs else _build_once
-    return build(rule.id, setting.severity, result, result.confidence or rule.confidence, media_index, exchange)
-
-
-def _build(
-    rule_id: str,
-    severity: Severity,
-    result: Result,
-    confidence: Confidence,
-    media_index: int | None,
-    exchange: int | None,
-) -> Outcome:
-    return Outcome(
-        rule_id,
-        result.value,
-        severity,
-        confidence,
-        result.refs,
-        result.explanation,
-        result.missing,
-        media_index,
-        exchange,
-        result.guards,
-    )
-
-
-_build_once = lru_cache(maxsize=MAX_SHARED_OUTCOMES)(_build)  # most calls share the outcomes that cite no frame
-
-
-def _line_outcome(rule: Rule, setting: RuleSetting, result: Result, facts: LineFacts) -> Outcome:
-    return _outcome(rule, setting, result, facts.line.index, facts.line.exchange.number)
+    value, explanation, refs, missing, guards, confidence = result
+    confidence = confidence or rule.confidence
+    return Outcome(rule.id, value, severity, confidence, refs, explanation, missing, media_index, exchange, guards)

@@ -191,20 +191,22 @@ def _parse_ordinary(data: bytes) -> SessionDescription | None:
     if len(text) != octets or not text.isascii() or not text.isprintable() or len(lines) > MAX_LINES:
         return None
     reader = _Reader()
-    offset = 0
-    section = reader.sections[0]
-    for line_number, line in enumerate(lines, 1):
+    section, begin = reader.sections[0], 0
+    for index, line in enumerate(lines):
         kind = line[:2]
         if kind == "a=":
             if line in _DIRECTION_LINES:
                 section.direction = _DIRECTION_LINES[line]
+        elif kind == "m=":
+            section.lines = lines[begin:index]
+            offset = section.offset + sum(map(len, section.lines)) + 2 * len(section.lines)
+            reader.read("m", line[2:], index + 1, offset)
+            section, begin = reader.sections[-1], index
         elif kind not in _IGNORED_TYPES:
             if kind[1:] != "=" or kind[0] not in _KNOWN_TYPES:
                 return None
-            reader.read(kind[0], line[2:], line_number, offset)
-            section = reader.sections[-1]
-        section.lines.append(line)
-        offset += len(line) + 2
+            reader.read(kind[0], line[2:], index + 1, 0)
+    section.lines = lines[begin:]
     if reader.defects or reader.version != "0" or reader.origin is None or reader.name is None:
         return None
     for section in reader.sections:

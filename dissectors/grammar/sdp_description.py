@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a session description says (RFC 8866): its values, media sections with what they inherit, attributes on demand."""
+"""What a session description says (RFC 8866): media sections with what they inherit, attributes on demand."""
 
 import re
 from collections.abc import KeysView, Mapping, Sequence
@@ -129,7 +129,7 @@ class _Level:
 
 
 class _MediaFields(NamedTuple):
-    index: int
+    index: int  # type: ignore[assignment]  # tuple has a method of that name, which nobody wants here
     type: str
     port: int
     port_count: int | None

@@ -38,7 +38,7 @@ __all__ = [
 MAX_CSEQ = 2**31 - 1
 _CHARS = r"[A-Za-z0-9\-.!%*_+`'~]+"
 _REQUEST_LINE = re.compile(rf"({_CHARS}) ([^\s<>]+) SIP/2\.0".encode())
-_STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r]*)")
+_STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r\n]*)")
 _VERSION = re.compile(rb"SIP/([0-9]{1,10}\.[0-9]{1,10})", re.IGNORECASE)
 _METHOD = re.compile(_CHARS.encode())
 _FIRST_OCTETS = frozenset(bytes((octet,)) for octet in range(256) if _METHOD.fullmatch(bytes((octet,)))) | {
@@ -164,14 +164,16 @@ class SipMessage(NamedTuple):
     @property
     def call_id(self) -> str | None:
         """Call-ID (RFC 3261 §20.8)."""
-        return self.header("call-id")
+        value = self.section.first.get("call-id")
+        return None if value is None else value.strip(" \t")
 
     @property
     def branch(self) -> str | None:
         """The branch of the topmost Via (RFC 3261 §8.1.1.7)."""
-        value = self.header("via")
+        value = self.section.first.get("via")
         if value is None:
             return None
+        value = value.strip(" \t")
         start = value.find(_BRANCH)
         if start >= 0 and '"' not in value and "," not in value and value.find(" ", start) < 0:
             return value[start + len(_BRANCH) :].partition(";")[0]
@@ -211,9 +213,10 @@ class SipMessage(NamedTuple):
 
     def sdp(self) -> SdpBody | None:
         """The first `application/sdp` part; a body without Content-Type counts when it starts with `v=`."""
-        if "content-encoding" in self.section.first and is_coded(self.header("content-encoding")):
+        first = self.section.first
+        if "content-encoding" in first and is_coded(self.header("content-encoding")):
             return self._coded_sdp()
-        if self.header("content-type") == "application/sdp":
+        if first.get("content-type", "").strip(" \t") == "application/sdp":
             return SdpBody(self.body, self.body_offset) if self.body_end > self.body_offset else None
         return first_sdp(self.body_parts())
 
@@ -304,11 +307,10 @@ def _parse_address(section: _Section, name: str, defects: list[Defect]) -> _Addr
     value = section.first.get(name)
     if value is None:
         return _Address(None, None)
-    value = value.strip(" \t")
     ordinary = _ordinary_address(value)
     if ordinary is not None:
         return ordinary
-    address = parse_name_addr(value)
+    address = parse_name_addr(value.strip(" \t"))
     if address.defects:
         offset = section.offset(name)
         defects.extend(defect._replace(offset=offset, detail=name) for defect in address.defects)
@@ -317,7 +319,7 @@ def _parse_address(section: _Section, name: str, defects: list[Defect]) -> _Addr
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _ordinary_address(value: str) -> _Address | None:
-    found = _ADDRESS.fullmatch(value)
+    found = _ADDRESS.fullmatch(value.strip(" \t"))
     return None if found is None else _Address(found[1], found[2])
 
 
@@ -394,6 +396,43 @@ def parse_sip(data: bytes) -> SipMessage:
     Empty lines before the start line are skipped (§7.5). Raises `Malformed` when the first line is no SIP start
     line; everything else that is wrong is a defect of the message.
     """
+    return _parse_ordinary(data) or _parse_any(data)
+
+
+def _parse_ordinary(data: bytes) -> SipMessage | None:
+    """The quick way through a message without any oddity; None where something needs a second look."""
+    end = data.find(b"\r\n\r\n")
+    start = data.find(b"\r\n") + 2
+    if end < 0:
+        return None
+    line = _ordinary_start_line(data[: start - 2])
+    ordinary = index_ordinary_headers(decode_text(data[start : end + 2]))
+    if line is None or ordinary is None:
+        return None
+    first, fields = ordinary
+    if len(first) != fields or not first.keys() >= _MANDATORY:
+        return None
+    method, request_uri, status, reason = line
+    cseq = _ordinary_cseq(first["cseq"])
+    sender, recipient = _ordinary_address(first["from"]), _ordinary_address(first["to"])
+    if cseq is None or sender is None or recipient is None or (method is not None and cseq[1] != method):
+        return None
+    body_offset, body_end = end + 4, len(data)
+    length = first.get("content-length")
+    if (length is not None and length.strip(" \t") != str(body_end - body_offset)) or (
+        body_end > body_offset and "content-type" not in first
+    ):
+        return None
+    if method is not None and "max-forwards" not in first:
+        return None
+    section = _Section(data, start, end + 2, first, fields)
+    return SipMessage(
+        *(data, method, request_uri, status, reason, body_offset, body_end), *cseq, *sender, *recipient, section, ()
+    )
+
+
+def _parse_any(data: bytes) -> SipMessage:
+    """Step by step, with a defect for every oddity."""
     start = 0 if data[:1] not in (b"\r", b"\n") else len(data) - len(data.lstrip(b"\r\n"))
     defects: list[Defect] = []
     line = _parse_start_line(data, start, defects)

@@ -57,7 +57,7 @@ def sdes_answered(value: str, **changes) -> Scene:
 
 def chosen(key_agreement: str, suite: str | None = None, **changes) -> Negotiation:
     """A negotiation that gave this choice."""
-    return replace(negotiation(**changes), chosen=Choice(key_agreement, suite))
+    return negotiation(**changes)._replace(chosen=Choice(key_agreement, suite))
 
 
 def statement(verified: bool | None) -> ListStatement:
