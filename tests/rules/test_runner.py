@@ -98,7 +98,8 @@ def test_a_crash_is_an_error_of_that_rule_alone(monkeypatch) -> None:
 
     broken = replace(registry.rule_by_id("PRO-003"), check_line=crash)
     monkeypatch.setattr(runner, "rule_by_id", lambda name: broken if name == broken.id else registry.rule_by_id(name))
-    outcomes = evaluate_call(*sdes_scene().build(), POLICY)
+    policy = replace(POLICY, sha256="of another policy")  # what a policy selects is looked up once
+    outcomes = evaluate_call(*sdes_scene().build(), policy)
     errors = [one for one in outcomes if one.outcome is OutcomeValue.ERROR]
     assert [one.rule for one in errors] == ["PRO-003"]
     assert "ValueError" in errors[0].explanation
