@@ -9,6 +9,7 @@ One line is one thing on the wire, 20 ms after the line before it:
     A>B BYE                 a new request of A: its CSeq is counted up, its tags are the dialog's
     A~B 20                  20 packets each way between the addresses and with the keys that A and B described last
     A~>B 20                 one way only
+    A?B                     an ICE connectivity check from A to B
     wait 3                  seconds in which nothing happens
 
 Phones are A to E, everything else an element between them. Words behind a message, in any order: `call=NAME` (which
@@ -20,7 +21,10 @@ otherwise.
 
 A session description is a phone with suffixes: `.2` another port and key, `.avp` without security, `.hold` sendonly,
 `.recv` recvonly, `.inactive`, `.zero` port 0, `.c0` the address 0.0.0.0, `.video` a second line, `.novideo` that line
-refused, `.v2` a later version of the same, `.nat` the private address behind a NAT, `.far` media relayed elsewhere.
+refused, `.v2` a later version of the same, `.nat` the private address behind a NAT, `.far` media relayed elsewhere,
+`.mux` one port for RTP and RTCP, `.bundle` one port for both lines, `.ice` candidates (`.mute` without that behind the
+NAT), `.cap` SRTP as a potential configuration of RTP/AVP, `.acfg` that one taken up, `.renum` another payload type;
+behind media, `.p7` sends from or to a port nobody announced.
 """
 
 import hashlib
@@ -43,6 +47,7 @@ SUITE = "AES_CM_128_HMAC_SHA1_80"
 START_NS = 1_767_268_800 * 1_000_000_000  # 2026-01-01 12:00:00 UTC
 STEP_NS = 20_000_000
 NAT_PORTS = 20_000
+DYNAMIC = 96
 PHONES = {"A": "alice", "B": "bob", "C": "carol", "D": "dave", "E": "erin"}
 REASONS = {
     100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 183: "Session Progress", 200: "OK",
@@ -55,6 +60,16 @@ REASONS = {
 _MESSAGE = re.compile(r"([A-Z])>([A-Z]) ([A-Z]+|[1-6][0-9]{2})((?: [^|]*)?)(?:\|(.*))?")
 _MEDIA = re.compile(r"([A-E])~(>?)([A-E]) ([0-9]+)( .*)?")
 _DESCRIPTION = re.compile(r"[A-E](?:\.[a-z0-9]+)*")
+_CHECK = re.compile(r"([A-E])\?([A-E])( .*)?")
+_ASIDE = re.compile(r"p[0-9]")
+_ATTRIBUTES = (
+    ("hold", ("sendonly",)),
+    ("recv", ("recvonly",)),
+    ("inactive", ("inactive",)),
+    ("mux", ("rtcp-mux",)),
+    ("cap", ("tcap:1 RTP/SAVP", "pcfg:1 t=1 a=1")),
+    ("acfg", ("acfg:1 t=1 a=1",)),
+)
 _WAIT = re.compile(r"wait ([0-9.]+)")
 
 Datagram = tuple[int, str, str, bytes]  # time in nanoseconds, source, destination, UDP payload
@@ -108,6 +123,8 @@ class FlowScript:
             self.time_ns += int(float(waited[1]) * 1_000_000_000)
         elif (media := _MEDIA.fullmatch(line)) is not None:
             self._media(media[1], media[3], int(media[4]), (media[5] or "").split(), one_way=bool(media[2]))
+        elif (check := _CHECK.fullmatch(line)) is not None:
+            self._check(check[1], check[2], (check[3] or "").split())
         elif (message := _MESSAGE.fullmatch(line)) is not None:
             self._message(message[1], message[2], message[3], message[4].split(), message[5] or "")
         else:
@@ -221,7 +238,10 @@ class FlowScript:
         host = "0.0.0.0" if "c0" in marks else self.host("Z") if "far" in marks else host
         version = next((mark[1:] for mark in marks if mark[0] == "v" and mark[1:].isdigit()), _variant(marks))
         lines = ["v=0", f"o={PHONES[letter]} {ord(letter)} {version} IN IP4 {self.host(letter)}", "s=-"]
-        lines += [f"c=IN IP4 {host}", "t=0 0", *self._media_line("audio", letter, marks)]
+        lines += [f"c=IN IP4 {host}", "t=0 0"]
+        if "bundle" in marks:
+            lines.append("a=group:BUNDLE audio video")
+        lines += self._media_line("audio", letter, marks)
         if "video" in marks or "novideo" in marks:
             refused = [*marks, "zero"] if "novideo" in marks else marks
             lines += self._media_line("video", letter, refused)
@@ -229,25 +249,57 @@ class FlowScript:
 
     def _media_line(self, kind: str, letter: str, marks: list[str]) -> Iterator[str]:
         port = 0 if "zero" in marks else self.port(letter, marks, kind)
-        payload_type = "0" if kind == "audio" else "34"
-        profile = "RTP/AVP" if "avp" in marks else "RTP/SAVP"
+        profile = "RTP/AVP" if {"avp", "cap"} & set(marks) else "RTP/SAVP"
+        payload_type = _payload_type(kind, marks)
         yield f"m={kind} {port} {profile} {payload_type}"
+        if payload_type >= DYNAMIC:
+            yield f"a=rtpmap:{payload_type} {'PCMU/8000' if kind == 'audio' else 'H263/90000'}"
+        crypto = f"crypto:1 {SUITE} inline:{b64encode(_key(letter, _variant(marks), kind)).decode()}"
         if profile == "RTP/SAVP":
-            key = b64encode(_key(letter, _variant(marks), kind)).decode()
-            yield f"a=crypto:1 {SUITE} inline:{key}"
-        for mark, direction in (("hold", "sendonly"), ("recv", "recvonly"), ("inactive", "inactive")):
-            if mark in marks:
-                yield f"a={direction}"
+            yield f"a={crypto}"
+        yield from (f"a={line}" for mark, lines in _ATTRIBUTES for line in lines if mark in marks)
+        if "cap" in marks:
+            yield f"a=acap:1 {crypto}"
+        if "bundle" in marks:
+            yield f"a=mid:{kind}"
+        if "ice" in marks:
+            yield from self._candidates(letter, marks, kind)
+
+    def _candidates(self, letter: str, marks: list[str], kind: str) -> Iterator[str]:
+        port = self.port(letter, marks, kind)
+        yield f"a=ice-ufrag:{PHONES[letter]}{kind}"
+        yield f"a=ice-pwd:{PHONES[letter]}{kind}swordfish"
+        yield f"a=candidate:1 1 UDP 2130706431 {self.host(letter, private='nat' in marks)} {port} typ host"
+        if "nat" in marks and "mute" not in marks:
+            related = f"raddr {self.host(letter, private=True)} rport {port}"
+            yield f"a=candidate:2 1 UDP 1694498815 {self.host(letter)} {port + NAT_PORTS} typ srflx {related}"
+
+    def _check(self, sender: str, receiver: str, words: list[str]) -> None:
+        """A Binding request with the user name of both (RFC 8445 §7.2.2)."""
+        mine, theirs = (self._marks(one, words) for one in (sender, receiver))
+        name = f"{PHONES[receiver]}audio:{PHONES[sender]}audio".encode()
+        attribute = struct.pack(">HH", 0x0006, len(name)) + name + bytes(-len(name) % 4)
+        check = struct.pack(">HHI12s", 1, len(attribute), 0x2112A442, f"{sender}{receiver}".encode()) + attribute
+        source, target = (self._media_endpoint(*one, "audio") for one in ((sender, mine), (receiver, theirs)))
+        self.datagrams.append((self.time_ns, source, target, check))
+        self.time_ns += STEP_NS
+
+    def _marks(self, letter: str, words: list[str]) -> list[str]:
+        """The suffixes of the description that holds for a phone: named in the line, or sent last."""
+        named = [word for word in words if _DESCRIPTION.fullmatch(word) and word[0] == letter]
+        return (named[0] if named else self._described.get(letter, letter)).split(".")[1:]
 
     @staticmethod
     def port(letter: str, marks: list[str], kind: str = "audio") -> int:
         """The RTP port of one variant of a phone's description."""
-        return 40_000 + 100 * (ord(letter) - ord("A")) + 10 * int(_variant(marks)) + 2 * (kind == "video")
+        own = 2 * (kind == "video" and "bundle" not in marks)
+        return 40_000 + 100 * (ord(letter) - ord("A")) + 10 * int(_variant(marks)) + own
 
     def _media_endpoint(self, letter: str, marks: list[str], kind: str) -> str:
         """Where packets really come from and go to: behind a NAT and through a relay not what was announced."""
         host = self.host("Z" if "far" in marks else letter)
-        return f"{host}:{self.port(letter, marks, kind) + NAT_PORTS * ('nat' in marks)}"
+        aside = next((100 * int(mark[1:]) for mark in marks if _ASIDE.fullmatch(mark)), 0)
+        return f"{host}:{self.port(letter, marks, kind) + NAT_PORTS * ('nat' in marks) + aside}"
 
     def _media(self, one: str, other: str, count: int, words: list[str], *, one_way: bool) -> None:
         start = self.time_ns
@@ -258,21 +310,23 @@ class FlowScript:
         self.time_ns = start + count * STEP_NS
 
     def _packet(self, sender: str, receiver: str, words: list[str]) -> None:
-        described = {word[0]: word for word in words if _DESCRIPTION.fullmatch(word)}
-        mine, theirs = (
-            (described.get(one) or self._described.get(one, one)).split(".")[1:] for one in (sender, receiver)
-        )
+        mine, theirs = self._marks(sender, words), self._marks(receiver, words)
         kind = "video" if "video" in words else "audio"
         source, target = self._media_endpoint(sender, mine, kind), self._media_endpoint(receiver, theirs, kind)
-        place = (f"{sender}{_variant(mine)}{kind}", "clear" if "clear" in words else "srtp")
+        is_clear = "clear" in words or "avp" in mine
+        place = (f"{sender}{_variant(mine)}{kind}", "clear" if is_clear else "srtp")
         number = self._sent[place] = self._sent.get(place, -1) + 1
         ssrc = 0x5A000000 + (ord(sender) << 16) + (int(_variant(mine)) << 8) + (kind == "video")
-        payload_type = 0 if kind == "audio" else 34
-        header = struct.pack(">BBHII", 0x80, payload_type, 1000 + number, number * FRAME_SAMPLES, ssrc)
+        header = struct.pack(">BBHII", 0x80, _payload_type(kind, theirs), 1000 + number, number * FRAME_SAMPLES, ssrc)
         packet = header + speech(ord(sender) % 8 + 3, number * FRAME_SAMPLES, FRAME_SAMPLES)
-        if place[1] == "srtp" and "avp" not in mine:
+        if not is_clear:
             packet = protect_rtp(packet, _context(sender, _variant(mine), kind))
         self.datagrams.append((self.time_ns, source, target, packet))
+
+
+def _payload_type(kind: str, marks: list[str]) -> int:
+    """What a side wants its packets to carry."""
+    return (0 if kind == "audio" else 34) + (DYNAMIC if "renum" in marks else 0)
 
 
 def _variant(marks: list[str]) -> str:

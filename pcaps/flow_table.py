@@ -837,12 +837,76 @@ DIALOGS = (
 )  # fmt: skip
 
 MEDIA = (
-    Flow("nat-latching", "Both sides announce private addresses; each answers to where packets come from", """
+    Flow("nat-latching", "The caller announces its private address; it is answered where its packets come from", """
         A>B INVITE A.nat
         B>A 200 B
         A>B ACK
         A~B 12
     """ + HANG_UP, {"1": CALL}),
+    Flow("nat-both", "Both announce private addresses; only the relay's is real", """
+        A>P INVITE A.nat
+        P>B INVITE A.far
+        B>P 200 B.nat
+        P>A 200 B.far
+        A>B ACK
+        A~B 12 A.nat B.far
+        B~A 12 B.nat A.far
+    """ + HANG_UP, {"1": "ended answered=conform answered=conform"}),
+    Flow("asymmetric", "The callee sends from another port than it receives at", """
+        A>B INVITE A
+        B>A 200 B
+        A>B ACK
+        A~>B 12
+        B~>A 12 B.p7 A
+    """ + HANG_UP, {"1": CALL}),
+    Flow("asymmetric-nat", "The same, and the caller is behind a NAT: neither end of one stream was announced", """
+        A>B INVITE A.nat
+        B>A 200 B
+        A>B ACK
+        A~>B 12
+        B~>A 12 B.p7 A.nat
+    """ + HANG_UP, {"1": CALL}),
+    Flow("ice-candidates", "Media takes the reflexive candidates of both, not the addresses in c= and m=", """
+        A>B INVITE A.nat.ice.mux
+        B>A 200 B.nat.ice.mux
+        A>B ACK
+        A?B
+        B?A
+        A~B 12
+    """ + HANG_UP, {"1": CALL}),
+    Flow("ice-peer-reflexive", "Media takes endpoints that only the connectivity checks showed", """
+        A>B INVITE A.nat.ice.mute.mux
+        B>A 200 B.nat.ice.mute.mux
+        A>B ACK
+        A?B
+        B?A
+        A~B 12
+    """ + HANG_UP, {"1": CALL}),
+    Flow("bundle", "Audio and video on one port", """
+        A>B INVITE A.video.bundle.mux
+        B>A 200 B.video.bundle.mux
+        A>B ACK
+        A~B 12
+        A~B 12 video
+    """ + HANG_UP, {"1": "ended answered=conform,conform"}),
+    Flow("payload-renumbered", "Each side has its own number for the same codec", """
+        A>B INVITE A
+        B>A 200 B.renum
+        A>B ACK
+        A~B 12
+    """ + HANG_UP, {"1": CALL}),
+    Flow("capability-negotiation", "SRTP offered as a potential configuration of RTP/AVP, and taken up", """
+        A>B INVITE A.cap
+        B>A 200 B.acfg
+        A>B ACK
+        A~B 12
+    """ + HANG_UP, {"1": CALL}),
+    Flow("capability-passed-over", "The same offer, answered with plain RTP", """
+        A>B INVITE A.cap
+        B>A 200 B.avp
+        A>B ACK
+        A~B 40 A.avp B.avp
+    """ + HANG_UP, {"1": "ended answered=unprotected"}),
     Flow("unannounced", "Clear media beside a call, at ports nobody announced",
          SET_UP + "A~B 40 A.9.avp B.9.avp" + HANG_UP, {"1": CALL}, loose=2),
 )  # fmt: skip

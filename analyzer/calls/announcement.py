@@ -39,9 +39,8 @@ def add_claims(draft: CallDraft, wanted: Collection[str], books: AddressBooks) -
         held: set[tuple[Session, str]] = set()
         for exchange in draft.exchanges:
             lines = positions.get(exchange.exchange.number, [])
-            for address, announced in _announced(draft.lines, lines, with_rtcp).items():
-                if address in wanted:
-                    _enter(book, draft, exchange, address, announced, held)
+            for address, announced in _announced(draft.lines, lines, with_rtcp, wanted).items():
+                _enter(book, draft, exchange, address, announced, held)
 
 
 def _enter(
@@ -70,6 +69,11 @@ def _enter(
         held.add(key)
 
 
+def span_of(draft: CallDraft, exchange: DraftExchange) -> tuple[int, int]:
+    """From when to when an exchange may have media, whatever address it uses."""
+    return _begin(exchange, is_held=False), _end(draft, exchange)
+
+
 def _begin(exchange: DraftExchange, is_held: bool) -> int:
     """An address in use passes to a new exchange with its answer; a new one counts from the offer."""
     shown = exchange.exchange
@@ -89,30 +93,32 @@ def _end(draft: CallDraft, exchange: DraftExchange) -> int:
     return draft.end_ns + LINGER_NS if draft.over else FOREVER
 
 
-def _announced(lines: tuple[DraftLine, ...], positions: list[int], with_rtcp: bool) -> dict[str, _Announced]:
+def _announced(
+    lines: tuple[DraftLine, ...], positions: list[int], with_rtcp: bool, wanted: Collection[str]
+) -> dict[str, _Announced]:
     found: dict[str, _Announced] = {}
     for position in positions:
-        for address, peer, side in _line_addresses(lines[position], with_rtcp):
+        for address, peers, side in _line_addresses(lines[position], with_rtcp):
+            if address not in wanted:
+                continue
             announced = found.setdefault(address, _Announced())
             if position not in announced.lines[-1:]:
                 announced.lines.append(position)
             announced.owners.add(side)
-            if peer is not None:
-                announced.peers[peer] = None
+            announced.peers.update(dict.fromkeys(peer for peer in peers if peer in wanted))
     return found
 
 
-def _line_addresses(line: DraftLine, with_rtcp: bool) -> Iterator[tuple[str, str | None, Side]]:
-    """Address, the peer's address, and who announced it."""
+def _line_addresses(line: DraftLine, with_rtcp: bool) -> Iterator[tuple[str, tuple[str, ...], Side]]:
+    """Address, the peer's addresses, and who announced it."""
     for mine, theirs, side in ((line.offer, line.answer, Side.OFFERER), (line.answer, line.offer, Side.ANSWERER)):
-        for address, peer in zip(_addresses(mine, with_rtcp), _addresses(theirs, with_rtcp), strict=True):
-            if address is not None:
-                yield address, peer, side
+        peers = _addresses(theirs, with_rtcp)
+        for address in _addresses(mine, with_rtcp):
+            yield address, peers, side
 
 
-def _addresses(side: MediaSide | None, with_rtcp: bool) -> tuple[str | None, ...]:
-    address = side.address if side else None
-    if not with_rtcp:
-        return (address,)
-    rtcp = side.rtcp_address if side else None
-    return (address, rtcp if rtcp != address else None)
+def _addresses(side: MediaSide | None, with_rtcp: bool) -> tuple[str, ...]:
+    if side is None:
+        return ()
+    announced = (side.address, side.rtcp_address) if with_rtcp else (side.address,)
+    return tuple(dict.fromkeys(address for address in (*announced, *side.also) if address is not None))

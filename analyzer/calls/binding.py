@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Media bound to the media lines that announced its addresses; what belongs to no call stays by itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from analyzer.calls.announcement import AddressBooks, add_claims
+from analyzer.calls.announcement import AddressBooks, add_claims, span_of
 from analyzer.calls.bound_media import LineMedia, Part, freeze_call, freeze_parts
-from analyzer.calls.claims import AddressBook, Claim, Span
+from analyzer.calls.claims import AddressBook, Claim, Span, Timeline
 from analyzer.calls.dialog import CallDraft
+from analyzer.calls.ice import learn_endpoints
 from analyzer.calls.media_lines import DraftLine
+from analyzer.calls.named_ssrcs import mapped_ssrcs, stated_ssrcs
 from analyzer.calls.rtcp_binding import NeighbouringStreams, SenderStreams
 from analyzer.model.call import BoundStream, Call, CallLink, MediaSide, Side
 from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream
@@ -25,6 +27,7 @@ class Binder:
     """Binds the media of `evidence` to the calls of `drafts`; ask for each call, and for what is left."""
 
     def __init__(self, drafts: Sequence[CallDraft], evidence: MediaEvidence) -> None:
+        drafts = learn_endpoints(drafts, evidence.stun) if evidence.stun else drafts
         self._drafts = {draft.order: draft for draft in drafts}
         self._media: dict[CallOrder, dict[int, LineMedia]] = {}
         self._loose: list[Part] = []
@@ -33,8 +36,11 @@ class Binder:
         wanted = endpoints_of(evidence)
         for draft in drafts if wanted else ():
             add_claims(draft, wanted, self._books)
+        self._latched = AddressBook()
         for stream in filter(len, evidence.streams):
             self._bind_stream(stream)
+        if self._loose and drafts:
+            self._bind_loose()
         neighbours = NeighbouringStreams(self._parts())
         for flow in evidence.rtcp:
             self._bind_rtcp(flow, neighbours)
@@ -47,7 +53,7 @@ class Binder:
 
     def call(self, draft: CallDraft, links: tuple[CallLink, ...] = ()) -> Call:
         """The finished call of one draft, with what it came out of."""
-        return freeze_call(draft, self._media.get(draft.order, {}), links)
+        return freeze_call(self._drafts.get(draft.order, draft), self._media.get(draft.order, {}), links)
 
     def unbound(self) -> tuple[BoundStream, ...]:
         """Streams, or their packets before any offer, that belong to no call."""
@@ -68,9 +74,35 @@ class Binder:
         ranges = _ranges(spans, times)
         for span, start, stop in ranges:
             self._bind_range(stream, span, times[start:stop], start)
+            if not span.by_source:
+                self._latch(stream, span)
         first = ranges[0][1] if ranges else len(stream)
         if first:
             self._loose.append(Part(stream, 0, first))
+
+    def _latch(self, stream: MediaStream, span: Span) -> None:
+        """Whoever sends to an announced address from one that nobody announced may be answered there (RFC 7362 §4)."""
+        sender = sender_of(span)
+        if sender is not None and not self._books.rtp.knows(stream.source):
+            self._latched.add(stream.source, span.claim._replace(owner=sender))
+
+    def _bind_loose(self) -> None:
+        """Streams at addresses that nobody announced: by a latched address, else by an SSRC that one call names."""
+        loose, self._loose = self._loose, []
+        names: SsrcNames | None = None
+        for part in loose:
+            stream, times = part.stream, _times(part.stream)[: part.stop]
+            begin, end = int(times[0]), int(times[-1]) + 1
+            spans = self._latched.resolve(stream.source, stream.destination, begin, end)
+            if not spans and part.stop == len(stream):
+                names = SsrcNames(self._drafts.values()) if names is None else names
+                spans = names.resolve(stream.ssrc, begin, end)
+            ranges = _ranges(spans, times)
+            for span, start, stop in ranges:
+                self._bind_range(stream, span, times[start:stop], start)
+            first = ranges[0][1] if ranges else part.stop
+            if first:
+                self._loose.append(Part(stream, 0, first))
 
     def _bind_range(self, stream: MediaStream, span: Span, times: Any, start: int) -> None:
         draft = self._drafts[span.claim.order[0]]
@@ -157,18 +189,24 @@ def _ranges(spans: list[Span], times: Any) -> list[Range]:
 
 
 def _choose_line(draft: CallDraft, claim: Claim, sender: Side | None, stream: MediaStream, first: int) -> int:
-    """Of lines that share an address (RFC 9143) the one that names the SSRC, else the payload type, or the first."""
+    """Of lines that share an address (RFC 8843) the one that names the SSRC, else the payload type, or the first.
+
+    What a side sends carries the payload types that the other side asked for (RFC 3264 §5.1), or its own.
+    """
     if len(claim.lines) == 1:
         return claim.lines[0]
     payload_type = str(int(stream.payload_type[first]))
-    by_payload_type = None
-    for position in claim.lines:
-        for side in _sides_of(draft.lines[position], sender):
-            if _names_ssrc(side, stream.ssrc):
+    ways: tuple[Callable[[DraftLine], bool], ...] = (
+        lambda line: any(stream.ssrc in stated_ssrcs(side) for side in _sides_of(line, sender)),
+        lambda line: any(stream.ssrc in mapped_ssrcs(side) for side in (line.offer, line.answer) if side),
+        lambda line: any(payload_type in side.media.formats for side in _sides_of(line, sender and _OTHER[sender])),
+        lambda line: any(payload_type in side.media.formats for side in _sides_of(line, sender)),
+    )
+    for names in ways:
+        for position in claim.lines:
+            if names(draft.lines[position]):
                 return position
-            if by_payload_type is None and payload_type in side.media.formats:
-                by_payload_type = position
-    return claim.lines[0] if by_payload_type is None else by_payload_type
+    return claim.lines[0]
 
 
 def _sides_of(line: DraftLine, sender: Side | None) -> Iterator[MediaSide]:
@@ -178,10 +216,34 @@ def _sides_of(line: DraftLine, sender: Side | None) -> Iterator[MediaSide]:
         yield line.answer
 
 
-def _names_ssrc(side: MediaSide, ssrc: int) -> bool:
-    """Whether `a=ssrc` gives this SSRC (RFC 5576 §4.1)."""
-    return any(value.partition(" ")[0] == str(ssrc) for value in side.media.attribute_values("ssrc"))
+class SsrcNames:
+    """Which calls name which SSRC, for streams whose addresses tell nothing."""
+
+    def __init__(self, drafts: Iterable[CallDraft]) -> None:
+        self._claims: dict[int, list[Claim]] = {}
+        for draft in drafts:
+            for position, line in enumerate(draft.lines):
+                for side, who in ((line.offer, Side.OFFERER), (line.answer, Side.ANSWERER)):
+                    if side is not None:
+                        self._enter(draft, position, side, who)
+
+    def _enter(self, draft: CallDraft, position: int, side: MediaSide, who: Side) -> None:
+        stated = stated_ssrcs(side)
+        for ssrc in stated | mapped_ssrcs(side):
+            exchange = draft.exchanges[draft.lines[position].exchange]
+            begin, end = span_of(draft, exchange)
+            order = draft.order, exchange.exchange.number
+            self._claims.setdefault(ssrc, []).append(
+                Claim(begin, end, order, (position,), who if ssrc in stated else None)
+            )
+
+    def resolve(self, ssrc: int, begin: int, end: int) -> list[Span]:
+        """The spans of the call that names the SSRC; none where several calls of that time do."""
+        claims = [claim for claim in self._claims.get(ssrc, ()) if claim.begin < end and claim.end > begin]
+        if len({claim.order[0] for claim in claims}) != 1:
+            return []
+        return [span._replace(by_source=True) for span in Timeline(claims).between(begin, end)]
 
 
 def _addresses(*sides: MediaSide | None) -> set[str | None]:
-    return {address for side in sides if side for address in (side.address, side.rtcp_address)} - {None}
+    return {address for side in sides if side for address in (side.address, side.rtcp_address, *side.also)} - {None}

@@ -83,6 +83,10 @@ class AddressBook:
         """Claim an address, or an address where packets from a peer's are expected."""
         self._claims.setdefault(key, []).append(claim)
 
+    def knows(self, address: str) -> bool:
+        """Whether anybody ever claims it."""
+        return address in self._claims
+
     def resolve(self, source: str, destination: str, begin: int, end: int) -> list[Span]:
         """Who holds packets from `source` to `destination` from `begin` (inclusive) to `end` (exclusive).
 

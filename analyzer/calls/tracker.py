@@ -8,7 +8,9 @@ from typing import TypeVar
 from analyzer.calls.binding import Binder, endpoints_of
 from analyzer.calls.claims import LINGER_NS
 from analyzer.calls.dialog import RETRY_STATUSES, CallDraft, build_draft
+from analyzer.calls.ice import learn_endpoints
 from analyzer.calls.links import CallLinks
+from analyzer.calls.named_ssrcs import mapped_ssrcs, stated_ssrcs
 from analyzer.calls.session_reader import SessionReader
 from analyzer.model.call import Call, CallSet
 from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream, SignallingMessage
@@ -88,9 +90,9 @@ class CallTracker:
     def call(self, call_id: str, media: MediaEvidence) -> Call:
         """One call with its media, as `finish` would give it; raises KeyError for an unknown Call-ID."""
         self._refresh()
-        draft = self._draft(call_id)
+        (draft,) = learn_endpoints((self._draft(call_id),), media.stun)
         self._index_addresses()
-        own = _about(media, draft.addresses)
+        own = _about(media, draft)
         rivals = {other: None for address in endpoints_of(own) for other in self._announced.get(address, ())}
         drafts = sorted((self._draft(other) for other in rivals), key=lambda each: each.order)
         return Binder(drafts, own).call(draft, self._links.of(draft))
@@ -176,10 +178,18 @@ def _refuses(response: SignallingMessage, invite: SignallingMessage | None) -> b
     return response.destination == invite.source
 
 
-def _about(media: MediaEvidence, addresses: frozenset[str]) -> MediaEvidence:
-    """The media to or from these addresses."""
+def _about(media: MediaEvidence, draft: CallDraft) -> MediaEvidence:
+    """The media to or from the addresses of a call, those that were latched there, and what its SSRCs name."""
+    addresses = draft.addresses
+    latched = {stream.source for stream in media.streams if stream.destination in addresses}
+    near = addresses | latched
+    sides = [side for line in draft.lines for side in (line.offer, line.answer) if side is not None]
+    ssrcs = frozenset(ssrc for side in sides for ssrc in stated_ssrcs(side) | mapped_ssrcs(side))
 
     def about(flows: Iterable[_Flow]) -> tuple[_Flow, ...]:
-        return tuple(flow for flow in flows if flow.source in addresses or flow.destination in addresses)
+        return tuple(flow for flow in flows if flow.source in near or flow.destination in near)
 
-    return MediaEvidence(about(media.streams), about(media.rtcp), about(media.dtls), about(media.zrtp))
+    streams = about(media.streams)
+    if ssrcs:
+        streams = tuple(one for one in media.streams if one in streams or one.ssrc in ssrcs)
+    return MediaEvidence(streams, about(media.rtcp), about(media.dtls), about(media.zrtp), about(media.stun))

@@ -270,7 +270,7 @@ def _one_way(line: MediaLine, offered: Sequence[MikeyEvidence]) -> bool:
 
     A verification message that was asked for and did not come changes no choice; another keying seen in band does.
     """
-    if line.answer is None or line.answer.media.port == 0 or _dtls_accepted(line):
+    if line.answer is None or line.answer.is_refused or _dtls_accepted(line):
         return False
     kinds = {each.message.header.data_type for each in offered if each.message is not None}
     in_band = line.dtls or line.zrtp or _zrtp_agreed(line)

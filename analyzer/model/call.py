@@ -90,12 +90,23 @@ class Exchange(NamedTuple):
 
 
 class MediaSide(NamedTuple):
-    """One media line as one party described it; `address` and `rtcp_address` are where that party wants packets."""
+    """One media line as one party described it; `address` and `rtcp_address` are where that party wants packets.
+
+    `also` are its ICE candidates, and endpoints of which connectivity checks showed that they are its own. A line
+    that `is_bundled` shares the address of the first line of its group (RFC 8843 §7), whatever port it states.
+    """
 
     body: SdpBody
     media: MediaDescription
     address: str | None
     rtcp_address: str | None
+    also: tuple[str, ...] = ()
+    is_bundled: bool = False
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the port is 0 (RFC 3264 §6), and no bundled line's, which has no port of its own."""
+        return self.media.port == 0 and not self.is_bundled
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +154,7 @@ class MediaLine:
     def side_at(self, endpoint: str) -> Side | None:
         """Which side receives (and so sends) at an endpoint, None where neither announced it."""
         for side, where in ((Side.OFFERER, self.offer), (Side.ANSWERER, self.answer)):
-            if where is not None and endpoint in (where.address, where.rtcp_address):
+            if where is not None and endpoint in (where.address, where.rtcp_address, *where.also):
                 return side
         return None
 

@@ -58,7 +58,7 @@ def read_answer(
         preferences += zrtp.answer
     if handshakes is not None and handshakes.client is Side.ANSWERER:
         preferences += handshakes.offered
-    if line.answer is None or attributes is None or (port_zero_refuses and line.answer.media.port == 0):
+    if line.answer is None or attributes is None or (port_zero_refuses and line.answer.is_refused):
         return Answering(NO_CHOICE, preferences, line_offered, defects)
     method = _method(keying, offering, attributes, messages, zrtp)
     if method == SDES and keying.offered_crypto:

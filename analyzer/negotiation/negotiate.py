@@ -101,7 +101,7 @@ def _negotiate_sdes(
     """A line of `a=crypto` alone: calls with the same lines differ only in the frame, so they are judged once."""
     if knowledge.inventory.endpoints or len(offer.body.session.media) > 1:
         return _read_and_judge(line, keying, policy, knowledge, call)
-    answer = None if line.answer is None else line.answer.media.port == 0
+    answer = None if line.answer is None else line.answer.is_refused
     offered = tuple([(one.tag, one.suite) for one in keying.offered_crypto])
     accepted = tuple([(one.tag, one.suite) for one in keying.accepted_crypto])
     transports = tuple([None if one is None else one.body.message.transport for one in (offer, line.answer)])

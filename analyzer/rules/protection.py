@@ -31,7 +31,8 @@ def is_secure_profile(proto: str) -> bool:
 
 def agreed_proto(line: MediaLine) -> str | None:
     """The proto of the answer, None where there is none or it refuses the line with port 0 (RFC 3264 §6)."""
-    return line.answer.media.proto if line.answer is not None and line.answer.media.port else None
+    answer = line.answer
+    return answer.media.proto if answer is not None and not answer.is_refused else None
 
 
 def is_rtp(line: MediaLine) -> bool:
@@ -111,7 +112,7 @@ def is_without_media(line: MediaLine, streams: tuple[StreamAudit, ...]) -> bool:
         return False
     if line.answer is None or line.exchange.resolution in _REFUSED:
         return line.exchange.resolution in _REFUSED
-    return not line.answer.media.port or is_inactive(line)
+    return line.answer.is_refused or is_inactive(line)
 
 
 def line_refs(line: MediaLine) -> tuple[FrameRef, ...]:

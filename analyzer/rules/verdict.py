@@ -60,7 +60,7 @@ def _judge_absence(line: MediaLine) -> Judged:
     refusal = REFUSALS.get(line.exchange.resolution)
     if refusal is not None:
         return Verdict.NO_MEDIA, (refusal,)
-    refused = line.answer is not None and line.answer.media.port == 0
+    refused = line.answer is not None and line.answer.is_refused
     return Verdict.NO_MEDIA, (Reason.PORT_ZERO if refused else Reason.INACTIVE,)
 
 

@@ -157,8 +157,8 @@ def rtcp(source, destination, seconds, ssrc):
     return Packets(source, destination, tuple(seconds), ssrc, payloads=(packet,) * len(seconds))
 
 
-def media(*streams, rtcp=(), dtls=(), zrtp=()):
-    return MediaEvidence(tuple(streams), tuple(rtcp), tuple(dtls), tuple(zrtp))
+def media(*streams, rtcp=(), dtls=(), zrtp=(), stun=()):
+    return MediaEvidence(tuple(streams), tuple(rtcp), tuple(dtls), tuple(zrtp), tuple(stun))
 
 
 def track(*scripts, evidence=None) -> CallSet:
