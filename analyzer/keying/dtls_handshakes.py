@@ -61,7 +61,7 @@ class _Association:
 def read_dtls_handshakes(flows: Sequence[DatagramFlow]) -> tuple[DtlsHandshake, ...]:
     """Every handshake of which both hellos are there, by pair of endpoints in order of first sight, once each."""
     associations: dict[frozenset[str], _Association] = {}
-    for flow, index in _in_order(flows):
+    for flow, index in in_order(flows):
         datagram = flow.payload(index)
         # Hellos stand first in their datagrams; the rest may be a data channel of any length.
         if datagram[:1] == bytes((ContentType.handshake,)):
@@ -70,7 +70,8 @@ def read_dtls_handshakes(flows: Sequence[DatagramFlow]) -> tuple[DtlsHandshake, 
     return tuple(found for each in associations.values() for found in each.found.values())
 
 
-def _in_order(flows: Sequence[DatagramFlow]) -> Iterator[tuple[DatagramFlow, int]]:
+def in_order(flows: Sequence[DatagramFlow]) -> Iterator[tuple[DatagramFlow, int]]:
+    """Every datagram of several flows in order of time, as its flow and its number there."""
     places = [
         (int(flow.timestamp_ns[index]), flow.capture, int(flow.frame[index]), number, index)
         for number, flow in enumerate(flows)

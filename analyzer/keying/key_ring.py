@@ -38,6 +38,7 @@ MAX_SSRC = 0xFFFFFFFF
 MAX_EXTENSION_ID = 255
 MAX_KEY_DERIVATION_RATE = 1 << 24
 MAX_KEY_PERIOD = 0xFFFFFFFF
+ZRTP_SECRET_OCTETS = (32, 48)
 DESCRIPTION = "sample"  # a sample's sidecar says there what its capture is; the rest of it is a key file
 _HEADER = re.compile(r"[ \t]*\[\[?[ \t]*(?P<name>[A-Za-z0-9_\"'-]+)[ \t]*\]\]?[ \t]*(?:#.*)?")
 _FIELD = re.compile(r"[ \t]*[\"']?(?P<name>[A-Za-z0-9_-]+)[\"']?[ \t]*=")
@@ -141,6 +142,14 @@ class DtlsEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ZrtpEntry:
+    """The shared secret s0 of a ZRTP exchange (RFC 6189 §4.4.1.4); of the first, where others are Multistream."""
+
+    s0: Secret
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRing:
     """Everything one key file gives, each kind in the file's order."""
 
@@ -152,6 +161,7 @@ class KeyRing:
     dtls: tuple[DtlsEntry, ...] = ()
     sakke: tuple[SakkeEntry, ...] = ()
     eccsi: tuple[EccsiEntry, ...] = ()
+    zrtp: tuple[ZrtpEntry, ...] = ()
 
     def with_key_log(self, place: str, secrets: tuple[KeyLogSecret, ...]) -> "KeyRing":
         """The same and the lines of a key log that stands elsewhere, as in a capture's decryption secrets."""
@@ -271,6 +281,13 @@ def _read_certificate(table: KeyTable) -> CertificateEntry:
 
 def _read_dh(table: KeyTable) -> DhEntry:
     return DhEntry(table.secret("private"), table.line)
+
+
+def _read_zrtp(table: KeyTable) -> ZrtpEntry:
+    s0 = table.secret("s0")
+    if len(s0) not in ZRTP_SECRET_OCTETS:
+        raise table.error("s0", f"is as long as the negotiated hash, 32 or 48 octets; the entry has {len(s0)}")
+    return ZrtpEntry(s0, table.line)
 
 
 def _read_sakke(table: KeyTable) -> SakkeEntry:
@@ -403,6 +420,7 @@ _READERS: dict[str, tuple[frozenset[str], Callable[[KeyTable], object]]] = {
         _read_srtp,
     ),
     "dtls": (frozenset({"keylog"}), _read_dtls),
+    "zrtp": (frozenset({"s0"}), _read_zrtp),
     "sakke": (frozenset({"rsk", "z", "id", "kms", "key_period", "key_offset"}), _read_sakke),
     "eccsi": (frozenset({"kpak", "id", "kms", "key_period", "key_offset"}), _read_eccsi),
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """How each media line of a call was keyed, and the master keys that follow."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from analyzer.keying.dtls_keys import DtlsKeyLog
@@ -18,7 +18,10 @@ from analyzer.keying.mikey_messages import (
 from analyzer.keying.mikey_prf import PrfVariant
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
 from analyzer.keying.sdes_keys import accepted_lines, master_keys_of, read_crypto_lines
+from analyzer.keying.zrtp_handshakes import hello_hashes
+from analyzer.keying.zrtp_keys import ZrtpSecrets
 from analyzer.model.call import BoundStream, Call, MediaLine, Party, Resolution, Side
+from analyzer.model.evidence import DatagramFlow
 from analyzer.model.keying import Keying, MasterKey, MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.defects import Defect
@@ -42,6 +45,7 @@ class Keymaster:
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
         self._key_log = DtlsKeyLog(ring.dtls)
+        self._zrtp_secrets = ZrtpSecrets(ring.zrtp)
         self._opened: dict[tuple[str, int, bytes | None], OpenedMikey] = {}
         self._bundles: dict[tuple[str, int], Bundle] = {}
         self._keys: dict[tuple[str, int], tuple[MasterKey, ...]] = {}  # of a line's last exchange that had any
@@ -67,8 +71,9 @@ class Keymaster:
         if line.answer is not None and _dtls_accepted(line):
             return self._dtls(line, crypto, offered_mikey)
         if line.zrtp or _zrtp_agreed(line):
-            how = "keys come from the ZRTP handshake" + ("" if line.zrtp else ", which is not in the capture")
-            return Keying("ZRTP", None, how, offered_crypto=crypto, mikey=offered_mikey)
+            beside = [flow for each in call.media for flow in each.zrtp] if line.zrtp else []
+            keying = self._zrtp(line.zrtp, line.side_at, beside, crypto, offered_mikey)
+            return replace(keying, defects=tuple(_hello_defects(line)))
         if line.dtls:
             return self._dtls(line, crypto, ())
         return self._offer_only(call, line, crypto, offered_mikey)
@@ -79,9 +84,19 @@ class Keymaster:
         if dtls:
             opened = self._key_log.open(dtls, lambda _: None)
             return Keying("DTLS-SRTP", None, opened.how, keys=opened.keys, keys_missing=opened.missing)
-        if handshakes.zrtp_beside(bound):
-            return Keying("ZRTP", None, "keys come from the ZRTP handshake")
-        return EMPTY
+        zrtp = handshakes.zrtp_beside(bound)
+        return self._zrtp(zrtp, lambda _: None, zrtp) if zrtp else EMPTY
+
+    def _zrtp(
+        self,
+        flows: Sequence[DatagramFlow],
+        side_at: Callable[[str], Side | None],
+        beside: Sequence[DatagramFlow],
+        crypto: tuple[CryptoAttribute, ...] = (),
+        offered: tuple[MikeyEvidence, ...] = (),
+    ) -> Keying:
+        opened = self._zrtp_secrets.open(flows, side_at, beside)
+        return Keying("ZRTP", opened.verified, opened.how, keys=opened.keys, offered_crypto=crypto, mikey=offered)
 
     def _dtls(self, line: MediaLine, crypto: tuple[CryptoAttribute, ...], offered: tuple[MikeyEvidence, ...]) -> Keying:
         opened = self._key_log.open(line.dtls, line.side_at)
@@ -394,6 +409,16 @@ def _dtls_accepted(line: MediaLine) -> bool:
         return False
     sides = (line.answer.media.attribute("fingerprint"), line.answer.body.session.attribute("fingerprint"))
     return any(value is not None for value in sides)
+
+
+def _hello_defects(line: MediaLine) -> Iterator[Defect]:
+    """Hello messages that are not those which the SDP announced (RFC 6189 §8.1)."""
+    for source, hashes in hello_hashes(line.zrtp).items():
+        side = {Side.OFFERER: line.offer, Side.ANSWERER: line.answer, None: None}[line.side_at(source)]
+        announced = None if side is None else side.media.attribute("zrtp-hash")
+        if announced is not None and announced.split()[-1:] and announced.split()[-1].lower() not in hashes:
+            detail = f"the Hello from {source} is not the one that the SDP announced"
+            yield Defect("zrtp-hash-mismatch", 0, "RFC 6189 §8.1", detail)
 
 
 def _zrtp_agreed(line: MediaLine) -> bool:

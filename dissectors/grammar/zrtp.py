@@ -11,16 +11,21 @@ PREAMBLE = 0x505A
 HEADER_OCTETS = 12
 CRC_OCTETS = 4
 MAX_ALGORITHMS = 7
+CONFIRMS = ("Confirm1", "Confirm2")
 
 
 class ZrtpPacket(NamedTuple):
-    """A ZRTP packet: `message_type` is the type block without its trailing blanks, `body` what follows it (§5)."""
+    """A ZRTP packet: `message_type` is the type block without its trailing blanks, `body` what follows it (§5).
+
+    `message` is all that hashes and MACs cover: preamble, length, type and body (§5.1).
+    """
 
     sequence_number: int
     ssrc: int
     message_type: str
     body: bytes
     crc: int
+    message: bytes = b""
 
 
 class ZrtpHello(NamedTuple):
@@ -50,6 +55,14 @@ class ZrtpCommit(NamedTuple):
     sas_type: str
 
 
+class ZrtpConfirm(NamedTuple):
+    """Confirm1 or Confirm2: `mac` is over `encrypted`, which is in CFB mode from `iv` (§5.7)."""
+
+    mac: bytes
+    iv: bytes
+    encrypted: bytes
+
+
 def is_zrtp(data: bytes) -> bool:
     """Whether `data` starts as a ZRTP packet: 0001 and the magic cookie at octet 4 (§5)."""
     return len(data) >= HEADER_OCTETS + CRC_OCTETS and data[0] >> 4 == 1 and data[4:8] == b"ZRTP"
@@ -76,7 +89,8 @@ def parse_zrtp(data: bytes) -> ZrtpPacket:
         raise Malformed("ZRTP message shorter than its own header", offset=HEADER_OCTETS + 2, clause="RFC 6189 §5.1")
     message_type = _text(cursor.take(8, "ZRTP message type"))
     body = cursor.take(4 * words - 12, "ZRTP message")
-    return ZrtpPacket(sequence_number, ssrc, message_type, body, cursor.u32("ZRTP CRC"))
+    message = data[HEADER_OCTETS : HEADER_OCTETS + 4 * words]
+    return ZrtpPacket(sequence_number, ssrc, message_type, body, cursor.u32("ZRTP CRC"), message)
 
 
 def parse_zrtp_hello(packet: ZrtpPacket) -> ZrtpHello:
@@ -103,3 +117,12 @@ def parse_zrtp_commit(packet: ZrtpPacket) -> ZrtpCommit:
     cursor.take(32, "hash image H2")
     zid = cursor.take(12, "ZID")
     return ZrtpCommit(zid, *(_text(cursor.take(4, "ZRTP algorithm")) for _ in range(5)))
+
+
+def parse_zrtp_confirm(packet: ZrtpPacket) -> ZrtpConfirm:
+    """What of a Confirm packet is in the clear; raises `Malformed` for another message and `Truncated` (§5.7)."""
+    if packet.message_type not in CONFIRMS:
+        msg = f"ZRTP {packet.message_type}, not Confirm"
+        raise Malformed(msg, clause="RFC 6189 §5.7")
+    cursor = Cursor(packet.body)
+    return ZrtpConfirm(cursor.take(8, "confirm_mac"), cursor.take(16, "CFB initialization vector"), cursor.rest())

@@ -2,12 +2,14 @@
 """The tree of one payload as text, for programs that show frames."""
 
 from scapy.packet import Packet
+from scapy.utils import hexdump
 
 from dissectors.layers.mikey import MIKEY
 from dissectors.layers.rtsp import RTSP
 from dissectors.layers.sip import SIP
 from dissectors.layers.srtcp import RTCP, SRTCP
 from dissectors.layers.srtp import RTP, SRTP
+from dissectors.layers.zrtp import ZRTP
 
 LAYER_OF_KIND: dict[str, type[Packet]] = {
     "sip": SIP,
@@ -17,15 +19,17 @@ LAYER_OF_KIND: dict[str, type[Packet]] = {
     "rtcp": RTCP,
     "srtcp": SRTCP,
     "mikey": MIKEY,
+    "zrtp": ZRTP,
 }
 
 
 def describe_payload(kind: str, octets: bytes) -> str:
     """The tree of a payload: secrets masked, what does not print escaped, a line for each field.
 
-    `kind` is one of `LAYER_OF_KIND`; raises `KeyError` for another. Octets that are no such payload show their defect.
+    Octets that are no such payload show their defect; of a kind that has no layer they show as hexadecimal.
     """
-    text = str(LAYER_OF_KIND[kind](octets).show(dump=True))
+    layer = LAYER_OF_KIND.get(kind)
+    text = str(hexdump(octets, dump=True) if layer is None else layer(octets).show(dump=True))
     return "\n".join(map(_printable, text.split("\n")))
 
 

@@ -8,19 +8,12 @@ from typing import NamedTuple
 from analyzer.model.call import MediaLine, Side
 from analyzer.model.evidence import DatagramFlow, FrameRef
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
+from analyzer.model.zrtp_suites import ZRTP_SUITES
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.zrtp import ZrtpPacket, parse_zrtp, parse_zrtp_commit, parse_zrtp_hello
 
 ZRTP = "ZRTP"
 MAX_PACKETS = 64  # of one flow that are searched for Hello and Commit
-SUITES = {
-    ("AES1", "HS80"): "AES_CM_128_HMAC_SHA1_80",
-    ("AES1", "HS32"): "AES_CM_128_HMAC_SHA1_32",
-    ("AES2", "HS80"): "AES_192_CM_HMAC_SHA1_80",
-    ("AES2", "HS32"): "AES_192_CM_HMAC_SHA1_32",
-    ("AES3", "HS80"): "AES_256_CM_HMAC_SHA1_80",
-    ("AES3", "HS32"): "AES_256_CM_HMAC_SHA1_32",
-}
 MANDATORY_CIPHERS = ("AES1",)
 MANDATORY_TAGS = ("HS32", "HS80")
 
@@ -67,7 +60,7 @@ def _suite(packet: ZrtpPacket) -> str | None:
         commit = parse_zrtp_commit(packet)
     except GrammarError:
         return None
-    return SUITES.get((commit.cipher, commit.auth_tag))
+    return ZRTP_SUITES.get((commit.cipher, commit.auth_tag))
 
 
 def _preferences(packet: ZrtpPacket, ref: FrameRef) -> tuple[Preference, ...]:
@@ -81,6 +74,6 @@ def _preferences(packet: ZrtpPacket, ref: FrameRef) -> tuple[Preference, ...]:
     except GrammarError:
         return (method,)
     pairs = product((*hello.ciphers, *MANDATORY_CIPHERS), (*hello.auth_tags, *MANDATORY_TAGS))
-    names = dict.fromkeys(SUITES[pair] for pair in pairs if pair in SUITES)
+    names = dict.fromkeys(ZRTP_SUITES[pair] for pair in pairs if pair in ZRTP_SUITES)
     suites = (Preference(CapabilityKind.SUITE, name, None, Carrier.ZRTP_HELLO, None, ref) for name in names)
     return (method, *suites)
