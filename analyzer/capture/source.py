@@ -213,7 +213,7 @@ class Capture:
         return PacketBatch(columns, self.buffer, side, self._archive, table if self._fast else None)
 
     def _scan(self, table: Table, *, fast: bool) -> None:
-        module: Any = compiled(_SCAN) if fast else plain(_SCAN)
+        module: Any = compiled(_SCAN, allocates=False) if fast else plain(_SCAN)
         walk = module.scan_pcap if self.format == "pcap" else module.scan_pcapng
         buffer = view_array(self.buffer) if fast else self.buffer
         cells = table if fast else view_plain(table)

@@ -177,7 +177,7 @@ class MediaTable:
             self._feed_compiled(batch.table, len(batch))
 
     def _feed_compiled(self, table: Table, packets: int) -> None:
-        module: Any = compiled(_FLOW_SCAN)
+        module: Any = compiled(_FLOW_SCAN, allocates=False)
         state, store = self._state, self._store
         state[flow_scan.F_ROW], state[flow_scan.F_ROWS] = 0, packets
         key = np.zeros(flow_scan.KEY_CELLS, np.int64)
