@@ -9,13 +9,25 @@ from collections.abc import Iterable
 from dataclasses import fields as fields_of
 from typing import Any, ClassVar
 
-from scapy.fields import BitField, ByteEnumField, ByteField, IntField, ShortField, XIntField
+from scapy.fields import (
+    BitEnumField,
+    BitField,
+    ByteEnumField,
+    ByteField,
+    Field,
+    FlagsField,
+    IntField,
+    ShortEnumField,
+    ShortField,
+    XIntField,
+)
 from scapy.packet import Packet
 
 from dissectors.grammar import mikey as grammar
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import Malformed
 from dissectors.grammar.mikey import registries
+from dissectors.grammar.mikey.parameter_words import parameter_in_words
 from dissectors.grammar.mikey.registries import ProtocolType, name_of
 from dissectors.grammar.secret import Secret
 from dissectors.layers.base import (
@@ -302,15 +314,49 @@ class MIKEY_V(MikeyPayload):
     fields_desc = [next_payload_field(), enum_field("mac_algorithm", 1, registries.MacAlgorithm), OctetsField("mac")]
 
 
+class ParameterValueField(OctetsField):
+    """A parameter's value, shown with what it means under its protocol."""
+
+    def i2repr(self, pkt: Packet | None, x: Any) -> str:
+        """The value as it is shown."""
+        octets = super().i2repr(pkt, x)
+        if not isinstance(pkt, MIKEY_SP_Param):
+            return octets
+        return f"{octets} ({parameter_in_words(pkt.protocol_type, pkt.to_value()).value})"
+
+
 class MIKEY_SP_Param(GrammarLayer):
     """One parameter of an SRTP security policy (RFC 3830 §6.10.1)."""
 
     name = "MIKEY SP parameter"
-    fields_desc = [enum_field("type", 0, registries.SrtpParameter), OctetsField("value")]
+    protocol_type: ClassVar[int] = int(ProtocolType.SRTP)
+    fields_desc = [enum_field("type", 0, registries.SrtpParameter), ParameterValueField("value")]
 
     def to_value(self) -> grammar.PolicyParameter:
         """The grammar's parameter."""
         return grammar.PolicyParameter(self.type, self.value)
+
+
+class MIKEY_TESLA_Param(MIKEY_SP_Param):
+    """One parameter of a TESLA policy (RFC 4442 §4.2)."""
+
+    name = "MIKEY SP parameter (TESLA)"
+    protocol_type = int(ProtocolType.TESLA)
+    fields_desc = [enum_field("type", 1, registries.TeslaParameter), ParameterValueField("value")]
+
+
+class MIKEY_SP_Raw_Param(MIKEY_SP_Param):
+    """One parameter of a policy for a protocol that is not known here (RFC 3830 §6.10)."""
+
+    name = "MIKEY SP parameter (other protocol)"
+    protocol_type = -1
+    fields_desc = [ByteField("type", 0), OctetsField("value")]
+
+
+PARAMETER_LAYERS: dict[int, type[MIKEY_SP_Param]] = {
+    ProtocolType.SRTP: MIKEY_SP_Param,
+    ProtocolType.TESLA: MIKEY_TESLA_Param,
+}
 
 
 class MIKEY_SP(MikeyPayload):
@@ -331,6 +377,14 @@ class MIKEY_SP(MikeyPayload):
         """The layer of a (type, value) pair."""
         kind, value = element
         return MIKEY_SP_Param(type=kind, value=value)
+
+    @classmethod
+    def from_value(cls, value: Any) -> "MikeyPayload":
+        """The layer that shows one policy, its parameters as those of its protocol."""
+        layer = super().from_value(value)
+        kind = PARAMETER_LAYERS.get(value.protocol_type, MIKEY_SP_Raw_Param)
+        layer.fields["parameters"] = [kind(type=number, value=octets) for number, octets in value.parameters]
+        return layer
 
     def to_value(self) -> grammar.SecurityPolicy:
         """The grammar value, parameters in order."""
@@ -395,12 +449,25 @@ class MIKEY_RANDR(MikeyPayload):
     fields_desc = [next_payload_field(), enum_field("role", 1, registries.RandRole), OctetsField("data", bytes(16))]
 
 
+def ticket_fields() -> list[Field[Any, Any]]:
+    """What TP and TICKET begin with; flags D to O as letters."""
+    return [
+        next_payload_field(),
+        ShortEnumField("ticket_type", 1, labels_of(registries.TicketType)),
+        ByteField("subtype", 1),
+        ByteField("version", 1),
+        BitEnumField("prf_function", 0, 7, labels_of(registries.PrfFunction)),
+        FlagsField("flags", int(grammar.TicketFlag.D | grammar.TicketFlag.H), 12, "ONMLKJIHGFED"),
+        BitField("reserved", 0, 5),
+    ]
+
+
 class MIKEY_TP(MikeyPayload):
     """Ticket policy (RFC 6043 §6.10)."""
 
     name = "MIKEY TP"
     value_class, payload_type = grammar.TicketPolicy, 16
-    fields_desc = [next_payload_field(), OctetsField("head", bytes(7)), OctetsField("tp_data")]
+    fields_desc = [*ticket_fields(), OctetsField("tp_data")]
 
 
 class MIKEY_TICKET(MikeyPayload):
@@ -409,8 +476,7 @@ class MIKEY_TICKET(MikeyPayload):
     name = "MIKEY TICKET"
     value_class, payload_type = grammar.Ticket, 17
     fields_desc = [
-        next_payload_field(),
-        OctetsField("head", bytes(7)),
+        *ticket_fields(),
         OctetsField("tp_data"),
         OctetsField("ticket_data"),
         OctetsField("initiator_data"),
@@ -459,6 +525,36 @@ class MIKEY_ESK(MikeyPayload):
     fields_desc = [next_payload_field(), OctetsField("data")]
 
 
+class MIKEY_SK(MikeyPayload):
+    """Secret key inside ESK (RFC 6267 §6.1.5)."""
+
+    name = "MIKEY SK"
+    value_class, payload_type = grammar.SecretKey, 24
+    fields_desc = [
+        next_payload_field(),
+        enum_field("key_type", 1, registries.SecretKeyType),
+        SecretField("key", Secret(b"")),
+        ValueField("validity", grammar.NO_VALIDITY),
+    ]
+
+
+class MIKEY_ECCPT(MikeyPayload):
+    """Diffie-Hellman value on a curve, inside IBAKE (RFC 6267 §6.1.4)."""
+
+    name = "MIKEY ECCPT"
+    value_class, payload_type = grammar.EccPoint, 25
+    fields_desc = [
+        next_payload_field(),
+        enum_field("curve", 8, registries.EccCurve),
+        OctetsField("point", b"\4" + bytes(64)),
+        shown_if_set(OctetsField("padding", b"\0")),
+        ByteField("auth_algorithm", 0),
+        ShortField("tgk_octets", 0),
+        BitField("reserved", 0, 4),
+        ValueField("validity", grammar.NO_VALIDITY),
+    ]
+
+
 class MIKEY_SAKKE(MikeyPayload):
     """Encapsulated shared secret (RFC 6509 §4.2)."""
 
@@ -472,6 +568,6 @@ LAYERS: dict[type[Any], type[MikeyPayload]] = {
     for layer in (
         MIKEY_KEMAC, MIKEY_PKE, MIKEY_DH, MIKEY_SIGN, MIKEY_T, MIKEY_ID, MIKEY_CERT, MIKEY_CHASH, MIKEY_V, MIKEY_SP,
         MIKEY_RAND, MIKEY_ERR, MIKEY_TR, MIKEY_IDR, MIKEY_RANDR, MIKEY_TP, MIKEY_TICKET, MIKEY_KeyData,
-        MIKEY_GeneralExtension, MIKEY_IBAKE, MIKEY_ESK, MIKEY_SAKKE,
+        MIKEY_GeneralExtension, MIKEY_IBAKE, MIKEY_ESK, MIKEY_SK, MIKEY_ECCPT, MIKEY_SAKKE,
     )
 }  # fmt: skip

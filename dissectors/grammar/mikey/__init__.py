@@ -2,18 +2,10 @@
 """MIKEY messages (RFC 3830 and its extensions): `parse_mikey(data)`, `build_mikey(message)`, and their values."""
 
 from dissectors.grammar.mikey.header import GenericIdEntry, Header, SrtpIdEntry
+from dissectors.grammar.mikey.ibake_payloads import EccPoint, EncryptedSecretKey, Ibake, SecretKey
 from dissectors.grammar.mikey.key_data import NO_VALIDITY, KeyData, Validity
 from dissectors.grammar.mikey.key_payloads import CertificateHash, Dh, Kemac, Pke, Sign, Verification
-from dissectors.grammar.mikey.later_payloads import (
-    EncryptedSecretKey,
-    Ibake,
-    IdentityWithRole,
-    RandWithRole,
-    Sakke,
-    Ticket,
-    TicketPolicy,
-    TimestampWithRole,
-)
+from dissectors.grammar.mikey.later_payloads import IdentityWithRole, RandWithRole, Sakke, TimestampWithRole
 from dissectors.grammar.mikey.message import (
     KeyDataPayloads,
     MikeyMessage,
@@ -36,12 +28,14 @@ from dissectors.grammar.mikey.payloads import (
     Timestamp,
 )
 from dissectors.grammar.mikey.registries import name_of, payload_name
+from dissectors.grammar.mikey.tickets import Ticket, TicketFlag, TicketPolicy
 
 __all__ = [
     "NO_VALIDITY",
     "Certificate",
     "CertificateHash",
     "Dh",
+    "EccPoint",
     "EncryptedSecretKey",
     "ErrorPayload",
     "GeneralExtension",
@@ -61,10 +55,12 @@ __all__ = [
     "Rand",
     "RandWithRole",
     "Sakke",
+    "SecretKey",
     "SecurityPolicy",
     "Sign",
     "SrtpIdEntry",
     "Ticket",
+    "TicketFlag",
     "TicketPolicy",
     "Timestamp",
     "TimestampWithRole",

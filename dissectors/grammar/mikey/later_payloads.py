@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Payloads that came after RFC 3830: TR, IDR, RANDR, TP, TICKET (RFC 6043), IBAKE, ESK (RFC 6267), SAKKE (RFC 6509)."""
+"""Payloads that came after RFC 3830: TR, IDR, RANDR (RFC 6043), SAKKE (RFC 6509)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,8 +8,6 @@ from dissectors.grammar.cursor import Cursor
 from dissectors.grammar.mikey.octets import build_counted, build_uint
 from dissectors.grammar.mikey.payloads import TIMESTAMP_OCTETS
 from dissectors.grammar.mikey.reading import Reading, read_by_algorithm
-
-TICKET_HEAD_OCTETS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,118 +98,6 @@ class RandWithRole:
         """The payload's octets."""
         head = build_uint(self.next_payload, 1, "Next payload") + build_uint(self.role, 1, "RAND role")
         return head + build_counted(self.data, 1, "RAND")
-
-
-@dataclass(frozen=True, slots=True)
-class TicketPolicy:
-    """TP (RFC 6043 §6.10): what the ticket shall allow; `head` is the 7 octets from type to flags."""
-
-    payload_type: ClassVar[int] = 16
-
-    head: bytes
-    tp_data: bytes
-    next_payload: int = 0
-    offset: int = 0
-    length: int = 0
-
-    @classmethod
-    def read(cls, cursor: Cursor, _reading: Reading) -> "TicketPolicy":
-        """The payload at the cursor."""
-        start = cursor.offset
-        next_payload = cursor.u8("Next payload")
-        head = cursor.take(TICKET_HEAD_OCTETS, "Ticket type and flags")
-        tp_data = cursor.take(cursor.u16("TP data length"), "TP data")
-        return cls(head, tp_data, next_payload, start, cursor.offset - start)
-
-    def build(self) -> bytes:
-        """The payload's octets."""
-        return build_uint(self.next_payload, 1, "Next payload") + self.head + build_counted(self.tp_data, 2, "TP data")
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """TICKET (RFC 6043 §6.10): the policy, the ticket itself, and the initiator's data."""
-
-    payload_type: ClassVar[int] = 17
-
-    head: bytes
-    tp_data: bytes
-    ticket_data: bytes
-    initiator_data: bytes
-    next_payload: int = 0
-    offset: int = 0
-    length: int = 0
-
-    @classmethod
-    def read(cls, cursor: Cursor, _reading: Reading) -> "Ticket":
-        """The payload at the cursor."""
-        start = cursor.offset
-        next_payload = cursor.u8("Next payload")
-        head = cursor.take(TICKET_HEAD_OCTETS, "Ticket type and flags")
-        tp_data = cursor.take(cursor.u16("TP data length"), "TP data")
-        ticket_data = cursor.take(cursor.u16("Ticket data length"), "Ticket data")
-        initiator_data = cursor.take(cursor.u16("Initiator data length"), "Initiator data")
-        return cls(head, tp_data, ticket_data, initiator_data, next_payload, start, cursor.offset - start)
-
-    def build(self) -> bytes:
-        """The payload's octets."""
-        return (
-            build_uint(self.next_payload, 1, "Next payload")
-            + self.head
-            + build_counted(self.tp_data, 2, "TP data")
-            + build_counted(self.ticket_data, 2, "Ticket data")
-            + build_counted(self.initiator_data, 2, "Initiator data")
-        )
-
-
-def _read_counted(cursor: Cursor, what: str) -> tuple[bytes, int, int, int]:
-    """Data, next payload, offset and length of the layout that IBAKE and ESK share."""
-    start = cursor.offset
-    next_payload = cursor.u8("Next payload")
-    data = cursor.take(cursor.u16(f"{what} length"), what)
-    return data, next_payload, start, cursor.offset - start
-
-
-@dataclass(frozen=True, slots=True)
-class Ibake:
-    """IBAKE (RFC 6267 §6.1): identity-based encrypted sub-payloads, kept as they are."""
-
-    payload_type: ClassVar[int] = 22
-
-    data: bytes
-    next_payload: int = 0
-    offset: int = 0
-    length: int = 0
-
-    @classmethod
-    def read(cls, cursor: Cursor, _reading: Reading) -> "Ibake":
-        """The payload at the cursor."""
-        return cls(*_read_counted(cursor, "IBAKE data"))
-
-    def build(self) -> bytes:
-        """The payload's octets."""
-        return build_uint(self.next_payload, 1, "Next payload") + build_counted(self.data, 2, "IBAKE data")
-
-
-@dataclass(frozen=True, slots=True)
-class EncryptedSecretKey:
-    """ESK (RFC 6267 §6.1): an encrypted secret key, kept as it is."""
-
-    payload_type: ClassVar[int] = 23
-
-    data: bytes
-    next_payload: int = 0
-    offset: int = 0
-    length: int = 0
-
-    @classmethod
-    def read(cls, cursor: Cursor, _reading: Reading) -> "EncryptedSecretKey":
-        """The payload at the cursor."""
-        return cls(*_read_counted(cursor, "ESK data"))
-
-    def build(self) -> bytes:
-        """The payload's octets."""
-        return build_uint(self.next_payload, 1, "Next payload") + build_counted(self.data, 2, "ESK data")
 
 
 @dataclass(frozen=True, slots=True)

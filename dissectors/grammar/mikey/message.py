@@ -9,18 +9,10 @@ from dissectors.grammar.cursor import Cursor
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import Truncated
 from dissectors.grammar.mikey.header import Header
+from dissectors.grammar.mikey.ibake_payloads import EccPoint, EncryptedSecretKey, Ibake, SecretKey
 from dissectors.grammar.mikey.key_data import KeyData
 from dissectors.grammar.mikey.key_payloads import CertificateHash, Dh, Kemac, Pke, Sign, Verification
-from dissectors.grammar.mikey.later_payloads import (
-    EncryptedSecretKey,
-    Ibake,
-    IdentityWithRole,
-    RandWithRole,
-    Sakke,
-    Ticket,
-    TicketPolicy,
-    TimestampWithRole,
-)
+from dissectors.grammar.mikey.later_payloads import IdentityWithRole, RandWithRole, Sakke, TimestampWithRole
 from dissectors.grammar.mikey.payloads import (
     Certificate,
     ErrorPayload,
@@ -32,9 +24,16 @@ from dissectors.grammar.mikey.payloads import (
     Timestamp,
 )
 from dissectors.grammar.mikey.reading import Reading, UnknownLength
-from dissectors.grammar.mikey.registries import PayloadType, payload_name
+from dissectors.grammar.mikey.registries import CsIdMapType, PayloadType, payload_name
+from dissectors.grammar.mikey.tickets import Ticket, TicketPolicy
 
 MAX_PAYLOADS = 512
+# Payloads that stand inside another one, encrypted, and never in a message itself.
+SUB_PAYLOADS: dict[int, tuple[str, str]] = {
+    PayloadType.KEY_DATA: ("key-data-outside-kemac", "RFC 3830 §6.13"),
+    PayloadType.SK: ("secret-key-outside-esk", "RFC 6267 §6.1.5"),
+    PayloadType.ECCPT: ("ec-point-outside-ibake", "RFC 6267 §6.1.4"),
+}
 
 Payload = (
     Kemac
@@ -58,6 +57,8 @@ Payload = (
     | GeneralExtension
     | Ibake
     | EncryptedSecretKey
+    | SecretKey
+    | EccPoint
     | Sakke
     | Opaque
 )
@@ -88,6 +89,8 @@ READERS: dict[int, Callable[[Cursor, Reading], Payload]] = {
         GeneralExtension,
         Ibake,
         EncryptedSecretKey,
+        SecretKey,
+        EccPoint,
         Sakke,
     )
 }
@@ -138,6 +141,8 @@ def parse_mikey(data: bytes) -> MikeyMessage:
     reading = Reading()
     header = Header.read(cursor, reading)
     payloads = _read_chain(cursor, header.next_payload, reading) if header.map_complete else ()
+    if header.cs_id_map_type == CsIdMapType.EMPTY:
+        _note_policies(payloads, reading)
     trailing = _read_trailing(cursor, reading)
     return MikeyMessage(header, payloads, trailing, tuple(reading.defects))
 
@@ -185,11 +190,19 @@ def _read_chain(
             reading.note("payload-limit", cursor.offset, "RFC 3830 §6", f"more than {MAX_PAYLOADS} payloads")
             break
         payload = _read_payload(cursor, payload_type, reading)
-        if payload_type == PayloadType.KEY_DATA and not inside_kemac:
-            reading.note("key-data-outside-kemac", payload.offset, "RFC 3830 §6.13")
+        if payload_type in SUB_PAYLOADS and not inside_kemac:
+            code, clause = SUB_PAYLOADS[payload_type]
+            reading.note(code, payload.offset, clause)
         payloads.append(payload)
         payload_type = payload.next_payload
     return tuple(payloads)
+
+
+def _note_policies(payloads: tuple[Payload, ...], reading: Reading) -> None:
+    """An empty map says that the policies come another way, so there must be none in the message."""
+    for payload in payloads:
+        if isinstance(payload, SecurityPolicy):
+            reading.note("policy-with-empty-map", payload.offset, "RFC 4563 §5")
 
 
 def _read_payload(cursor: Cursor, payload_type: int, reading: Reading) -> Payload:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """IANA "MIKEY Payload Name Spaces": each wire number with the name its RFC gives it.
 
+RFC 6309 changed how numbers are assigned and which values a field can hold; no number and no name.
+
 Fields of parsed values hold plain integers, because a number nobody has assigned must survive; `name_of` turns one
 into the text to show.
 """
@@ -300,6 +302,77 @@ class GeneralExtensionType(Registry):
     SAKKE_TO_SELF = 6, "SAKKE-to-self"
     THREE_GPP_KEY_PARAMETERS = 7, "3GPP key parameters"
     PRIORITY_LIST = 241, "Priority list (private use)"
+
+
+class KeyIdType(Registry):
+    """Type of a Key ID (RFC 4563 §4)."""
+
+    MBMS_KEY_DOMAIN = 0, "MBMS Key Domain ID"
+    MBMS_SERVICE_KEY = 1, "MBMS Service Key ID"
+    MBMS_TRAFFIC_KEY = 2, "MBMS Traffic Key ID"
+
+
+class OmaBcastSubtype(Registry):
+    """Subtype of OMA BCAST data (RFC 5410 §3)."""
+
+    LTKM = 1, "LTKM"
+    STKM = 2, "STKM"
+    LTKM_REPORTING = 3, "LTKM Reporting"
+    PARENTAL_CONTROL = 4, "Parental Control"
+
+
+class TeslaParameter(Registry):
+    """TESLA policy parameter types (RFC 4442 §4.2)."""
+
+    PRF = 1, "PRF identifier for f and f'"
+    PRF_OUTPUT_LENGTH = 2, "Length of PRF f' output"
+    MAC = 3, "Identifier for the TESLA MAC"
+    MAC_OUTPUT_LENGTH = 4, "Length of TESLA MAC output"
+    START_OF_SESSION = 5, "Start of session"
+    INTERVAL_DURATION = 6, "Interval duration"
+    KEY_DISCLOSURE_DELAY = 7, "Key disclosure delay"
+    KEY_CHAIN_LENGTH = 8, "Key chain length"
+    RECEIVER_TIMESTAMP = 9, "Local timestamp media receiver"
+
+
+class TeslaAlgorithm(Registry):
+    """TESLA-PRF and TESLA-MAC, which have the same one value (RFC 4442 §4.2, §6)."""
+
+    HMAC_SHA1 = 0, "HMAC-SHA1"
+
+
+class TicketType(Registry):
+    """Ticket type of TP and TICKET (RFC 6043 §6.10)."""
+
+    MIKEY_BASE_TICKET = 1, "MIKEY Base Ticket"
+    THREE_GPP_BASE_TICKET = 2, "3GPP Base Ticket"
+
+
+class EccCurve(Registry):
+    """ECC curve of ECCPT (RFC 6267 §6.1.4)."""
+
+    P_192 = 1, "P-192"
+    SECT163R2 = 2, "B-163"
+    SECT163K1 = 3, "K-163"
+    SECT163R1 = 4, "sect163r1"
+    P_224 = 5, "P-224"
+    SECT233R1 = 6, "B-233"
+    SECT233K1 = 7, "K-233"
+    P_256 = 8, "P-256"
+    SECT283R1 = 9, "B-283"
+    SECT283K1 = 10, "K-283"
+    P_384 = 11, "P-384"
+    SECT409R1 = 12, "B-409"
+    SECT409K1 = 13, "K-409"
+    P_521 = 14, "P-521"
+    SECT571R1 = 15, "B-571"
+    SECT571K1 = 16, "K-571"
+
+
+class SecretKeyType(Registry):
+    """Type of SK (RFC 6267 §6.1.5)."""
+
+    SK = 1, "SK"
 
 
 class IdRole(Registry):

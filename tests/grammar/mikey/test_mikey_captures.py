@@ -234,7 +234,8 @@ def test_every_payload_of_a_sakke_message_is_read(captures: Path) -> None:
             continue
         read += 1
         message = parse_mikey(data)
-        assert message.defects == ()
+        # Two of the senders put a policy beside an empty map, which RFC 4563 §5 forbids.
+        assert {defect.code for defect in message.defects} <= {"policy-with-empty-map"}
         sakke, sign = message.find(Sakke), message.find(Sign)
         assert sakke is not None
         assert sign is not None
