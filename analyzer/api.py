@@ -27,6 +27,7 @@ from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
 from analyzer.model.evidence import MediaEvidence, SignallingMessage
 from analyzer.model.policy import Policy
 from analyzer.model.report import AuditedCall, AuditedMedia, AuditedMessage, AuditedStream, CaptureFacts, Report
+from analyzer.negotiation.endpoint_profiles import build_profiles
 from analyzer.negotiation.inventory import Inventory
 from analyzer.negotiation.knowledge import Knowledge, build_observations
 from analyzer.negotiation.negotiate import negotiate
@@ -235,6 +236,7 @@ class Auditor:
             tls_flows=tuple(flow for reading in readings for flow in reading.signalling.tls),
             notes=(*notes, *skipped),
             drops=sum(drops) if drops else None,
+            endpoints=build_profiles(keyed),
         )
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from analyzer.model.outcome import OutcomeValue, Verdict
 from analyzer.model.report import CaptureFacts, Report
 from reports import spelling, wording
+from reports.endpoints import view_endpoints
 from reports.html_views import (
     BAR_WIDTH,
     MAX_FRAMES_SHOWN,
@@ -33,6 +34,10 @@ from reports.tally import (
     severity_counts,
     verdict_counts,
 )
+
+MAX_ENDPOINTS = 200
+MAX_OPEN_ENDPOINTS = 12  # more of them are folded away
+MAX_PERIODS = 12  # of one endpoint
 
 
 def _finalize(value: object) -> object:
@@ -72,7 +77,10 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "BAR_WIDTH": BAR_WIDTH,
+        "MAX_ENDPOINTS": MAX_ENDPOINTS,
+        "MAX_OPEN_ENDPOINTS": MAX_OPEN_ENDPOINTS,
         "MAX_OUTSIDE": MAX_OUTSIDE,
+        "MAX_PERIODS": MAX_PERIODS,
         "message_name": message_name,
         "plural": spelling.plural,
         "shown_parts": shown_parts,
@@ -139,6 +147,7 @@ def _context(report: Report) -> dict[str, Any]:
         "streams": [(view_stream(stream.audit), stream.outcomes) for stream in report.streams[:MAX_OUTSIDE]],
         "messages": report.messages[:MAX_OUTSIDE],
         "key_sources": _key_sources(report),
+        "endpoints": view_endpoints(report),
         "outcome_values": tuple(OutcomeValue),
         "Verdict": Verdict,
     }

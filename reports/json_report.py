@@ -10,6 +10,7 @@ from analyzer.model.evidence import FrameRef, TlsFlow
 from analyzer.model.outcome import Finding, Outcome
 from analyzer.model.policy import Policy
 from analyzer.model.report import AuditedCall, AuditedMessage, AuditedStream, CaptureFacts, Report
+from reports.endpoints import endpoint_object
 from reports.json_media import defect_objects, media_object, stream_object
 from reports.json_signalling import legs_of, link_object, message_object
 from reports.spelling import time_text
@@ -34,6 +35,7 @@ def render_json(report: Report) -> str:
         "captures": [_capture(capture) for capture in report.captures],
         "summary": _summary(report),
         "calls": [_call(call) for call in report.calls],
+        "endpoints": [endpoint_object(profile) for profile in report.endpoints],
         "streams": [_stream(stream) for stream in report.streams],
         "messages": [_message(message) for message in report.messages],
         "findings": [_finding(finding) for finding in sorted_findings(report)],

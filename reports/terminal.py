@@ -14,6 +14,7 @@ from analyzer.model.evidence import Protection
 from analyzer.model.negotiation import Negotiation, Sight
 from analyzer.model.outcome import Finding, OutcomeValue, Severity, Verdict
 from analyzer.model.report import AuditedCall, CaptureFacts, Report
+from reports.endpoints import PeriodView, view_endpoints
 from reports.safe_text import visible
 from reports.spelling import clock_text, frames_text, plural, short_uri, ssrc_text
 from reports.summary import headline
@@ -93,6 +94,7 @@ def render_terminal(report: Report, console: Console, *, verbose: bool = False) 
     _print_findings(report, pen, verbose)
     _print_unjudged(report, pen, verbose)
     _print_shut(report, pen, verbose)
+    _print_endpoints(report, pen, verbose)
     _print_outside(report, pen)
     for note in report.notes:
         pen.line(("note  ", "dim"), (note, ""))
@@ -317,6 +319,34 @@ def _print_unjudged(report: Report, pen: _Pen, verbose: bool) -> None:
         text = f"{plural(item.places, 'place')}, missing: {explain_missing(item.missing)}"
         pen.line(("?  ", "magenta"), (f"{item.rule}  ", "bold"), (text, ""), indent=2)
     _print_more(len(unjudged) - limit, pen)
+
+
+def _print_endpoints(report: Report, pen: _Pen, verbose: bool) -> None:
+    """The endpoints that changed what they offer; with `verbose` all of them."""
+    views = [view for view in view_endpoints(report) if verbose or view.is_changed]
+    if not views:
+        return
+    pen.line()
+    pen.line(("Endpoints", "bold"), ("" if verbose else " that changed what they offer", ""))
+    for view in views if verbose else views[:MAX_LINES]:
+        agent = f" ({visible(view.profile.user_agent, 60)})" if view.profile.user_agent else ""
+        pen.line((f"{visible(short_uri(view.profile.aor), 120)}{agent}", ""), indent=2)
+        rows = [row for row in view.rows if verbose or row.changed]
+        for row in rows if verbose else rows[:MAX_PLACES]:
+            pen.line(*_period_pieces(row, verbose), indent=4)
+        _print_more(len(rows) - (len(rows) if verbose else MAX_PLACES), pen)
+    _print_more(len(views) - (len(views) if verbose else MAX_LINES), pen)
+
+
+def _period_pieces(row: PeriodView, verbose: bool) -> Iterator[tuple[str, str]]:
+    period = row.period
+    yield f"{clock_text(period.first_ns)}, frame {period.first.frame}: ", "dim"
+    if verbose:
+        offered = period.offered
+        yield f"{offered.media_type} {offered.proto}: {row.key_agreements}; {row.suites}", ""
+        yield f" ({plural(period.offers, 'offer')})", "dim"
+    if row.changed:
+        yield f"{'; ' if verbose else ''}{'; '.join(row.changed)}", "yellow"
 
 
 def _print_shut(report: Report, pen: _Pen, verbose: bool) -> None:

@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field
 
 from analyzer.model.call import Call, MediaLine
+from analyzer.model.endpoint import EndpointProfile
 from analyzer.model.evidence import SignallingMessage, TlsFlow
 from analyzer.model.keying import NOT_COMPARED, Keying, MikeyFreshness, StreamAudit
 from analyzer.model.negotiation import Negotiation
@@ -106,4 +107,5 @@ class Report:
     tls_flows: tuple[TlsFlow, ...] = ()
     trees: tuple[FrameTree, ...] = ()
     notes: tuple[str, ...] = ()
+    endpoints: tuple[EndpointProfile, ...] = ()
     drops: int | None = None  # packets the system dropped before they were captured; None: nobody counted

@@ -31,7 +31,7 @@ def unseen_offer() -> Report:
     call = make_call()
     exchange = call.media[0].line.exchange._replace(offer=None, answer=None, resolution=Resolution.OFFER_UNSEEN)
     line = replace(call.media[0].line, exchange=exchange, offer=None, answer=None)
-    negotiation = replace(call.media[0].negotiation, winners=(), offer_preferences=())
+    negotiation = call.media[0].negotiation._replace(winners=(), offer_preferences=())
     return make_report([replace(call, media=(replace(call.media[0], line=line, negotiation=negotiation),))])
 
 
