@@ -10,6 +10,7 @@ from dissectors.grammar.secret import Secret
 
 DTLS_SRTP_LABEL = b"EXTRACTOR-dtls_srtp"
 LABEL_PREFIX_13 = DTLS_LABEL_PREFIX
+MASTER_OCTETS = 48
 
 
 class HandshakeFacts(NamedTuple):
@@ -50,6 +51,21 @@ def export_srtp_material(handshake: HandshakeFacts, secret: Secret, octets: int)
     if handshake.version == DTLS_1_2:
         return p_hash(hash_name, secret.reveal(), seed, octets)
     return prf_10(secret.reveal(), seed, octets)
+
+
+def derive_master_secret(handshake: HandshakeFacts, premaster: bytes, session_hash_input: bytes | None) -> bytes:
+    """The master secret; `session_hash_input` is what an extended one covers (RFC 5246 §8.1, RFC 7627 §4)."""
+    prf_hash = "sha384" if handshake.cipher_suite in SHA384_SUITES else "sha256"
+    if session_hash_input is None:
+        seed = b"master secret" + handshake.client_random + handshake.server_random
+    elif handshake.version == DTLS_1_2:
+        seed = b"extended master secret" + hashlib.new(prf_hash, session_hash_input).digest()
+    else:
+        hashes = (hashlib.new(name, session_hash_input, usedforsecurity=False) for name in ("md5", "sha1"))
+        seed = b"extended master secret" + b"".join(each.digest() for each in hashes)
+    if handshake.version == DTLS_1_2:
+        return p_hash(prf_hash, premaster, seed, MASTER_OCTETS)
+    return prf_10(premaster, seed, MASTER_OCTETS)
 
 
 def _export_13(hash_name: str, secret: bytes, octets: int) -> bytes:

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from analyzer.keying.dtls_keys import DtlsKeyLog
+from analyzer.keying.dtls_keys import DtlsSecrets
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_path import PathHandshakes
 from analyzer.keying.mikey_bundles import Bundle, remember, take_over
@@ -44,7 +44,7 @@ class Keymaster:
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
-        self._key_log = DtlsKeyLog(ring.dtls)
+        self._dtls_secrets = DtlsSecrets(ring.tls_secrets())
         self._zrtp_secrets = ZrtpSecrets(ring.zrtp)
         self._opened: dict[tuple[str, int, bytes | None], OpenedMikey] = {}
         self._bundles: dict[tuple[str, int], Bundle] = {}
@@ -82,7 +82,7 @@ class Keymaster:
         """How a stream of no call was keyed: by the handshakes on its path, where there are any."""
         dtls = handshakes.dtls_beside(bound)
         if dtls:
-            opened = self._key_log.open(dtls, lambda _: None)
+            opened = self._dtls_secrets.open(dtls, lambda _: None)
             return Keying("DTLS-SRTP", None, opened.how, keys=opened.keys, keys_missing=opened.missing)
         zrtp = handshakes.zrtp_beside(bound)
         return self._zrtp(zrtp, lambda _: None, zrtp) if zrtp else EMPTY
@@ -99,7 +99,7 @@ class Keymaster:
         return Keying("ZRTP", opened.verified, opened.how, keys=opened.keys, offered_crypto=crypto, mikey=offered)
 
     def _dtls(self, line: MediaLine, crypto: tuple[CryptoAttribute, ...], offered: tuple[MikeyEvidence, ...]) -> Keying:
-        opened = self._key_log.open(line.dtls, line.side_at)
+        opened = self._dtls_secrets.open(line.dtls, line.side_at)
         return Keying(
             "DTLS-SRTP",
             None,

@@ -61,7 +61,8 @@ class TlsSecrets:
                 secret = key.decrypt(encrypted, PKCS1v15())
             except ValueError:
                 continue
-            if len(secret) == PREMASTER_OCTETS and secret[0] == 3:  # OpenSSL answers a wrong key with random octets
+            # OpenSSL answers a wrong key with random octets; the first two of a right one are the client's version.
+            if len(secret) == PREMASTER_OCTETS and secret[0] in (3, 0xFE):
                 found.append(secret)
         return found
 

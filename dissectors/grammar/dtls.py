@@ -13,6 +13,7 @@ MAX_RECORDS = 32
 MAX_EXTENSIONS = 64
 USE_SRTP = 14
 SUPPORTED_VERSIONS = 43
+EXTENDED_MASTER_SECRET = 23
 RANDOM_OCTETS = 32
 DTLS_1_0, DTLS_1_2, DTLS_1_3 = 0xFEFF, 0xFEFD, 0xFEFC
 DTLS_VERSIONS = (0xFEFF, 0xFEFD, 0x0100)
@@ -97,7 +98,8 @@ class Handshake(NamedTuple):
 class Hello(NamedTuple):
     """What a ClientHello or ServerHello shows: version, cipher suites, and the use_srtp profiles in order (§4.1.1).
 
-    `supported_versions` is the extension's list, one version in a ServerHello (RFC 8446 §4.2.1).
+    `supported_versions` is the extension's list, one version in a ServerHello (RFC 8446 §4.2.1);
+    `extended_master_secret` says that the extension of RFC 7627 is there.
     """
 
     version: int
@@ -106,6 +108,7 @@ class Hello(NamedTuple):
     srtp_mki: bytes
     random: bytes = bytes(RANDOM_OCTETS)
     supported_versions: tuple[int, ...] = ()
+    extended_master_secret: bool = False
 
 
 def is_dtls(data: bytes) -> bool:
@@ -196,7 +199,15 @@ def parse_hello(message: Handshake) -> Hello:
     extensions = _read_extensions(cursor.region(cursor.u16("extensions"), "extensions")) if cursor.left else {}
     profiles, mki = _use_srtp(extensions.get(USE_SRTP))
     versions = _supported_versions(extensions.get(SUPPORTED_VERSIONS), client)
-    return Hello(version, suites, profiles, mki, random, versions)
+    return Hello(version, suites, profiles, mki, random, versions, EXTENDED_MASTER_SECRET in extensions)
+
+
+def parse_client_key_exchange_rsa(message: Handshake) -> bytes:
+    """The encrypted premaster secret of an RSA key exchange; raises `Malformed` and `Truncated` (RFC 5246 §7.4.7.1)."""
+    if message.message_type != HandshakeType.client_key_exchange or not message.whole:
+        raise Malformed("not a whole ClientKeyExchange", clause="RFC 5246 §7.4.7.1")
+    cursor = Cursor(message.body)
+    return cursor.take(cursor.u16("encrypted premaster secret"), "encrypted premaster secret")
 
 
 def _u16_list(cursor: Cursor) -> tuple[int, ...]:

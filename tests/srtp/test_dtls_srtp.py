@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """DTLS-SRTP with a key log: exporters against OpenSSL and real stacks, calls opened end to end."""
 
+import os
 import re
+import select
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pylibsrtp import Policy, Session
 from srtp_peers import read_datagrams, sidecar
 
 from analyzer.api import audit
+from analyzer.capture.frames import build_udp_frame
+from analyzer.capture.writer import PcapngWriter
 from analyzer.keying import dtls_exporter
 from analyzer.keying.dtls_exporter import SHA384_SUITES, HandshakeFacts, export_srtp_material
 from analyzer.keying.key_ring import KeyRing, read_key_ring
@@ -189,3 +195,124 @@ def test_a_wrong_secret_for_a_known_handshake_contradicts(captures: Path, tmp_pa
         "keys come from the DTLS handshake, which the key log does not open"
     }
     assert all(stream.audit.wire in (Wire.CONSISTENT, Wire.UNSEEN) for stream in other.streams)
+
+
+class _Relay:
+    """Carries the datagrams of one DTLS client and server, and keeps them."""
+
+    def __init__(self, server_port: int) -> None:
+        self.datagrams: list[tuple[bool, bytes]] = []
+        self.front, self.back = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        self.front.bind(("127.0.0.1", 0))
+        self.back.connect(("127.0.0.1", server_port))
+        self.port = self.front.getsockname()[1]
+        self._running = True
+        self._thread = threading.Thread(target=self._carry, daemon=True)
+        self._thread.start()
+
+    def _carry(self) -> None:
+        client = None
+        while self._running:
+            for ready in select.select([self.front, self.back], [], [], 0.05)[0]:
+                try:
+                    if ready is self.front:
+                        data, client = self.front.recvfrom(65536)
+                        self.back.send(data)
+                    elif client is not None:
+                        data = self.back.recv(65536)
+                        self.front.sendto(data, client)
+                except ConnectionError:
+                    continue
+                self.datagrams.append((ready is self.front, data))
+
+    def stop(self) -> None:
+        self._running = False
+        self._thread.join()
+        self.front.close()
+        self.back.close()
+
+
+CONFIGURATION = """
+openssl_conf = start
+[start]
+ssl_conf = ssl
+[ssl]
+system_default = system
+[system]
+Options = -ExtendedMasterSecret
+"""
+
+
+def _dtls_by_rsa(certificate: Path, option: str, configuration: Path | None) -> tuple[list[tuple[bool, bytes]], bytes]:
+    """A handshake of OpenSSL with itself with RSA key exchange: its datagrams and the keying material it exports."""
+    port = _free_port()
+    environment = dict(os.environ) if configuration is None else os.environ | {"OPENSSL_CONF": str(configuration)}
+    suite = ["-cipher", "AES128-SHA:@SECLEVEL=0", "-use_srtp", "SRTP_AES128_CM_SHA1_80"]
+    server = subprocess.Popen(
+        [
+            "openssl",
+            "s_server",
+            option,
+            "-accept",
+            f"127.0.0.1:{port}",
+            "-cert",
+            str(certificate),
+            "-quiet",
+            *suite,
+        ],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    export = ["-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen", "60"]
+    text = ""
+    try:
+        for _ in range(8):
+            time.sleep(0.3)
+            relay = _Relay(port)
+            command = ["openssl", "s_client", option, "-connect", f"127.0.0.1:{relay.port}", *suite, *export]
+            try:
+                client = subprocess.run(command, input="Q\n", capture_output=True, text=True, check=False, timeout=5)
+                text = client.stdout
+            except subprocess.TimeoutExpired:
+                text = ""
+            relay.stop()
+            if "Keying material: " in text:
+                break
+    finally:
+        server.kill()
+        server.communicate()
+    found = re.search(r"Keying material: ([0-9A-F]+)", text)
+    assert found is not None
+    return relay.datagrams, bytes.fromhex(found[1])
+
+
+@pytest.mark.tool("openssl")
+@pytest.mark.parametrize(("option", "version"), [("-dtls1_2", "1.2"), ("-dtls1", "1.0")])
+@pytest.mark.parametrize("extended", [True, False], ids=["extended", "plain"])
+def test_the_servers_rsa_key_opens_what_rsa_keyed(
+    certificate: Path, tmp_path: Path, option: str, version: str, extended: bool
+) -> None:
+    (tmp_path / "openssl.cnf").write_text(CONFIGURATION)
+    datagrams, material = _dtls_by_rsa(certificate, option, None if extended else tmp_path / "openssl.cnf")
+    keys = material[:16] + material[32:46], material[16:32] + material[46:]
+    ends = ("192.0.2.1:4000", "192.0.2.2:5000")
+    packets = [(*(ends if forth else ends[::-1]), data) for forth, data in datagrams]
+    for key, where in zip(keys, (ends, ends[::-1]), strict=True):
+        session = Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_OUTBOUND))
+        for number in range(60):
+            header = b"\x80\x00" + number.to_bytes(2, "big") + bytes(7) + (b"\1" if where is ends else b"\2")
+            packets.append((*where, session.protect(header + bytes(160))))
+    with (tmp_path / "x.pcapng").open("wb") as file:
+        writer = PcapngWriter(file)
+        for number, packet in enumerate(packets):
+            writer.write(number * 10**7, build_udp_frame(*packet))
+    (tmp_path / "keys.toml").write_text(f'[[private_key]]\nfile = "{certificate}"\n')
+    report = audit([tmp_path / "x.pcapng"], ring=read_key_ring(tmp_path / "keys.toml"))
+    assert [(each.audit.authenticated, each.audit.wire) for each in report.streams] == [(60, Wire.PROVED)] * 2
+    assert {each.keying.how for each in report.streams} == {
+        f"keys exported from the DTLS {version} handshake with the server's RSA key"
+    }
+    without = audit([tmp_path / "x.pcapng"])
+    assert [each.audit.authenticated for each in without.streams] == [0, 0]
