@@ -42,9 +42,9 @@ from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.sip import parse_sip
 
 MAX_LISTED_DEFECTS = 100
-# ARP, LLDP, EAPOL, spanning tree and the like; ICMP, IGMP, ICMPv6, OSPF, PIM, VRRP.
+# ARP, LLDP, EAPOL, loopback tests, RARP, CDP; ICMP, IGMP, ICMPv6, OSPF, PIM, VRRP.
 OTHER_TRAFFIC = frozenset(
-    [("not-ip", code) for code in ("0x0806", "0x88cc", "0x888e", "0x9000", "0x8035", "0x0027", "0x0026", "0x0069")]
+    [("not-ip", code) for code in ("0x0806", "0x88cc", "0x888e", "0x9000", "0x8035", "0x2000")]
     + [("unread-protocol", number) for number in ("1", "2", "58", "89", "103", "112")]
 )
 Progress = Callable[[str, int], None]
@@ -138,7 +138,7 @@ class Reading:
 
 def _is_other_traffic(defect: Defect) -> bool:
     """Whether a count of unread packets is of a kind that carries no call: named in the report, a gap in nothing."""
-    return (defect.code, defect.detail.rpartition(" ")[2]) in OTHER_TRAFFIC
+    return defect.code == "control" or (defect.code, defect.detail.rpartition(" ")[2]) in OTHER_TRAFFIC
 
 
 def _passed_over(defect: Defect) -> tuple[str, int]:

@@ -152,6 +152,7 @@ MISSING: dict[str, str] = {
     "readable-list": "a priority list that can be read",
     "readable-mikey": "a MIKEY message that can be read",
     "signalling-unseen": "the signalling of this media",
+    "transport-unknown": "the transport that the signalling took",
     "tag-length": "the length of the authentication tag",
     "strength": "the policy's strength of a capability",
     "usable-key": "a key that is bound to this media",

@@ -24,6 +24,7 @@ class Transport(enum.IntEnum):
     DAMAGED = 2  # a header is cut or contradicts itself
     FRAGMENT = 3  # an IP fragment that completes nothing; `detail` is the IP version
     OTHER = 4  # `detail` is the IP protocol number
+    CONTROL = 5  # a link's or tunnel's own message, which carries no packet
     TCP = 6
     UDP = 17
 
@@ -48,6 +49,7 @@ class Flag(enum.IntFlag):
     SNAPPED = 1  # fewer octets captured than were on the wire
     NO_TIME = 2  # the record carries no usable time stamp
     REASSEMBLED = 4  # from IP fragments: the octets are in the batch's `side`
+    HEP = 8  # told by a capture agent; `detail` is the IP protocol that the agent saw
 
 
 class Columns(NamedTuple):

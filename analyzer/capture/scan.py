@@ -23,8 +23,10 @@ C_FRAME, C_TIMESTAMP_NS, C_SRC_HI, C_SRC_LO, C_DST_HI, C_DST_LO = 0, 1, 2, 3, 4,
 C_SRC_PORT, C_DST_PORT, C_TRANSPORT, C_KIND, C_FLAGS, C_TOS = 6, 7, 8, 9, 10, 11
 C_DETAIL, C_HEADER_OFFSET, C_PAYLOAD_OFFSET, C_PAYLOAD_OCTETS, C_WIRE_OCTETS, C_SSRC = 12, 13, 14, 15, 16, 17
 C_SEQ, C_RTP_TIMESTAMP, C_PAYLOAD_TYPE, C_MARKER, C_HEADER_OCTETS = 18, 19, 20, 21, 22
+COLUMNS = 23
+UDP_LITE = 136  # `detail` of a row of transport UDP
 
-UNREAD_LINK, NOT_IP, BROKEN, FRAGMENT, OTHER, TCP, UDP = 0, 1, 2, 3, 4, 6, 17  # columns.Transport
+UNREAD_LINK, NOT_IP, BROKEN, FRAGMENT, OTHER, CONTROL, TCP, UDP = 0, 1, 2, 3, 4, 5, 6, 17  # columns.Transport
 UNKNOWN, EMPTY, RTP_LIKE, RTCP_LIKE, STUN, DTLS, ZRTP, SIP_LIKE, TURN_CHANNEL = 0, 1, 2, 3, 4, 5, 6, 7, 8
 SNAPPED, NO_TIME = 1, 2  # columns.Flag
 
@@ -285,6 +287,16 @@ def peel_ipv6(buf: Octets, at: int, end: int, wire_end: int, cols: Table, n: int
             return
 
 
+def mark_unread(at: int, end: int, wire_end: int, transport: int, detail: int, cols: Table, n: int) -> None:
+    """A row for what this pass does not read, with all that a closer look needs (`tunnels.py`)."""
+    cols[C_TRANSPORT, n] = transport
+    cols[C_DETAIL, n] = detail
+    cols[C_HEADER_OFFSET, n] = at
+    cols[C_PAYLOAD_OFFSET, n] = at
+    cols[C_PAYLOAD_OCTETS, n] = end - at
+    cols[C_WIRE_OCTETS, n] = wire_end - at
+
+
 def peel_network(buf: Octets, at: int, end: int, wire_end: int, ethertype: int, cols: Table, n: int) -> None:
     """What an EtherType announces, after any VLAN tags (IEEE 802.1Q, 802.1ad)."""
     for _ in range(MAX_VLAN_TAGS):
@@ -310,8 +322,7 @@ def peel_network(buf: Octets, at: int, end: int, wire_end: int, ethertype: int, 
     elif ethertype == ETHERTYPE_IPV6:
         peel_ipv6(buf, at, end, wire_end, cols, n)
     else:
-        cols[C_TRANSPORT, n] = NOT_IP
-        cols[C_DETAIL, n] = ethertype
+        mark_unread(at, end, wire_end, NOT_IP, ethertype, cols, n)
 
 
 def link_header_octets(link: int) -> int:
@@ -331,8 +342,7 @@ def peel_link(buf: Octets, at: int, end: int, wire_end: int, link: int, cols: Ta
     """The link layer named by its LINKTYPE_ number: Ethernet, Linux cooked v1 and v2, BSD loopback, raw IP."""
     header = link_header_octets(link)
     if header < 0:
-        cols[C_TRANSPORT, n] = UNREAD_LINK
-        cols[C_DETAIL, n] = min(link, 0xFFFF)
+        mark_unread(at, end, wire_end, UNREAD_LINK, min(link, 0xFFFF), cols, n)
         return
     if end - at <= header:
         cols[C_TRANSPORT, n] = BROKEN

@@ -29,7 +29,7 @@ from analyzer.capture.columns import (
 )
 from analyzer.capture.digest import FileDigest
 from analyzer.capture.octets import FileOctets, let_go, map_file
-from analyzer.capture.reassembly import Defragmenter
+from analyzer.capture.reassembly import Unwrapper
 from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, view_plain
 from analyzer.errors import CaptureError
 from dissectors.grammar.defects import Defect
@@ -80,7 +80,7 @@ class Capture:
         self.packets, self.first_time_ns, self.last_time_ns = 0, None, None
         self._defects = list(self._opening_defects)
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._defragmenter = Defragmenter()
+        self._unwrapper = Unwrapper()
         self._fast = False
         self._layout: Layout = read_file_header(bytes(self.buffer[:64]), self.name)
         self._finished = False
@@ -152,7 +152,7 @@ class Capture:
         counted = [Defect(code, 0, "", f"{number} {what}") for (code, what), number in sorted(self._counts.items())]
         pieces = [
             Defect(code, 0, "RFC 791 §3.2, RFC 8200 §4.5", f"{number} times")
-            for code, number in sorted(self._defragmenter.defects.items())
+            for code, number in sorted(self._unwrapper.defects.items())
         ]
         return (*self._defects, *self._layout.defects, *counted, *pieces)
 
@@ -206,7 +206,7 @@ class Capture:
         self._fast = self._fast or left > COMPILE_OCTETS
         self._scan(table, fast=self._fast)
         columns = table_columns(table, int(state[scan.S_ROWS]))
-        side = self._defragmenter.feed_batch(columns, self.buffer)
+        side = self._unwrapper.feed_batch(table, columns, self.buffer, fast=self._fast)
         if self._at_end() and not self.follow:
             self._finish()
         self._account(columns)
@@ -261,7 +261,7 @@ class Capture:
     def _finish(self) -> None:
         if not self._finished:
             self._finished = True
-            self._defragmenter.finish()
+            self._unwrapper.finish()
 
     def _account(self, columns: Columns) -> None:
         self.packets += len(columns.frame)
@@ -276,12 +276,13 @@ class Capture:
             (Transport.UNREAD_LINK, "unread-link-type", "packets of link type"),
             (Transport.NOT_IP, "not-ip", "packets of EtherType"),
             (Transport.OTHER, "unread-protocol", "packets of IP protocol"),
+            (Transport.CONTROL, "control", "packets of links and tunnels themselves"),
         ):
             rows = columns.transport == transport
             if rows.any():
                 for detail, number in zip(*np.unique(columns.detail[rows], return_counts=True), strict=True):
-                    shown = f"{detail:#06x}" if transport == Transport.NOT_IP else str(detail)
-                    self._counts[(code, f"{what} {shown}")] += int(number)
+                    shown = f" {detail:#06x}" if transport == Transport.NOT_IP else f" {detail}"
+                    self._counts[(code, what + ("" if transport == Transport.CONTROL else shown))] += int(number)
 
     def _count(self, code: str, rows: Column, what: str) -> None:
         number = int(np.count_nonzero(rows))

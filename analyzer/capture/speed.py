@@ -3,14 +3,15 @@
 
 import functools
 import importlib
-import importlib.util
 import types
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from analyzer.capture.columns import Octets
 
+_OWN = "analyzer."
 COMPILE_OCTETS = 16 << 20  # below, the plain pass is done before Numba is imported and its cache loaded, or soon after
 
 
@@ -29,19 +30,30 @@ def compiled(module: str, *, allocates: bool = True) -> types.ModuleType:
     """
     import numba  # noqa: PLC0415  half a second that small captures must not pay
 
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.loader is None:
-        raise ModuleNotFoundError(module)
-    instance = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(instance)
+    instance = types.ModuleType(module)
+    origin = Path(str(plain(module).__file__))
+    code = compile(origin.read_bytes(), str(_newest_source(module)), "exec", dont_inherit=True)
+    exec(code, vars(instance))  # noqa: S102  our own module, a second time
     for name, function in list(vars(instance).items()):
-        if isinstance(function, types.FunctionType) and function.__module__ == module:
+        if not isinstance(function, types.FunctionType):
+            continue
+        if function.__module__ == module:
             setattr(instance, name, _compile(numba, function, allocates))
+        elif function.__module__.startswith(_OWN):
+            setattr(instance, name, getattr(compiled(function.__module__, allocates=allocates), name))
     return instance
 
 
+def _newest_source(module: str) -> Path:
+    """The newest of the files that the compiled module comes from: Numba's cache is as old as the file it is told."""
+    used = {value.__module__ for value in vars(plain(module)).values() if isinstance(value, types.FunctionType)}
+    used.add(module)
+    files = [Path(str(plain(each).__file__)) for each in sorted(used) if each.startswith(_OWN)]
+    return max(files, key=lambda file: file.stat().st_mtime_ns)
+
+
 def _compile(numba: Any, function: types.FunctionType, allocates: bool) -> Any:
-    options = {} if allocates else {"_nrt": False}
+    options = {"no_cfunc_wrapper": True} | ({} if allocates else {"_nrt": False})
     try:
         return numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no folder is writable for the cache

@@ -15,6 +15,9 @@ from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.sip import looks_like_sip
 
+# By the protocol in a row's `detail`: a capture agent that saw TCP does not say whether TLS was on it.
+_DATAGRAM_TRANSPORTS = {0: "UDP", 17: "UDP", 136: "UDP-Lite"}
+
 
 class SignallingDatagram(NamedTuple):
     """One SIP message as octets; endpoints are `address:port`, IPv6 as `[address]:port`."""
@@ -32,15 +35,17 @@ def iter_signalling_datagrams(batch: PacketBatch, capture: int = 0) -> Iterator[
     """The SIP messages over UDP in a batch, whole again where they were IP fragments, in capture order."""
     columns = batch.columns
     rows = np.flatnonzero(columns.kind == PayloadKind.SIP_LIKE)
-    cells = [columns.payload_offset, columns.payload_octets, columns.frame, columns.timestamp_ns]
+    cells = [columns.payload_offset, columns.payload_octets, columns.frame, columns.timestamp_ns, columns.detail]
     cells += [columns.src_hi, columns.src_lo, columns.src_port, columns.dst_hi, columns.dst_lo, columns.dst_port]
     texts = _EndpointTexts()
     # As lists: reading single cells of an array costs more than all the rest of this loop.
-    for offset, octets, frame, time_ns, *ends in zip(*(column[rows].tolist() for column in cells), strict=True):
+    lists = (column[rows].tolist() for column in cells)
+    for offset, octets, frame, time_ns, protocol, *ends in zip(*lists, strict=True):
         data = batch.octets(offset, octets)
         if looks_like_sip(data):
             source, destination = texts[(ends[0], ends[1], ends[2])], texts[(ends[3], ends[4], ends[5])]
-            yield SignallingDatagram(capture, frame, time_ns, source, destination, "UDP", data)
+            transport = _DATAGRAM_TRANSPORTS.get(protocol, "HEP")
+            yield SignallingDatagram(capture, frame, time_ns, source, destination, transport, data)
 
 
 class _EndpointTexts(dict[tuple[int, int, int], str]):

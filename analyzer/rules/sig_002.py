@@ -10,6 +10,7 @@ from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 
 PROTECTED_TRANSPORTS = frozenset(("TLS", "WSS"))
+FROM_AGENT = "HEP"  # a stream transport, with or without TLS, as a capture agent tells it
 _CRYPTO = re.compile(rb"a=crypto:(?<=[\r\n]a=crypto:)[^\r\n]*(?i:inline:)")
 _CAPABILITY = re.compile(rb"a=acap:(?<=[\r\n]a=acap:)[0-9]+[ \t]+crypto:[^\r\n]*(?i:inline:)")
 _NO_KEY = not_applicable("No SDES key was sent.")
@@ -24,7 +25,11 @@ def _carries_key(message: SignallingMessage) -> bool:
 
 
 def _judge(carriers: list[SignallingMessage]) -> Result:
-    clear = [message.ref for message in carriers if message.transport not in PROTECTED_TRANSPORTS]
+    clear = [message.ref for message in carriers if message.transport not in (*PROTECTED_TRANSPORTS, FROM_AGENT)]
+    told = [message.ref for message in carriers if message.transport == FROM_AGENT]
+    if told and not clear:
+        why = "A capture agent sent the messages that carry keys; whether TLS protected them it does not say."
+        return unknown("transport-unknown", why, tuple(told))
     if not clear:
         return passed("SDES keys were sent inside protected signalling only.", tuple(one.ref for one in carriers))
     return failed(
@@ -61,7 +66,8 @@ RULE = Rule(
     meaning=Meaning(
         passes="SDES keys were sent, and only inside protected signalling.",
         fails="At least one `a=crypto` line with an inline key stands in SIP that is readable without any key.",
-        unknown="Part of the signalling was not captured, and what was captured has no SDES key.",
+        unknown="Part of the signalling was not captured, and what was captured has no SDES key; or a capture agent"
+        " told of it and not whether TLS protected it.",
         not_applicable="The call does not use SDES.",
     ),
     check_call=_check_call,

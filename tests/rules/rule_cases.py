@@ -214,8 +214,8 @@ SILENT = {"answer": None, "streams": (), "resolution": Resolution.UNANSWERED}
 CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
     "SIG-002": {
         FAIL: (SDES, replace(SDES, transport="TCP"), replace(REJECTED), UNANSWERED),
-        PASS: (replace(SDES, transport="TLS"),),
-        UNKNOWN: (Scene(offer=None),),
+        PASS: (replace(SDES, transport="TLS"), replace(SDES, transport="WSS")),
+        UNKNOWN: (Scene(offer=None), replace(SDES, transport="HEP")),
         NA: (PLAIN, MIKEY, replace(MIKEY, transport="TLS")),
     },
     "PRO-001": {
