@@ -19,12 +19,12 @@ refusal, in the INVITE's own transaction), `unseen` (not captured), a session de
 headers. A call begins with its first request; it runs between the first two phones unless `caller=` and `callee=` say
 otherwise.
 
-A session description is a phone with suffixes: `.2` another port and key, `.avp` without security, `.hold` sendonly,
-`.recv` recvonly, `.inactive`, `.zero` port 0, `.c0` the address 0.0.0.0, `.video` a second line, `.novideo` that line
-refused, `.v2` a later version of the same, `.nat` the private address behind a NAT, `.far` media relayed elsewhere,
-`.mux` one port for RTP and RTCP, `.bundle` one port for both lines, `.ice` candidates (`.mute` without that behind the
-NAT), `.cap` SRTP as a potential configuration of RTP/AVP, `.acfg` that one taken up, `.renum` another payload type;
-behind media, `.p7` sends from or to a port nobody announced.
+A session description is a phone with suffixes: `.2` another port and key, `.k2` another key, `.avp` without security,
+`.hold` sendonly, `.recv` recvonly, `.inactive`, `.zero` port 0, `.c0` the address 0.0.0.0, `.video` a second line,
+`.novideo` that line refused, `.v2` a later version of the same, `.nat` the private address behind a NAT, `.far` media
+relayed elsewhere, `.mux` one port for RTP and RTCP, `.bundle` one port for both lines, `.ice` candidates (`.mute`
+without that behind the NAT), `.cap` SRTP as a potential configuration of RTP/AVP, `.acfg` that one taken up, `.renum`
+another payload type; behind media, `.p7` sends from or to a port nobody announced.
 """
 
 import hashlib
@@ -254,7 +254,7 @@ class FlowScript:
         yield f"m={kind} {port} {profile} {payload_type}"
         if payload_type >= DYNAMIC:
             yield f"a=rtpmap:{payload_type} {'PCMU/8000' if kind == 'audio' else 'H263/90000'}"
-        crypto = f"crypto:1 {SUITE} inline:{b64encode(_key(letter, _variant(marks), kind)).decode()}"
+        crypto = f"crypto:1 {SUITE} inline:{b64encode(_key(letter, _key_number(marks), kind)).decode()}"
         if profile == "RTP/SAVP":
             yield f"a={crypto}"
         yield from (f"a={line}" for mark, lines in _ATTRIBUTES for line in lines if mark in marks)
@@ -320,7 +320,7 @@ class FlowScript:
         header = struct.pack(">BBHII", 0x80, _payload_type(kind, theirs), 1000 + number, number * FRAME_SAMPLES, ssrc)
         packet = header + speech(ord(sender) % 8 + 3, number * FRAME_SAMPLES, FRAME_SAMPLES)
         if not is_clear:
-            packet = protect_rtp(packet, _context(sender, _variant(mine), kind))
+            packet = protect_rtp(packet, _context(sender, _key_number(mine), kind))
         self.datagrams.append((self.time_ns, source, target, packet))
 
 
@@ -331,6 +331,11 @@ def _payload_type(kind: str, marks: list[str]) -> int:
 
 def _variant(marks: list[str]) -> str:
     return next((mark for mark in marks if mark.isdigit()), "1")
+
+
+def _key_number(marks: list[str]) -> str:
+    """The key that a description names by `.k2`, else that of its variant."""
+    return next((mark[1:] for mark in marks if mark[0] == "k" and mark[1:].isdigit()), _variant(marks))
 
 
 def _key(letter: str, variant: str, kind: str) -> bytes:

@@ -590,6 +590,37 @@ EARLY = (
         A>B ACK
         A~B 12
     """ + HANG_UP, {"1": CALL}),
+    Flow("early-media-other-version", "Early media, then the same answer under a new version", """
+        A>B INVITE A
+        B>A 183 B
+        A~B 12
+        B>A 200 B.v2
+        A>B ACK
+        A~B 12
+    """ + HANG_UP, {"1": CALL}),
+    Flow("early-media-other-answer", "An announcement from elsewhere in one dialog, then the phone's own answer", """
+        A>B INVITE A
+        B>A 183 B
+        A~B 12
+        B>A 200 B.2
+        A>B ACK
+        A~B 12
+    """ + HANG_UP, {"1": "ended answered=conform answered=conform"}),
+    Flow("early-media-plain", "A plain announcement, then an answer with keys", """
+        A>B INVITE A
+        B>A 183 B.avp
+        A~B 40 A.avp B.avp
+        B>A 200 B.2
+        A>B ACK
+        A~B 12
+    """ + HANG_UP, {"1": "ended answered=unprotected answered=conform"}),
+    Flow("early-answer-other-silent", "Two answers in one dialog, media under the second alone", """
+        A>B INVITE A
+        B>A 183 B
+        B>A 200 B.2
+        A>B ACK
+        A~B 12
+    """ + HANG_UP, {"1": CALL}),
     Flow("early-media-refused", "An announcement, then a refusal", """
         A>B INVITE A
         B>A 183 B
@@ -664,6 +695,86 @@ ENDS = (
         A>B BYE tag=tB
         B>A 200
     """, {"1": "mid-call answered=conform"}, loose=2),
+)  # fmt: skip
+
+RELAYS = (
+    Flow("relay-delayed-offer", "Offer in the 200, answer in the ACK, a relay between", """
+        A>P INVITE
+        P>B INVITE
+        B>P 200 B
+        P>A 200 B.far
+        A>P ACK A
+        P>B ACK A.far
+        A~B 12 A B.far
+        B~A 12 B A.far
+        A>P BYE
+        P>B BYE
+        B>P 200
+        P>A 200
+    """, {"1": "ended answered=conform answered=conform"}),
+    Flow("relay-hold", "Hold and resume through a relay", """
+        A>P INVITE A
+        P>B INVITE A.far
+        B>P 200 B
+        P>A 200 B.far
+        A>P ACK
+        P>B ACK
+        A~B 12 A B.far
+        B~A 12 B A.far
+        A>P INVITE A.inactive
+        P>B INVITE A.far.inactive
+        B>P 200 B.inactive
+        P>A 200 B.far.inactive
+        A>P ACK
+        P>B ACK
+        wait 2
+        A>P INVITE A
+        P>B INVITE A.far
+        B>P 200 B
+        P>A 200 B.far
+        A>P ACK
+        P>B ACK
+        A~B 12 A B.far
+        B~A 12 B A.far
+    """, {"1": "answered answered=conform answered=conform answered=no-media answered=conform answered=conform"}),
+    Flow("relay-strips", "A relay takes the protection away behind it", """
+        A>P INVITE A
+        P>B INVITE A.avp.far
+        B>P 200 B.avp
+        P>A 200 B.far
+        A>P ACK
+        P>B ACK
+        A~B 40 A B.far
+        B~A 40 B.avp A.avp.far
+        A>P BYE
+        P>B BYE
+        B>P 200
+        P>A 200
+    """, {"1": "ended answered=conform answered=unprotected"}),
+    Flow("relay-retries-plain", "A relay is refused behind it, tries again without protection, and tells nobody", """
+        A>P INVITE A
+        P>A 100
+        P>B INVITE A.far
+        B>P 488
+        P>B ACK refused
+        P>B INVITE A.avp.far by=A cseq=2
+        B>P 200 B.avp
+        P>A 200 B.far cseq=1
+        A>P ACK cseq=1
+        P>B ACK cseq=2
+        A~B 40 A B.far
+        B~A 40 B.avp A.avp.far
+    """, {"1": "answered answered=conform rejected=no-media answered=unprotected"}, ("1:2 retry-of 1:1",)),
+    Flow("only-second-leg", "Only the hop behind the proxy was captured", """
+        A>P INVITE A unseen
+        P>B INVITE A
+        B>P 200 B
+        P>A 200 B unseen
+        P>B ACK by=A
+        A~B 12
+        B>P BYE
+        P>B 200
+    """, {"1": CALL}),
 )  # fmt: skip
 
 RETRIES = (
@@ -911,4 +1022,4 @@ MEDIA = (
          SET_UP + "A~B 40 A.9.avp B.9.avp" + HANG_UP, {"1": CALL}, loose=2),
 )  # fmt: skip
 
-FLOWS = (*RFC_3665, *RFC_5359, *FORKS, *EARLY, *ENDS, *RETRIES, *DIALOGS, *MEDIA)
+FLOWS = (*RFC_3665, *RFC_5359, *FORKS, *EARLY, *ENDS, *RELAYS, *RETRIES, *DIALOGS, *MEDIA)

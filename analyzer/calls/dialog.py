@@ -7,7 +7,7 @@ from typing import NamedTuple
 from analyzer.calls.media_lines import DraftLine, announced_addresses, read_lines
 from analyzer.calls.offer_answer import Dialog, Proposal, ProposalReader, Session
 from analyzer.calls.session_reader import SessionReader, security_of, unversioned
-from analyzer.calls.transaction import Ledger, Pair, file_messages, refusal_on
+from analyzer.calls.transaction import Ledger, Pair, file_messages, pair_of, refusal_on
 from analyzer.model.call import CallState, Exchange, Party, Resolution
 from analyzer.model.evidence import SignallingMessage
 from dissectors.grammar.sip_address import address_of_record
@@ -176,7 +176,7 @@ def _number(proposals: list[Proposal]) -> tuple[DraftExchange, ...]:
 
 
 def _retries(proposals: list[Proposal]) -> dict[int, int]:
-    """For each offer that follows a refused one of the same party on the same hop the number of that one."""
+    """For each offer that follows a refused one of the same party on the same hop, the number of that one."""
     if len(proposals) < 2:
         return {}
     refused: dict[tuple[Party | None, Pair | None], int] = {}
@@ -184,12 +184,14 @@ def _retries(proposals: list[Proposal]) -> dict[int, int]:
     for number, proposal in enumerate(proposals):
         if proposal.optional:
             continue
-        key = proposal.offerer, proposal.hop
-        before = refused.pop(key, None)
-        if before is not None and proposal.start_ns <= _settled_ns(proposals[before]) + RETRY_WITHIN_NS:
-            retries[number] = before
+        keys = {(proposal.offerer, proposal.hop)}
+        if proposal.offer is not None:
+            keys.add((proposal.offerer, pair_of(proposal.offer.message)))
+        found = [before for key in keys if (before := refused.pop(key, None)) is not None]
+        if found and proposal.start_ns <= _settled_ns(proposals[max(found)]) + RETRY_WITHIN_NS:
+            retries[number] = max(found)
         if proposal.resolution is Resolution.REJECTED:
-            refused[key] = number
+            refused.update(dict.fromkeys(keys, number))
     return retries
 
 

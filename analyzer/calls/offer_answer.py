@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from analyzer.calls.session_reader import SessionReader, security_of
+from analyzer.calls.session_reader import SessionReader, security_of, unversioned
 from analyzer.calls.transaction import Hop, Ledger, Pair, Transaction, refusal_on
 from analyzer.model.call import Party, Resolution, SdpBody
 from analyzer.model.evidence import SignallingMessage
@@ -58,18 +58,25 @@ class Proposal(NamedTuple):
 
 @dataclass(slots=True)
 class _EarlyDialog:
-    """The responses with one To tag: the first session description before the final response, and the 2xx."""
+    """The responses with one To tag: what they described, each anew where it changed, and the first 2xx."""
 
     tag: str | None
-    preview: SdpBody | None = None
+    described: list[SdpBody] = field(default_factory=list)
     success: SignallingMessage | None = None
-    confirmed: SdpBody | None = None  # the session description of the 2xx
 
     @property
     def described_ns(self) -> int:
         """When its first session description was seen."""
-        body = self.preview or self.confirmed
-        return body.message.timestamp_ns if body else 0
+        return self.described[0].message.timestamp_ns if self.described else 0
+
+    def add(self, response: SignallingMessage, body: SdpBody | None) -> None:
+        """Take a provisional response or a 2xx; what follows the first 2xx repeats it."""
+        if self.success is not None:
+            return
+        if (response.sip.status or 0) >= 200:
+            self.success = response
+        if body is not None and not (self.described and _says_the_same(self.described[-1], body)):
+            self.described.append(body)
 
 
 @dataclass(slots=True)
@@ -115,7 +122,7 @@ class ProposalReader:
     def _read_leg(self, transaction: Transaction, leg: list[Hop]) -> None:
         """The dialogs that count: those with a 2xx, else the first described; after them the other early ones."""
         dialogs = self._early_dialogs(transaction, leg)
-        counting = [dialog for dialog in dialogs if dialog.success] or _first_with_preview(dialogs)
+        counting = [dialog for dialog in dialogs if dialog.success] or _first_described(dialogs)
         lost_ns = min((each.success.timestamp_ns for each in counting if each.success), default=None)
         first_ns = min((each.described_ns for each in dialogs if each.described_ns), default=0)
         for dialog in counting or [_EarlyDialog(_to_tag(transaction))]:
@@ -124,38 +131,42 @@ class ProposalReader:
             if dialog.described_ns > first_ns:
                 self.proposals[start:] = [each._replace(late=True) for each in self.proposals[start:]]
         for dialog in dialogs:
-            if dialog.preview and dialog not in counting:
+            if dialog.described and dialog not in counting:
                 start, late = len(self.proposals), dialog.described_ns > first_ns
                 self._read_dialog(transaction, leg, dialog)
                 lost = [each._replace(optional=True, late=late, lost_ns=lost_ns) for each in self.proposals[start:]]
                 self.proposals[start:] = lost
 
     def _legs(self, transaction: Transaction) -> list[tuple[Pair | None, list[Hop]]]:
-        """The hops nearest the caller, and those onward whose request carries another session description."""
+        """The hops nearest the caller, and those onward that carry other session descriptions."""
         home = self._leg(transaction)
         if len(home) == len(transaction.hops) or not home[0].request:
             return [(None, home)]
-        others: dict[bytes, list[Hop]] = {}
+        others: dict[frozenset[bytes], list[Hop]] = {}
         for hop in transaction.hops:
-            content = self._content(hop.request, transaction.party)
-            if content is not None and hop not in home:
-                others.setdefault(content, []).append(hop)
-        if self._content(home[0].request, transaction.party) is None:
-            others.clear()
+            if hop.request and hop not in home:
+                others.setdefault(self._contents(hop, transaction.party), []).append(hop)
         return [(None, home), *((hops[0].endpoints, hops) for hops in others.values())]
 
     def _leg(self, transaction: Transaction) -> list[Hop]:
-        """The hop that counts, then those whose request carries the same octets of session description."""
+        """The hop that counts, then those that carry the same octets of session description."""
         first = transaction.first_hop(self.home)
         if len(transaction.hops) < 2 or first.request is None:
             return transaction.hops or [first]
-        wanted = self._content(first.request, transaction.party)
+        wanted = self._contents(first, transaction.party)
         rest = [hop for hop in transaction.hops if hop is not first and hop.request]
-        return [first, *(hop for hop in rest if self._content(hop.request, transaction.party) == wanted)]
+        if not wanted:
+            return [first, *rest]
+        contents = [(hop, self._contents(hop, transaction.party)) for hop in rest]
+        return [first, *(hop for hop, found in contents if not found or wanted & found)]
 
-    def _content(self, message: SignallingMessage | None, party: Party) -> bytes | None:
-        body = self.sessions.read(message, party)
-        return body.session.raw if body else None
+    def _contents(self, hop: Hop, party: Party) -> frozenset[bytes]:
+        """What a hop describes: the request's description, else those of its responses."""
+        body = self.sessions.read(hop.request, party)
+        if body is not None:
+            return frozenset((body.session.raw,))
+        bodies = (self.sessions.read(response, other_party(party)) for response in hop.responses)
+        return frozenset(body.session.raw for body in bodies if body is not None)
 
     def _early_dialogs(self, transaction: Transaction, leg: list[Hop]) -> list[_EarlyDialog]:
         dialogs: dict[str | None, _EarlyDialog] = {}
@@ -166,11 +177,7 @@ class ProposalReader:
                 if not 100 < status < 300:
                     continue
                 dialog = dialogs.setdefault(response.sip.to_tag, _EarlyDialog(response.sip.to_tag))
-                if status < 200:
-                    dialog.preview = dialog.preview or self.sessions.read(response, party)
-                elif dialog.success is None:
-                    dialog.success = response
-                    dialog.confirmed = self.sessions.read(response, party)
+                dialog.add(response, self.sessions.read(response, party))
         return list(dialogs.values())
 
     def _read_dialog(self, transaction: Transaction, leg: list[Hop], dialog: _EarlyDialog) -> None:
@@ -178,29 +185,32 @@ class ProposalReader:
         described = self._described(dialog)
         offer = self.sessions.read(request, transaction.party)
         if offer is not None:
-            self._propose(transaction, leg, dialog, offer, described)
+            for superseded in described[:-1]:
+                self._propose(transaction, leg, dialog, offer, superseded)
+                self.proposals[-1] = self.proposals[-1]._replace(optional=True)
+            self._propose(transaction, leg, dialog, offer, described[-1] if described else None)
             return
-        reply, replied = self._reply(transaction, dialog)
-        if described is not None and (request is not None or reply is not None):
-            self._propose(transaction, leg, dialog, described, reply, replied)
-        elif described is not None or reply is not None:
-            self._propose(transaction, leg, dialog, None, described or reply)
+        offered = described[0] if described else None
+        reply, replied = self._reply(transaction, leg, dialog)
+        if offered is not None and (request is not None or reply is not None):
+            self._propose(transaction, leg, dialog, offered, reply, replied)
+        elif offered is not None or reply is not None:
+            self._propose(transaction, leg, dialog, None, offered or reply)
 
-    def _described(self, dialog: _EarlyDialog) -> SdpBody | None:
-        """What the callee described: the first description, unless the 2xx carries another one that still counts."""
-        preview, confirmed = dialog.preview, dialog.confirmed
-        if preview is None or confirmed is None:
-            return preview or confirmed
-        if preview.session.raw == confirmed.session.raw or self._was_updated(dialog):
-            return preview
-        return confirmed
+    def _described(self, dialog: _EarlyDialog) -> list[SdpBody]:
+        """What the callee described, the last one what counts; UPDATE or PRACK make later ones repeats of theirs."""
+        if self._was_updated(dialog):
+            return dialog.described[:1]
+        return dialog.described
 
     def _was_updated(self, dialog: _EarlyDialog) -> bool:
         """Whether UPDATE or PRACK agreed on a newer session before the 2xx (RFC 6337 §3.1)."""
         first = self._agreed_ns.get(dialog.tag)
         return first is not None and (dialog.success is None or first <= dialog.success.timestamp_ns)
 
-    def _reply(self, transaction: Transaction, dialog: _EarlyDialog) -> tuple[SdpBody | None, SignallingMessage | None]:
+    def _reply(
+        self, transaction: Transaction, leg: list[Hop], dialog: _EarlyDialog
+    ) -> tuple[SdpBody | None, SignallingMessage | None]:
         """The answer to an offer that came in a response: in PRACK or ACK; with the request that could hold it."""
         prack = self._pracks.get((transaction.requester, dialog.tag, transaction.number or 0))
         if prack is not None:
@@ -208,7 +218,8 @@ class ProposalReader:
             request = prack.first_hop(self.home).request
             return self.sessions.read(request, transaction.party), request
         acks = [ack for ack in transaction.acks if ack.sip.to_tag == dialog.tag]
-        acks.sort(key=lambda ack: not _is_between(ack, self.home))
+        between = leg[0].endpoints if leg[0].request else self.home
+        acks.sort(key=lambda ack: not _is_between(ack, between))
         for ack in acks:
             body = self.sessions.read(ack, transaction.party)
             if body is not None:
@@ -255,12 +266,12 @@ class ProposalReader:
         responder = other_party(transaction.party)
         dialog = _EarlyDialog(tag)
         for response in (response for hop in leg for response in hop.responses):
-            if 200 <= (response.sip.status or 0) < 300 and dialog.success is None:
-                dialog.success = response
-                dialog.confirmed = self.sessions.read(response, responder)
+            if 200 <= (response.sip.status or 0) < 300:
+                dialog.add(response, self.sessions.read(response, responder))
         offer = self.sessions.read(leg[0].request, transaction.party)
-        if offer is not None or (leg[0].request is None and dialog.confirmed is not None):
-            self._propose(transaction, leg, dialog, offer, dialog.confirmed)
+        answer = dialog.described[0] if dialog.described else None
+        if offer is not None or (leg[0].request is None and answer is not None):
+            self._propose(transaction, leg, dialog, offer, answer)
 
     def _dialog(self, transaction: Transaction, to_tag: str | None) -> Dialog:
         if transaction.party is Party.CALLER:
@@ -283,9 +294,14 @@ def _security(proposal: Proposal) -> tuple[object, ...]:
     return tuple(security_of(body.session) if body else None for body in (proposal.offer, proposal.answer))
 
 
-def _first_with_preview(dialogs: list[_EarlyDialog]) -> list[_EarlyDialog]:
+def _says_the_same(one: SdpBody, other: SdpBody) -> bool:
+    """Whether two descriptions differ in nothing but their version."""
+    return one.session.raw == other.session.raw or unversioned(one.session) == unversioned(other.session)
+
+
+def _first_described(dialogs: list[_EarlyDialog]) -> list[_EarlyDialog]:
     """Of the dialogs without 2xx the one whose description came first."""
-    return [dialog for dialog in dialogs if dialog.preview][:1]
+    return [dialog for dialog in dialogs if dialog.described][:1]
 
 
 def _resolve(
