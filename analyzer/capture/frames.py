@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """UDP datagrams as whole Ethernet frames, for captures that this program writes itself."""
 
+import functools
 import ipaddress
 import struct
+from typing import NamedTuple
 
 from analyzer.capture.address import format_address, parse_endpoint
 
@@ -12,29 +14,38 @@ SOURCE_MAC = bytes.fromhex("020000000001")
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_IPV6 = 0x86DD
 UDP = 17
+IPV6_OCTETS = 16
 HOP_LIMIT = 64
 MAX_UDP_PAYLOAD_OCTETS = 65_507
 
 
+class _Endpoint(NamedTuple):
+    address: bytes
+    port: int
+
+
+@functools.lru_cache(maxsize=256)
+def _endpoint(text: str) -> _Endpoint:
+    high, low, port = parse_endpoint(text)
+    return _Endpoint(ipaddress.ip_address(format_address(high, low)).packed, port)
+
+
 def build_udp_frame(source: str, destination: str, payload: bytes) -> bytes:
     """Ethernet, IP and UDP round `payload`; endpoints are `address:port`, both of one family. Raises ValueError."""
-    source_hi, source_lo, source_port = parse_endpoint(source)
-    target_hi, target_lo, target_port = parse_endpoint(destination)
     if len(payload) > MAX_UDP_PAYLOAD_OCTETS:
         raise ValueError(f"{len(payload)} octets do not fit a datagram")
-    sender = ipaddress.ip_address(format_address(source_hi, source_lo))
-    receiver = ipaddress.ip_address(format_address(target_hi, target_lo))
-    if sender.version != receiver.version:
+    sender, receiver = _endpoint(source), _endpoint(destination)
+    if len(sender.address) != len(receiver.address):
         raise ValueError(f"{source} and {destination} are of different families")
     length = 8 + len(payload)
-    pseudo = sender.packed + receiver.packed + struct.pack(">IHH", length, 0, UDP)
-    header = struct.pack(">HHH", source_port, target_port, length)
+    pseudo = sender.address + receiver.address + struct.pack(">IHH", length, 0, UDP)
+    header = struct.pack(">HHH", sender.port, receiver.port, length)
     checksum = _checksum(pseudo + header + bytes(2) + payload) or 0xFFFF
     datagram = header + struct.pack(">H", checksum) + payload
-    if sender.version == 6:
-        packet = struct.pack(">IHBB", 0x60000000, length, UDP, HOP_LIMIT) + sender.packed + receiver.packed + datagram
+    if len(sender.address) == IPV6_OCTETS:
+        packet = struct.pack(">IHBB", 0x60000000, length, UDP, HOP_LIMIT) + sender.address + receiver.address + datagram
         return DESTINATION_MAC + SOURCE_MAC + struct.pack(">H", ETHERTYPE_IPV6) + packet
-    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + length, 0, 0, HOP_LIMIT, UDP, 0) + sender.packed + receiver.packed
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + length, 0, 0, HOP_LIMIT, UDP, 0) + sender.address + receiver.address
     head = head[:10] + struct.pack(">H", _checksum(head)) + head[12:]
     return DESTINATION_MAC + SOURCE_MAC + struct.pack(">H", ETHERTYPE_IPV4) + head + datagram
 

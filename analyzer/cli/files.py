@@ -5,7 +5,9 @@ import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from analyzer.errors import UsageError
 
@@ -33,10 +35,17 @@ def write_output(target: str, content: str | bytes) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
+    with open_output(path) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def open_output(path: Path) -> Iterator[BinaryIO]:
+    """A seekable stream whose octets appear at `path`, with mode 0600, once all went well; raises OSError."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+            yield stream
         os.replace(name, path)  # noqa: PTH105 - the temporary file is a name, not a Path
     except BaseException:
         with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ from analyzer.keying.contexts import candidates_for, context_of, rtcp_contexts
 from analyzer.keying.key_ring import KeyRing
 from analyzer.model.call import BoundStream, MediaLine
 from analyzer.model.keying import Keying, StreamAudit
-from analyzer.srtp.bulk import open_stream
+from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
 from analyzer.srtp.columns import packet_columns
 from analyzer.srtp.context import SrtpContext
 from analyzer.srtp.rtcp import RtcpOutcome, open_rtcp
@@ -20,15 +20,29 @@ from analyzer.srtp.suites import suite_by_name
 from dissectors.grammar.rtcp import is_clear_rtcp
 from dissectors.grammar.rtp_extensions import parse_extmap
 
+NOT_OPENED = "no key opens it"
+WHY_SHUT = {
+    PacketOutcome.NOT_TRIED: NOT_OPENED,
+    PacketOutcome.BAD_TAG: "its tag does not verify",
+    PacketOutcome.TOO_SHORT: "it is too short for header, MKI and tag",
+    PacketOutcome.TRUNCATED: "the capture cut it",
+    PacketOutcome.NOT_RTP: "it is no RTP packet",
+    PacketOutcome.UNKNOWN_MKI: "its MKI names no key at hand",
+}
+
 
 class ClearPacket(NamedTuple):
-    """One clear RTP packet or RTCP compound and where it stood in the capture."""
+    """One clear RTP packet or RTCP compound and where it stood in the capture.
+
+    `shut` says why a packet among others that open did not; its octets are then those of the capture.
+    """
 
     timestamp_ns: int
     frame: int
     source: str
     destination: str
     octets: bytes
+    shut: str = ""
 
 
 def context_that_opened(
@@ -65,17 +79,28 @@ def _encrypted_extensions(line: MediaLine | None) -> frozenset[int]:
 
 def iter_clear_rtp(audit: StreamAudit, context: SrtpContext | None) -> Iterator[ClearPacket]:
     """Every RTP packet of the stream that opens, and those that were proved clear, in capture order."""
-    bound = audit.bound
-    opened = dict(_open(bound, context)) if context is not None else {}
-    was_clear = _clear_flags(audit)
-    for number in range(bound.stop - bound.start):
-        octets = opened.get(number)
-        if octets is None and was_clear[number]:
-            octets = bound.stream.payload(bound.start + number)
-        if octets is not None:
-            timestamp_ns = int(bound.stream.timestamp_ns[bound.start + number])
-            frame = int(bound.stream.frame[bound.start + number])
-            yield ClearPacket(timestamp_ns, frame, bound.stream.source, bound.stream.destination, octets)
+    return (packet for packet in iter_stream_packets(audit, context) if not packet.shut)
+
+
+def iter_stream_packets(audit: StreamAudit, context: SrtpContext | None) -> Iterator[ClearPacket]:
+    """Every RTP packet of a stream of which some are clear, in capture order; what stays shut says so."""
+    bound, clear = audit.bound, _clear_flags(audit)
+    opening = None if context is None else _open(bound, context)
+    opened = iter(()) if opening is None else opening.clear_packets()
+    if not clear.any() and (opening is None or not opening.opened.any()):
+        return
+    stream, span = bound.stream, slice(bound.start, bound.stop)
+    times, frames = stream.timestamp_ns[span].tolist(), stream.frame[span].tolist()
+    number, octets = next(opened, (-1, b""))
+    for place, (timestamp_ns, frame) in enumerate(zip(times, frames, strict=True)):
+        found, shut = octets, ""
+        if place == number:
+            number, octets = next(opened, (-1, b""))
+        else:
+            found = stream.payload(bound.start + place)
+            if not clear[place]:
+                shut = NOT_OPENED if opening is None else WHY_SHUT[PacketOutcome(int(opening.outcome[place]))]
+        yield ClearPacket(timestamp_ns, frame, stream.source, stream.destination, found, shut)
 
 
 def _clear_flags(audit: StreamAudit) -> NDArray[np.bool_]:
@@ -86,10 +111,9 @@ def _clear_flags(audit: StreamAudit) -> NDArray[np.bool_]:
     return np.ones(size, np.bool_) if plain else proved
 
 
-def _open(bound: BoundStream, context: SrtpContext) -> Iterator[tuple[int, bytes]]:
+def _open(bound: BoundStream, context: SrtpContext) -> StreamOpening:
     packets = bound.stream.read_payloads(range(bound.start, bound.stop))
-    columns = packet_columns(packets, bound.stream.wire_octets[bound.start : bound.stop])
-    return open_stream(columns, context).clear_packets()
+    return open_stream(packet_columns(packets, bound.stream.wire_octets[bound.start : bound.stop]), context)
 
 
 def iter_clear_rtcp(bound: BoundStream, keying: Keying, context: SrtpContext | None) -> Iterator[ClearPacket]:

@@ -10,11 +10,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from analyzer.cli.call_writer import safe_name
 from analyzer.cli.clear_copy import clear_signalling
-from analyzer.cli.decrypt import safe_name
 from tests.captures.end_to_end import sidecar_of
+from tests.captures.test_opened_media import libsrtp_keys
 from tests.cli.command_line import KEY_A, pcapng, run, sdes_call
 from tests.srtp.srtp_peers import read_datagrams
 
@@ -80,8 +82,8 @@ def test_counts_and_sound_of_a_real_call(captures: Path, tmp_path: Path) -> None
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert [re.sub(r"^001-.*?(-offerer|-answerer)?(\.\w+)$", r"001\1\2", name) for name in names] == [
-        "001-answerer.wav", "001-offerer.wav", "001.pcapng", "decrypt.json",
+    assert [re.sub(r"^001-.*?(-offerer|-answerer|-stereo)?(\.\w+)$", r"001\1\2", name) for name in names] == [
+        "001-answerer.wav", "001-offerer.wav", "001-stereo.wav", "001.pcapng", "decrypt.json",
     ]  # fmt: skip
 
 
@@ -158,3 +160,92 @@ def test_the_copied_description_is_clear_and_consistent() -> None:
     assert f"Content-Length: {len(rest)}".encode() in left
     plain = head.replace(b"%d", b"") + b"v=0\r\nm=audio 1 RTP/AVP 0\r\n"
     assert clear_signalling(plain, len(head)) == plain
+
+
+def key_log(captures: Path, name: str, folder: Path) -> list[str | Path]:
+    log = captures / "peers" / f"{name}.keylog.txt"
+    if not log.exists():
+        return []
+    (folder / "keys.toml").write_text(f'[[dtls]]\nkeylog = "{log}"\n')
+    return ["--keys", folder / "keys.toml"]
+
+
+def sound(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+    with wave.open(str(path)) as file:
+        return (
+            np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, file.getnchannels()).astype(np.int32)
+        )
+
+
+@pytest.mark.captures
+@pytest.mark.parametrize(
+    "name",
+    [
+        "baresip/udp_sdes_cm80_mand",
+        "baresip/udp_sdes_gcm256_mand",
+        "baresip/udp_plain_pcmu",
+        "baresip/udp_dtls_srtp",
+        "baresip/tls13_sdes_cm80_mand",
+    ],
+)
+def test_what_is_heard_is_what_the_phones_recorded(captures: Path, tmp_path: Path, name: str) -> None:
+    """A heard what B sent; the phones' own table gives ±2 for the codes of zero, and their files start together."""
+    path = captures / "peers" / f"{name}.pcap"
+    code, document = decrypt(path, tmp_path / "out", *key_log(captures, name, tmp_path))
+    assert code == 0
+    (call,) = document["calls"]
+    stereo = sound(tmp_path / "out" / call["stereo"])
+    for stream in call["streams"]:
+        side, other = ("b", "a") if "offerer" in stream["wav"] else ("a", "b")
+        ours = sound(tmp_path / "out" / stream["wav"])[:, 0]
+        theirs = sound(path.with_name(f"{path.stem}.{side}.dec.wav"))[:, 0]
+        wrong = sound(path.with_name(f"{path.stem}.{other}.dec.wav"))[:, 0]
+        assert 0 <= len(ours) - len(theirs) <= 160
+        count = len(theirs)
+        assert np.abs(ours[:count] - theirs).max() <= 2
+        count = min(count, len(wrong))
+        assert np.abs(ours[:count] - wrong[:count]).max() > 1000
+        column = stereo[:, 0 if side == "b" else 1]
+        start = int(np.flatnonzero(column)[0]) - int(np.flatnonzero(ours)[0])
+        assert 0 <= start < 800
+        assert np.array_equal(column[start : start + len(ours)], ours)
+
+
+@pytest.mark.captures
+@pytest.mark.parametrize("stem", ["sdes_80", "sdes_256"])
+def test_linphone_recorded_the_same(captures: Path, tmp_path: Path, stem: str) -> None:
+    """The recorder started later and its jitter buffer moved once: nearly all of it is sample by sample the same."""
+    path = captures / "peers" / "linphone" / f"{stem}.pcap"
+    _, document = decrypt(path, tmp_path / "out")
+    for stream in document["calls"][0]["streams"]:
+        ours = sound(tmp_path / "out" / stream["wav"])[:, 0]
+        side, delay = ("b", 738) if "offerer" in stream["wav"] else ("a", 258)
+        theirs = sound(path.with_name(f"{stem}.{side}.rec.wav"))[delay:, 0]
+        count = min(len(ours), len(theirs))
+        assert (ours[:count] == theirs[:count]).mean() > 0.85
+
+
+@pytest.mark.captures
+def test_speech_goes_down_a_pipe(captures: Path, tmp_path: Path) -> None:
+    source = captures / "peers" / "baresip" / "udp_sdes_cm80_mand.pcap"
+    _, document = decrypt(source, tmp_path / "out")
+    done = run("decrypt", source, "-o", "-")
+    assert done.returncode == 0
+    assert b"s16le, 8000 Hz, 2 channels" in done.stderr
+    assert done.stdout == sound(tmp_path / "out" / document["calls"][0]["stereo"]).astype("<i2").tobytes()
+
+
+@pytest.mark.captures
+@pytest.mark.tool("tshark")
+def test_packets_that_fail_say_so_in_a_comment(captures: Path, tmp_path: Path) -> None:
+    name = "peers/libsrtp/tampered_AES_CM_128_HMAC_SHA1_80.srtp.pcap"
+    (tmp_path / "keys.toml").write_text(libsrtp_keys(sidecar_of(name), bound=True))
+    code, document = decrypt(captures / name, tmp_path / "out", "--keys", tmp_path / "keys.toml")
+    assert code == 4
+    for stream in document["streams"]:
+        rows = tshark(
+            tmp_path / "out" / stream["file"], "-Y", "frame.comment contains DECRYPTED", "-T", "fields",
+            "-e", "frame.comment",
+        ).splitlines()  # fmt: skip
+        assert len(rows) == stream["shut"] == stream["failed"] > 0
+        assert all(re.search(r"NOT DECRYPTED: (?:its tag does not verify|it is too short)", row) for row in rows)
