@@ -3,7 +3,8 @@
 
 import functools
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from dissectors.grammar.content_coding import Decoded, decode_content, is_coded
@@ -12,12 +13,13 @@ from dissectors.grammar.errors import Malformed
 from dissectors.grammar.sip_address import NameAddr, parse_name_addr, split_header_list
 from dissectors.grammar.sip_body import BodyPart, BodyParts, media_type, parse_body
 from dissectors.grammar.sip_headers import (
+    SINGLE,
     Header,
     decode_text,
     find_section_end,
-    index_ordinary_headers,
     long_name,
     parse_headers,
+    split_ordinary_section,
 )
 
 __all__ = [
@@ -50,8 +52,10 @@ _CSEQ = re.compile(rf"([0-9]+)[ \t]+({_CHARS})")
 _BRANCH = ";branch="
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _REMEMBERED = 4096  # lines and values that stand alike in the messages of a call are understood once
-_SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
+
 _MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
+_USUAL_CONTENT_TYPES = {" application/sdp": "application/sdp", "application/sdp": "application/sdp"}  # one text for all
+_MANDATORY_IN_REQUESTS = _MANDATORY | {"max-forwards"}
 
 
 class SdpBody(NamedTuple):
@@ -76,13 +80,24 @@ class _StartLine(NamedTuple):
 
 
 class _Section(NamedTuple):
-    """The header section `data[start:end]`: the first value of each name, not stripped, and the number of fields."""
+    """The header section `data[start:end]`: the long names that stand in it, and those that stand more than once."""
 
     data: bytes
     start: int
     end: int
-    first: dict[str, str]
-    fields: int
+    names: Collection[str]
+    repeated: frozenset[str]
+
+    def value(self, name: str) -> str | None:
+        """The first value of a long name."""
+        if name not in self.names:
+            return None
+        ordinary = split_ordinary_section(decode_text(self.data[self.start : self.end]))
+        if ordinary is not None:
+            value = ordinary.value(name)
+            return None if value is None else value.strip(" \t")
+        headers = parse_headers(self.data, self.start, self.end).headers
+        return next(header.value for header in headers if long_name(header.name) == name)
 
     def offset(self, name: str) -> int:
         """Where the last field of this name begins; only asked for when there is a defect to place."""
@@ -120,6 +135,9 @@ class SipMessage(NamedTuple):
     from_tag: str | None
     to_uri: str | None
     to_tag: str | None
+    call_id: str | None  # RFC 3261 §20.8
+    via: str | None  # the topmost
+    content_type_value: str | None  # as spelled, with its parameters
     section: _Section
     defects: tuple[Defect, ...]
 
@@ -148,32 +166,22 @@ class SipMessage(NamedTuple):
 
     def header(self, name: str) -> str | None:
         """The first value of a header, by long or compact name in any case."""
-        value = self.section.first.get(long_name(name))
-        return None if value is None else value.strip(" \t")
+        return self.section.value(long_name(name))
 
     def header_values(self, name: str) -> tuple[str, ...]:
         """The values of all header fields of this name, in order; comma lists are not split."""
         wanted = long_name(name)
-        first = self.section.first.get(wanted)
-        if first is None:
-            return ()
-        if self.section.fields == len(self.section.first):
-            return (first.strip(" \t"),)
+        if wanted not in self.section.repeated:
+            value = self.section.value(wanted)
+            return () if value is None else (value,)
         return tuple(header.value for header in self.headers if long_name(header.name) == wanted)
-
-    @property
-    def call_id(self) -> str | None:
-        """Call-ID (RFC 3261 §20.8)."""
-        value = self.section.first.get("call-id")
-        return None if value is None else value.strip(" \t")
 
     @property
     def branch(self) -> str | None:
         """The branch of the topmost Via (RFC 3261 §8.1.1.7)."""
-        value = self.section.first.get("via")
+        value = self.via
         if value is None:
             return None
-        value = value.strip(" \t")
         start = value.find(_BRANCH)
         if start >= 0 and '"' not in value and "," not in value and value.find(" ", start) < 0:
             return value[start + len(_BRANCH) :].partition(";")[0]
@@ -194,14 +202,14 @@ class SipMessage(NamedTuple):
     @property
     def content_type(self) -> str | None:
         """The lower-cased media type of the body."""
-        value = self.header("content-type")
+        value = self.content_type_value
         return None if value is None else media_type(value)
 
     def unpack_body(self) -> BodyParts:
         """The leaves of the body with the defects found on the way (RFC 2046 §5.1)."""
         if self.body_end <= self.body_offset:
             return BodyParts((), ())
-        return parse_body(self.raw, self.body_offset, self.body_end, self.header("content-type") or "")
+        return parse_body(self.raw, self.body_offset, self.body_end, self.content_type_value or "")
 
     def body_parts(self) -> tuple[BodyPart, ...]:
         """The leaves of the body; a single body is one part, no body is none."""
@@ -213,10 +221,9 @@ class SipMessage(NamedTuple):
 
     def sdp(self) -> SdpBody | None:
         """The first `application/sdp` part; a body without Content-Type counts when it starts with `v=`."""
-        first = self.section.first
-        if "content-encoding" in first and is_coded(self.header("content-encoding")):
+        if "content-encoding" in self.section.names and is_coded(self.header("content-encoding")):
             return self._coded_sdp()
-        if first.get("content-type", "").strip(" \t") == "application/sdp":
+        if self.content_type_value == "application/sdp":
             return SdpBody(self.body, self.body_offset) if self.body_end > self.body_offset else None
         return first_sdp(self.body_parts())
 
@@ -224,7 +231,7 @@ class SipMessage(NamedTuple):
         content = self.decode_body().content
         if not content:
             return None
-        parts = parse_body(content, 0, len(content), self.header("content-type") or "").parts
+        parts = parse_body(content, 0, len(content), self.content_type_value or "").parts
         found = first_sdp(parts)
         return None if found is None else SdpBody(found.content, self.body_offset, is_coded=True)
 
@@ -303,8 +310,7 @@ def _parse_odd_start_line(line: bytes, start: int, end: int, defects: list[Defec
     return parsed
 
 
-def _parse_address(section: _Section, name: str, defects: list[Defect]) -> _Address:
-    value = section.first.get(name)
+def _parse_address(value: str | None, name: str, section: _Section, defects: list[Defect]) -> _Address:
     if value is None:
         return _Address(None, None)
     ordinary = _ordinary_address(value)
@@ -323,8 +329,9 @@ def _ordinary_address(value: str) -> _Address | None:
     return None if found is None else _Address(found[1], found[2])
 
 
-def _parse_cseq(section: _Section, method: str | None, defects: list[Defect]) -> tuple[int | None, str | None]:
-    value = section.first.get("cseq")
+def _parse_cseq(
+    value: str | None, method: str | None, section: _Section, defects: list[Defect]
+) -> tuple[int | None, str | None]:
     if value is None:
         return None, None
     ordinary = _ordinary_cseq(value)
@@ -352,15 +359,11 @@ def _ordinary_cseq(value: str) -> tuple[int, str] | None:
 
 def _check_headers(section: _Section, is_request: bool, defects: list[Defect]) -> None:
     """Mandatory headers that are absent (RFC 3261 §8.1.1) and single ones that stand twice (§7.3.1)."""
-    present = section.first.keys()
-    if not present >= _MANDATORY or (is_request and "max-forwards" not in present):
-        wanted = _MANDATORY | {"max-forwards"} if is_request else _MANDATORY
-        missing = sorted(wanted - present)
-        defects.extend(Defect("missing-header", section.start, "RFC 3261 §8.1.1", name) for name in missing)
-    if len(present) != section.fields:
-        names = [long_name(header.name) for header in parse_headers(section.data, section.start, section.end).headers]
-        repeated = [name for name in _SINGLE if names.count(name) > 1]
-        defects.extend(Defect("repeated-header", section.offset(name), "RFC 3261 §7.3.1", name) for name in repeated)
+    wanted = _MANDATORY_IN_REQUESTS if is_request else _MANDATORY
+    missing = sorted(wanted.difference(section.names))
+    defects.extend(Defect("missing-header", section.start, "RFC 3261 §8.1.1", name) for name in missing)
+    repeated = [name for name in SINGLE if name in section.repeated]
+    defects.extend(Defect("repeated-header", section.offset(name), "RFC 3261 §7.3.1", name) for name in repeated)
 
 
 def _body_end(length: str | None, body_offset: int, end: int, defects: list[Defect]) -> int:
@@ -380,16 +383,6 @@ def _body_end(length: str | None, body_offset: int, end: int, defects: list[Defe
     return wanted
 
 
-def _parse_section(data: bytes, start: int, end: int, defects: list[Defect]) -> _Section:
-    ordinary = index_ordinary_headers(decode_text(data[start:end]))
-    if ordinary is not None:
-        return _Section(data, start, end, *ordinary)
-    scan = parse_headers(data, start, end)
-    defects.extend(scan.defects)
-    first = {long_name(header.name): header.value for header in reversed(scan.headers) if header.name}
-    return _Section(data, start, end, first, len(scan.headers))
-
-
 def parse_sip(data: bytes) -> SipMessage:
     """One SIP message from one datagram or one framed piece of a stream (RFC 3261 §7).
 
@@ -401,33 +394,39 @@ def parse_sip(data: bytes) -> SipMessage:
 
 def _parse_ordinary(data: bytes) -> SipMessage | None:
     """The quick way through a message without any oddity; None where something needs a second look."""
-    end = data.find(b"\r\n\r\n")
-    start = data.find(b"\r\n") + 2
-    if end < 0:
+    start, end = data.find(b"\r\n") + 2, data.find(b"\r\n\r\n") + 2
+    if end < start:
         return None
-    line = _ordinary_start_line(data[: start - 2])
-    ordinary = index_ordinary_headers(decode_text(data[start : end + 2]))
-    if line is None or ordinary is None:
+    start_line = _ordinary_start_line(data[: start - 2])
+    ordinary = split_ordinary_section(decode_text(data[start:end]))
+    if start_line is None or ordinary is None:
         return None
-    first, fields = ordinary
-    if len(first) != fields or not first.keys() >= _MANDATORY:
+    values, shape = ordinary
+    first = shape.first
+    method, request_uri, status, reason = start_line
+    if not shape.is_plain or (method is not None and "max-forwards" not in first):
         return None
-    method, request_uri, status, reason = line
-    cseq = _ordinary_cseq(first["cseq"])
-    sender, recipient = _ordinary_address(first["from"]), _ordinary_address(first["to"])
+    cseq_field, from_field, to_field, call_id_field, via_field = shape.mandatory
+    cseq = _ordinary_cseq(values[cseq_field])
+    sender, recipient = _ordinary_address(values[from_field]), _ordinary_address(values[to_field])
     if cseq is None or sender is None or recipient is None or (method is not None and cseq[1] != method):
         return None
-    body_offset, body_end = end + 4, len(data)
-    length = first.get("content-length")
-    if (length is not None and length.strip(" \t") != str(body_end - body_offset)) or (
-        body_end > body_offset and "content-type" not in first
-    ):
+    content_type = None
+    body_offset, body_end = end + 2, len(data)
+    if "content-type" in first:
+        content_type = values[first["content-type"]]
+        content_type = _USUAL_CONTENT_TYPES.get(content_type) or content_type.strip(" \t")
+    elif body_end > body_offset:
         return None
-    if method is not None and "max-forwards" not in first:
+    if "content-length" in first and values[first["content-length"]].strip(" \t") != str(body_end - body_offset):
         return None
-    section = _Section(data, start, end + 2, first, fields)
     return SipMessage(
-        *(data, method, request_uri, status, reason, body_offset, body_end), *cseq, *sender, *recipient, section, ()
+        *(data, method, request_uri, status, reason, body_offset, body_end, *cseq, *sender, *recipient),
+        values[call_id_field].strip(" \t"),
+        values[via_field].strip(" \t"),
+        content_type,
+        _Section(data, start, end, first.keys(), shape.repeated),
+        (),
     )
 
 
@@ -441,30 +440,23 @@ def _parse_any(data: bytes) -> SipMessage:
     if headers_end < 0:
         defects.append(Defect("header-section-without-end", len(data), "RFC 3261 §7"))
         headers_end = body_offset = len(data)
-    section = _parse_section(data, headers_start, headers_end, defects)
+    scan = parse_headers(data, headers_start, headers_end)
+    defects.extend(scan.defects)
+    names = [long_name(header.name) for header in scan.headers if header.name]
+    first = {long_name(header.name): header.value for header in reversed(scan.headers) if header.name}
+    repeated = frozenset(name for name, count in Counter(names).items() if count > 1)
+    section = _Section(data, headers_start, headers_end, frozenset(first), repeated)
     _check_headers(section, line.method is not None, defects)
-    cseq_number, cseq_method = _parse_cseq(section, line.method, defects)
-    body_end = _body_end(section.first.get("content-length"), body_offset, len(data), defects)
-    if body_end > body_offset and "content-type" not in section.first:
+    cseq_number, cseq_method = _parse_cseq(first.get("cseq"), line.method, section, defects)
+    body_end = _body_end(first.get("content-length"), body_offset, len(data), defects)
+    if body_end > body_offset and "content-type" not in first:
         defects.append(Defect("body-without-content-type", body_offset, "RFC 3261 §20.15"))
-    from_uri, from_tag = _parse_address(section, "from", defects)
-    to_uri, to_tag = _parse_address(section, "to", defects)
+    sender = _parse_address(first.get("from"), "from", section, defects)
+    recipient = _parse_address(first.get("to"), "to", section, defects)
     return SipMessage(
-        data,
-        line.method,
-        line.request_uri,
-        line.status,
-        line.reason,
-        body_offset,
-        body_end,
-        cseq_number,
-        cseq_method,
-        from_uri,
-        from_tag,
-        to_uri,
-        to_tag,
-        section,
-        tuple(defects),
+        *(data, line.method, line.request_uri, line.status, line.reason, body_offset, body_end),
+        *(cseq_number, cseq_method, *sender, *recipient),
+        *(first.get("call-id"), first.get("via"), first.get("content-type"), section, tuple(defects)),
     )
 
 

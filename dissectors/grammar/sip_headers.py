@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Header fields of SIP and MIME: one per logical line, octets kept (RFC 3261 §7.3)."""
 
+import functools
 import re
+from collections import Counter
 from typing import NamedTuple
 
 from dissectors.grammar.defects import Defect
@@ -29,6 +31,8 @@ _COMPACT = {
     "y": "identity",
 }
 _NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")  # RFC 3261 §7.3.1
+_REMEMBERED_OCTETS = 4096
 _FOLD = re.compile(r"[ \t]*\r?\n[ \t]*")
 
 
@@ -122,26 +126,53 @@ def parse_headers(data: bytes, start: int, end: int) -> HeaderScan:
     return HeaderScan(tuple(headers), tuple(defects))
 
 
-def index_ordinary_headers(text: str) -> tuple[dict[str, str], int] | None:
-    """First values by long name, not stripped, and the number of fields; None unless each line is one plain field.
+class SectionShape(NamedTuple):
+    """What all header sections have in common whose fields have the same names in the same order.
 
-    The quick way through the usual section: nothing folded, one kind of line end, every name a token.
+    `first` tells for each long name which field is its first, `mandatory` does for CSeq, From, To, Call-ID and Via.
     """
-    if not text:
-        return {}, 0
+
+    first: dict[str, int]
+    repeated: frozenset[str]
+    mandatory: tuple[int, ...]
+    is_plain: bool  # all of the mandatory ones are there, and none of those that stand once stands twice
+
+
+class OrdinarySection(NamedTuple):
+    """The values, not stripped, of a header section of plain fields: nothing folded, CRLF, every name a token."""
+
+    values: tuple[str, ...]
+    shape: SectionShape
+
+    def value(self, name: str) -> str | None:
+        """The first value of a long name."""
+        field = self.shape.first.get(name)
+        return None if field is None else self.values[field]
+
+
+def split_ordinary_section(text: str) -> OrdinarySection | None:
+    """The quick way through the usual header section; None unless each line is one plain field."""
     lines = text.split("\r\n")
-    if lines.pop() or len(lines) != text.count("\n") or len(lines) != text.count("\r"):
+    if lines.pop() or not lines or len(lines) != text.count("\n") or len(lines) != text.count("\r"):
         return None
-    first: dict[str, str] = {}
-    for line in reversed(lines):
-        name, colon, value = line.partition(":")
-        long = _LONG.get(name)
-        if long is None:
-            if not colon or not _NAME.fullmatch(name):
-                return None
-            long = name.lower()
-        first[long] = value
-    return first, len(lines)
+    names, colons, values = zip(*[line.partition(":") for line in lines], strict=True)
+    if "" in colons:
+        return None
+    shape = _remembered_shape(names) if len(text) < _REMEMBERED_OCTETS else _shape(names)
+    return None if shape is None else OrdinarySection(values, shape)
+
+
+def _shape(names: tuple[str, ...]) -> SectionShape | None:
+    if not all(map(_NAME.fullmatch, names)):
+        return None
+    long_names = [long_name(name) for name in names]
+    first = {name: field for field, name in reversed(list(enumerate(long_names)))}
+    repeated = frozenset(name for name, count in Counter(long_names).items() if count > 1)
+    mandatory = tuple(first[name] for name in ("cseq", "from", "to", "call-id", "via") if name in first)
+    return SectionShape(first, repeated, mandatory, len(mandatory) == 5 and repeated.isdisjoint(SINGLE))
+
+
+_remembered_shape = functools.lru_cache(maxsize=4096)(_shape)  # the messages of one program have few shapes
 
 
 def find_section_end(data: bytes | bytearray, start: int) -> tuple[int, int]:
