@@ -9,7 +9,7 @@ from analyzer.keying.sdes_keys import master_keys_of
 from analyzer.model.call import BoundStream, Side
 from analyzer.model.evidence import DatagramFlow
 from analyzer.model.keying import Keying, MasterKey
-from analyzer.srtp.context import MAX_STREAM_KEYS, ROC_SEARCH_LIMIT, SrtpContext, StreamKey
+from analyzer.srtp.context import MAX_STREAM_KEYS, ROC_SEARCH_LIMIT, RccMode, SrtpContext, StreamKey
 from analyzer.srtp.diagnose import AES_192_NOTE, FailureReason, Trial
 from analyzer.srtp.kdf import KeyDerivation
 from analyzer.srtp.suites import Cipher, SrtpError, Suite, suite_by_name
@@ -119,6 +119,9 @@ def _keys_of_entry(entry: SrtpEntry) -> tuple[MasterKey, ...]:
             srtcp_encrypted=line is None or not line.unencrypted_srtcp,
             authenticated=line is None or not line.unauthenticated_srtp,
             encrypted_extensions=frozenset(entry.encrypted_extensions),
+            tag_octets=entry.tag_octets,
+            rcc_mode=entry.rcc_mode,
+            rcc_rate=entry.rcc_rate,
         )
         for key in entry.keys
     )
@@ -166,7 +169,8 @@ def _kind(key: MasterKey) -> tuple[object, ...]:
     flags = (key.srtp_encrypted, key.srtcp_encrypted, key.authenticated)
     path = (key.sent_from, key.destination)
     about = (key.suite, key.source, key.sender, key.ssrc, key.kdr, key.label, key.bound, key.roc, key.tag_octets)
-    return *about, len(key.mki), path, flags, key.encrypted_extensions
+    rcc = key.rcc_mode, key.rcc_rate
+    return *about, *rcc, len(key.mki), path, flags, key.encrypted_extensions
 
 
 def _candidate(group: Sequence[MasterKey], own: int) -> Candidate | None:
@@ -195,6 +199,8 @@ def context_of(suite: Suite, keys: Sequence[MasterKey]) -> SrtpContext:
         srtp_tag=first.tag_octets,
         roc_search_limit=KDR_ROC_SEARCH_LIMIT if first.kdr else ROC_SEARCH_LIMIT,
         derivation=KeyDerivation(first.derivation) if first.derivation else KeyDerivation.RFC,
+        rcc_mode=RccMode(first.rcc_mode),
+        rcc_rate=first.rcc_rate,
     )
 
 

@@ -38,6 +38,8 @@ MAX_SSRC = 0xFFFFFFFF
 MAX_EXTENSION_ID = 255
 MAX_KEY_DERIVATION_RATE = 1 << 24
 MAX_KEY_PERIOD = 0xFFFFFFFF
+MAX_TAG_OCTETS = 24
+MAX_RCC_MODE, MAX_RCC_RATE = 3, 0xFFFF
 ZRTP_SECRET_OCTETS = (32, 48)
 DESCRIPTION = "sample"  # a sample's sidecar says there what its capture is; the rest of it is a key file
 _HEADER = re.compile(r"[ \t]*\[\[?[ \t]*(?P<name>[A-Za-z0-9_\"'-]+)[ \t]*\]\]?[ \t]*(?:#.*)?")
@@ -120,7 +122,10 @@ class SrtpMasterKey:
 
 @dataclass(frozen=True, slots=True)
 class SrtpEntry:
-    """SRTP keys given by hand; `ssrc` and `destination` bind them, `key_derivation_rate` counts packets (0: never)."""
+    """SRTP keys given by hand; `ssrc` and `destination` bind them, `key_derivation_rate` counts packets (0: never).
+
+    `tag_octets` is another length than the suite's, `rcc_mode` (1 to 3) and `rcc_rate` those of RFC 4771.
+    """
 
     suite: Suite
     keys: tuple[SrtpMasterKey, ...]
@@ -130,6 +135,9 @@ class SrtpEntry:
     encrypted_extensions: tuple[int, ...]
     crypto: CryptoAttribute | None
     line: int
+    tag_octets: int | None = None
+    rcc_mode: int = 0
+    rcc_rate: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +349,27 @@ def _read_srtp(table: KeyTable) -> SrtpEntry:
         encrypted_extensions=table.integers("encrypted_extensions", MAX_EXTENSION_ID),
         crypto=crypto,
         line=table.line,
+        tag_octets=_tag_octets(table, suite),
+        rcc_mode=table.integer("rcc", MAX_RCC_MODE) if table.has("rcc") else 0,
+        rcc_rate=_rcc_rate(table),
     )
+
+
+def _tag_octets(table: KeyTable, suite: Suite) -> int | None:
+    if not table.has("tag_octets"):
+        return None
+    if suite.aead:
+        raise table.error("tag_octets", f"the tag of {suite.name} has one length")
+    return table.integer("tag_octets", MAX_TAG_OCTETS)
+
+
+def _rcc_rate(table: KeyTable) -> int:
+    if not table.has("rcc_rate"):
+        return 1
+    rate = table.integer("rcc_rate", MAX_RCC_RATE)
+    if not rate or not table.has("rcc"):
+        raise table.error("rcc_rate", "must be at least 1, and stand beside rcc")
+    return rate
 
 
 def _read_crypto(table: KeyTable) -> CryptoAttribute:
@@ -416,7 +444,8 @@ _READERS: dict[str, tuple[frozenset[str], Callable[[KeyTable], object]]] = {
     "certificate": (frozenset({"file"}), _read_certificate),
     "dh": (frozenset({"private"}), _read_dh),
     "srtp": (
-        frozenset({"suite", "key", "salt", "ssrc", "destination", "mki", "crypto", "encrypted_extensions", "kdr"}),
+        frozenset({"suite", "key", "salt", "ssrc", "destination", "mki", "crypto", "encrypted_extensions", "kdr"})
+        | {"tag_octets", "rcc", "rcc_rate"},
         _read_srtp,
     ),
     "dtls": (frozenset({"keylog"}), _read_dtls),

@@ -26,7 +26,8 @@ from analyzer.model.keying import Keying, MasterKey, MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import Rand
-from dissectors.grammar.mikey.registries import DataType
+from dissectors.grammar.mikey.policy import SUITES, SrtpPolicy
+from dissectors.grammar.mikey.registries import DataType, SrtpAuthentication
 from dissectors.grammar.sdes import CryptoAttribute
 
 # Their responder always answers (RFC 3830 §3.3, RFC 4650 §3, RFC 4738 §3).
@@ -36,6 +37,7 @@ REFUSED = frozenset({Resolution.REJECTED, Resolution.CANCELLED})
 MIKEY_PSK = "MIKEY-PSK"
 # One message in which both sides prove themselves, so that nobody answers (RFC 6509 §2.1).
 NEVER_ANSWERED = frozenset({DataType.SAKKE_MSG})
+RCC_MODES: dict[int, int] = {SrtpAuthentication.RCCM1: 1, SrtpAuthentication.RCCM2: 2, SrtpAuthentication.RCCM3: 3}
 EMPTY = Keying(None, None, "")
 
 
@@ -379,7 +381,7 @@ def _alternate_label(key: CryptoSessionKeys) -> str:
 
 def _master_key(key: CryptoSessionKeys, own: set[int], label: str) -> MasterKey | None:
     policy = key.policy
-    suite = "AES_CM_128_HMAC_SHA1_80" if policy is None else policy.suite
+    suite = "AES_CM_128_HMAC_SHA1_80" if policy is None else policy.suite or _nearest_suite(policy)
     if suite is None:
         return None
     master = MasterKey(
@@ -401,7 +403,18 @@ def _master_key(key: CryptoSessionKeys, own: set[int], label: str) -> MasterKey 
         srtp_encrypted=policy.srtp_encrypted,
         srtcp_encrypted=policy.srtcp_encrypted,
         authenticated=policy.srtp_authenticated,
+        kdr=policy.key_derivation_rate,
+        tag_octets=None if policy.suite else policy.tag_octets,
+        rcc_mode=RCC_MODES.get(policy.authentication, 0),
+        rcc_rate=policy.roc_transmission_rate,
     )
+
+
+def _nearest_suite(policy: SrtpPolicy) -> str | None:
+    """The suite of that cipher, where no name says the tag: another length, or one with the rollover counter."""
+    tags = sorted({octets for cipher, _, octets in SUITES if cipher == policy.encryption}, reverse=True)
+    names = (SUITES.get((policy.encryption, policy.key_octets, octets)) for octets in tags)
+    return next((name for name in names if name is not None), None)
 
 
 def _dtls_accepted(line: MediaLine) -> bool:

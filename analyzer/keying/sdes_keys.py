@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Master keys out of `a=crypto` lines (RFC 4568 §6.1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from analyzer.model.call import MediaSide, Side
 from analyzer.model.keying import MasterKey
-from analyzer.srtp.suites import Suite, suite_by_name
+from analyzer.srtp.suites import SUITES, Suite, suite_by_name
 from dissectors.grammar.capability_negotiation import parse_acap
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
@@ -55,7 +55,10 @@ def master_keys_of(line: CryptoAttribute, sender: Side) -> tuple[tuple[MasterKey
     for parameter in line.keys:
         key = _master_key(parameter, line, suite, sender)
         if key is None:
-            defects.append(_length_defect(parameter, suite))
+            others = _suites_of_length(parameter)
+            defects.append(_length_defect(parameter, suite, others))
+            found = (_master_key(parameter, line, other, sender) for other in others)
+            keys += [each._replace(bound=False) for each in found if each is not None]
         else:
             keys.append(key)
     return tuple(keys), tuple(defects)
@@ -76,6 +79,7 @@ def _master_key(parameter: KeyParameter, line: CryptoAttribute, suite: Suite, se
         bound=True,
         sender=sender,
         mki=mki,
+        lifetime=parameter.lifetime,
         kdr=0 if line.kdr is None else 1 << line.kdr,
         srtp_encrypted=not line.unencrypted_srtp,
         srtcp_encrypted=not line.unencrypted_srtcp,
@@ -83,8 +87,16 @@ def _master_key(parameter: KeyParameter, line: CryptoAttribute, suite: Suite, se
     )
 
 
-def _length_defect(parameter: KeyParameter, suite: Suite) -> Defect:
+def _suites_of_length(parameter: KeyParameter) -> tuple[Suite, ...]:
+    """The suites that take key and salt as long as these: one of them may be what the line means."""
+    octets = 0 if parameter.key_salt is None else len(parameter.key_salt)
+    return tuple(suite for suite in SUITES if suite.inline_octets == octets and suite.registered and suite.available)
+
+
+def _length_defect(parameter: KeyParameter, suite: Suite, others: Sequence[Suite]) -> Defect:
     have = "none that can be read" if parameter.key_salt is None else f"{len(parameter.key_salt)}"
     wanted = suite.key_octets + suite.salt_octets
     detail = f"{suite.name} wants {wanted} octets of key and salt, the line has {have}"
+    if others:
+        detail += f", as {others[0].name} does"
     return Defect("sdes-key-length", parameter.text_offset, "RFC 4568 §6.1", detail)

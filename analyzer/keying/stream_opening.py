@@ -103,7 +103,8 @@ def _opened(case: Case, columns: PacketColumns, candidate: Candidate, reason: st
     if _is_unencrypted(case, columns, candidate, tally):
         return replace(tally, reason=UNENCRYPTED, unencrypted=True)
     suite = candidate.key.suite
-    if candidate.key.source == "key-ring" and case.chosen_suite not in {None, suite} and not candidate.deviation:
+    of_another = candidate.key.source in {"key-ring", "sdes"} and case.chosen_suite not in {None, suite}
+    if of_another and not candidate.deviation:
         tally = replace(tally, other_suite=True, reason=f"authenticates as {suite}, which was not agreed")
     return _excused(_explained(case, columns, tally, opening), case.keying)
 
@@ -131,7 +132,7 @@ def _shut(case: Case, columns: PacketColumns) -> Tally:
     size = len(columns)
     first = next((candidate for candidate in case.candidates if candidate.bound), case.candidates[0])
     nothing = np.zeros(size, dtype=np.bool_)
-    if not first.context.srtp_tag_octets:
+    if not first.context.proves:
         return Tally(nothing, not_tried=size, reason="there are no tags, and what the key gives is noise")
     found, under = _diagnose(case, columns, first)
     reason = str(found)
@@ -196,8 +197,10 @@ def _fits(columns: PacketColumns, candidate: Candidate, encodings: dict[int, str
 
     The long search for the rollover counter is made once, at the first place.
     """
-    if candidate.context.srtp_tag_octets == 0:
+    if not candidate.context.proves:
         return read_payloads(columns, candidate.context, encodings).clearness is not Clearness.NOT_CLEAR
+    if candidate.context.rcc_mode:
+        return bool(open_stream(columns, candidate.context).authenticated.any())
     places = np.linspace(0, max(len(columns) - TRIAL_PACKETS, 0), TRIAL_PLACES, dtype=np.int64).tolist()
     return any(_opens(columns, place, _near(candidate.context)) for place in dict.fromkeys(places)) or _opens(
         columns, places[0], candidate.context
@@ -242,6 +245,7 @@ def _oddities(opening: StreamOpening, candidate: Candidate) -> Iterator[Defect]:
             yield Defect("rollover-counter-restarted", 0, "RFC 3711 §3.3.1", f"{ssrc:#010x}: from {first} to {last}")
     yield from _stuck(opening)
     yield from _outside_interval(opening, candidate)
+    yield from _beyond_lifetime(opening, candidate)
     repeats = int(opening.repeated.sum())
     if repeats:
         yield Defect("packets-replayed", 0, "RFC 3711 §3.3.2", f"{repeats} packets repeat the index of an earlier one")
@@ -257,6 +261,18 @@ def _outside_interval(opening: StreamOpening, candidate: Candidate) -> Iterator[
         if outside.any():
             detail = f"{int(outside.sum())} packets under a key that is valid for the indices {first} to {last}"
             yield Defect("key-outside-interval", 0, "RFC 3830 §6.14", detail)
+
+
+def _beyond_lifetime(opening: StreamOpening, candidate: Candidate) -> Iterator[Defect]:
+    """Packets sent after as many as their key was to protect (RFC 4568 §6.1); lost ones between others count."""
+    for number, key in enumerate(candidate.keys):
+        index = opening.index[opening.opened & (opening.key_number == number)]
+        if key.lifetime is None or not len(index):
+            continue
+        sent = int(index.max() - index.min()) + 1
+        if sent > key.lifetime:
+            detail = f"at least {sent} packets under a key that may protect {key.lifetime}"
+            yield Defect("key-lifetime-exceeded", 0, "RFC 4568 §6.1", detail)
 
 
 def _without_replaced(tally: Tally, opening: StreamOpening, candidate: Candidate) -> Tally:

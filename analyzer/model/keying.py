@@ -41,6 +41,9 @@ class MasterKey(NamedTuple):
     encrypted_extensions: frozenset[int] = frozenset()  # ids of header extension elements (RFC 6904)
     tag_octets: int | None = None  # of SRTP, where it is not the suite's
     derivation: str = ""  # of a stack that derives session keys its own way
+    rcc_mode: int = 0  # RFC 4771: 1 to 3, where tags carry the rollover counter
+    rcc_rate: int = 1
+    lifetime: int | None = None  # packets that may be protected with it (RFC 4568 §6.1)
 
 
 class MacState(NamedTuple):

@@ -108,6 +108,10 @@ def open_stream(packets: Sequence[bytes] | PacketColumns, context: SrtpContext) 
     `SrtpError` only for a context that can't be used.
     """
     columns = packets if isinstance(packets, PacketColumns) else packet_columns(packets)
+    if context.rcc_mode:
+        from analyzer.srtp.rcc import open_rcc_stream  # noqa: PLC0415 - it gives an opening, and few streams need it
+
+        return open_rcc_stream(columns, context)
     headers = read_rtp_headers(columns)
     opening = _open(columns, headers, context)
     if context.mki_octets == 0 and context.srtp_tag_octets and not opening.authenticated.any():

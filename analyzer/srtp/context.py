@@ -2,6 +2,7 @@
 """What is known about one sender's protection, and the session keys that follow from it (RFC 3711 §3.2)."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cached_property
 
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -16,6 +17,7 @@ from dissectors.grammar.secret import Secret
 ROC_SEARCH_LIMIT = 1 << 14
 MAX_STREAM_KEYS = 32
 MAX_CACHED_SESSIONS = 256
+ROC_OCTETS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,15 @@ class StreamKey:
     mki: bytes = b""
 
 
+class RccMode(IntEnum):
+    """Which packets of a stream whose tags carry the rollover counter have a MAC (RFC 4771 §3)."""
+
+    NONE = 0
+    MODE_1 = 1  # those that carry it
+    MODE_2 = 2  # all
+    MODE_3 = 3  # none
+
+
 @dataclass(frozen=True, slots=True)
 class SrtpContext:
     """A sender's protection: the suite, its master keys in the order they are tried, and the session parameters.
@@ -34,7 +45,8 @@ class SrtpContext:
     With MKIs the packet names its key; several keys without MKI are tried one after another (a re-key). `roc` is the
     rollover counter of the first packet if it is known. Tag lengths are the suite's unless given; `kdr` counts packets.
     `encrypted_extensions` are the ids of header extension elements that RFC 6904 encrypts. `cryptex` asks for RFC 9335
-    when packets are protected; on receipt the packets say themselves whether it is used.
+    when packets are protected; on receipt the packets say themselves whether it is used. With `rcc_mode` the tag of
+    every packet whose sequence number `rcc_rate` divides starts with the rollover counter, which its length includes.
     """
 
     suite: Suite
@@ -50,6 +62,8 @@ class SrtpContext:
     derivation: KeyDerivation = KeyDerivation.RFC
     encrypted_extensions: frozenset[int] = frozenset()
     cryptex: bool = False
+    rcc_mode: RccMode = RccMode.NONE
+    rcc_rate: int = 1
 
     def __post_init__(self) -> None:
         if not 0 < len(self.keys) <= MAX_STREAM_KEYS:
@@ -59,11 +73,18 @@ class SrtpContext:
             raise SrtpError("the master keys' identifiers differ in length")
         if self.kdr < 0 or not 0 <= (self.roc or 0) <= MAX_ROC:
             raise SrtpError("a key derivation rate or rollover counter out of range")
+        if self.rcc_rate < 1 or (self.rcc_mode and not self.suite.aead and self.srtp_tag_octets < ROC_OCTETS):
+            raise SrtpError("no room for the rollover counter in the tag")
 
     @property
     def mki_octets(self) -> int:
         """Octets of the MKI in every packet."""
         return len(self.keys[0].mki)
+
+    @property
+    def proves(self) -> bool:
+        """Whether some packet of a stream authenticates."""
+        return self.suite.aead or (self.srtp_tag_octets > 0 and self.rcc_mode is not RccMode.MODE_3)
 
     @property
     def srtp_tag_octets(self) -> int:

@@ -22,6 +22,7 @@ CLEAR_SAMPLE_PACKETS = 512
 NEEDED = 2
 TAG_OCTETS = (4, 8, 10, 12, 16, 20)
 TRIAL_ROC_LIMIT = 256
+MAX_KDR_EXPONENT = 24
 FAR_ROC_LIMIT = 1 << 18  # where SRTCP has proved the key, so that only the counter can be wrong
 AES_192_NOTE = "libsrtp derives AES-192 session keys its own way"
 
@@ -229,6 +230,9 @@ def _derivation_trials(context: SrtpContext) -> Iterator[Trial]:
     if context.kdr:
         detail = "keys derived once, whatever the key derivation rate says"
         yield Trial(FailureReason.DEVIANT_DERIVATION, detail, replace(context, kdr=0))
+        if context.kdr <= MAX_KDR_EXPONENT:
+            detail = f"a key derivation rate of 2^{context.kdr}, not {context.kdr}"
+            yield Trial(FailureReason.DEVIANT_DERIVATION, detail, replace(context, kdr=1 << context.kdr))
     if context.suite.key_octets == 24 and context.derivation is KeyDerivation.RFC:
         trial = replace(context, derivation=KeyDerivation.LIBSRTP_AES_192)
         yield Trial(FailureReason.DEVIANT_DERIVATION, AES_192_NOTE, trial)

@@ -20,6 +20,7 @@ from analyzer.srtp.header_protection import (
 from analyzer.srtp.index import MAX_ROC
 from analyzer.srtp.kdf import Usage
 from analyzer.srtp.keystream import BLOCK_OCTETS, Octets, counter_mode_start
+from analyzer.srtp.rcc_tags import rcc_tag
 from analyzer.srtp.suites import Cipher, SrtpError
 from dissectors.grammar.rtcp import SRTCP_CLEAR_OCTETS, is_clear_rtcp, parse_srtcp
 from dissectors.grammar.rtp import FIXED_HEADER_OCTETS, parse_rtp_header
@@ -74,16 +75,29 @@ def protect_rtp(packet: bytes, context: SrtpContext, roc: int = 0, key_number: i
         parts = PacketParts(clear, 0, packet[header.header_octets :])
     if context.suite.aead:
         sealed = session.aead.encrypt(session.aead_nonce(header.ssrc, index), parts.protected, parts.associated)
-        return join_parts(parts._replace(protected=sealed)) + mki
+        return join_parts(parts._replace(protected=sealed)) + mki + _rcc_tag(b"", session, index, context)
     if schedule.encrypts:
         start = rtp_start(session, packet, header.ssrc, index)
         parts = parts._replace(protected=crypt(parts.protected, session, start))
     whole = join_parts(parts)
+    if context.rcc_mode:
+        return whole + mki + _rcc_tag(whole, session, index, context)
     return whole + mki + session.tag(whole, roc.to_bytes(4, "big"))[: context.srtp_tag_octets]
 
 
+def _rcc_tag(packet: bytes, session: Session, index: int, context: SrtpContext) -> bytes:
+    if not context.rcc_mode:
+        return b""
+    return rcc_tag(session, packet, index >> 16, index & 0xFFFF, context)
+
+
 def unprotect_rtp(packet: bytes, context: SrtpContext, roc: int = 0, key_number: int = 0) -> bytes:
-    """The clear RTP packet; raises `AuthenticationError`, or `GrammarError` where header and trailer don't fit."""
+    """The clear RTP packet; raises `AuthenticationError`, or `GrammarError` where header and trailer don't fit.
+
+    Packets of RFC 4771 are opened as a stream (`open_stream`): `SrtpError`.
+    """
+    if context.rcc_mode:
+        raise SrtpError("packets that carry the rollover counter are opened as a stream")
     header = parse_rtp_header(packet)
     index = _packet_index(roc, header.sequence_number)
     schedule = KeySchedule(context, Usage.SRTP)

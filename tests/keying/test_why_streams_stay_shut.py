@@ -258,3 +258,39 @@ def test_an_unauthentic_packet_among_many_is_no_reason(tmp_path: Path) -> None:
     packets[7] = (*packets[7][:2], packets[7][2][:-1] + bytes((packets[7][2][-1] ^ 1,)))
     _, stream, _ = heard(tmp_path, packets)
     assert (stream.failed, stream.reason) == (1, "")
+
+
+def test_a_key_of_another_length_than_its_suite_has(tmp_path: Path) -> None:
+    """The line says one suite and brings the key of another, under which the packets then authenticate."""
+    used = context("AES_256_CM_HMAC_SHA1_80", bytes(range(46)))
+    offer = sdp("192.0.2.1", 4000, crypto(1, CM_80, base64.b64encode(bytes(range(46))).decode()))
+    media, stream, clear = heard(tmp_path, sealed(used), offer)
+    (defect,) = (each for each in media.keying.defects if each.code == "sdes-key-length")
+    assert defect.detail == (
+        "AES_CM_128_HMAC_SHA1_80 wants 30 octets of key and salt, the line has 46, as AES_256_CM_HMAC_SHA1_80 does"
+    )
+    assert stream.reason == "authenticates as AES_256_CM_HMAC_SHA1_80, which was not agreed"
+    assert (media.verdict, clear) == (Verdict.MISMATCH, CLEAR)
+
+
+def test_a_key_that_is_too_short_for_any_suite(tmp_path: Path) -> None:
+    offer = sdp("192.0.2.1", 4000, crypto(1, "AES_256_CM_HMAC_SHA1_80", KEY_A))
+    answer = sdp("192.0.2.2", 6000, crypto(1, "AES_256_CM_HMAC_SHA1_80", KEY_B))
+    _, stream, _ = heard(tmp_path, sealed(context(key=OTHER)), offer, answer)
+    wanted = "AES_256_CM_HMAC_SHA1_80 wants 46 octets of key and salt, the line has 30"
+    assert stream.reason.startswith((wanted, "no key in the ring fits"))
+
+
+@pytest.mark.parametrize("key", [KEY_A.rstrip("="), KEY_A.replace("+", "-").replace("/", "_")])
+def test_base64_as_peers_write_it(tmp_path: Path, key: str) -> None:
+    offer = sdp("192.0.2.1", 4000, crypto(1, CM_80, key))
+    _, stream, clear = heard(tmp_path, sealed(context()), offer)
+    assert (stream.authenticated, clear) == (COUNT, CLEAR)
+
+
+@pytest.mark.parametrize(("lifetime", "exceeded"), [("2^7", False), ("119", True), ("2^31", False)])
+def test_the_lifetime_of_a_key(tmp_path: Path, lifetime: str, exceeded: bool) -> None:
+    offer, answer = offering(CM_80, more=f"|{lifetime}")
+    _, stream, _ = heard(tmp_path, sealed(context()), offer, answer)
+    assert [defect.code for defect in stream.defects] == ["key-lifetime-exceeded"] * exceeded
+    assert stream.authenticated == COUNT

@@ -37,6 +37,8 @@ SUITES: dict[tuple[int, int, int], str] = {
     (SrtpEncryption.SEED_GCM, 16, 12): "SEED_128_GCM_96",
     (SrtpEncryption.AES_GCM, 16, 16): "AEAD_AES_128_GCM",
     (SrtpEncryption.AES_GCM, 32, 16): "AEAD_AES_256_GCM",
+    (SrtpEncryption.AES_GCM, 16, 8): "AEAD_AES_128_GCM_8",  # nor these: RFC 7714 §13.2 forbids short tags
+    (SrtpEncryption.AES_GCM, 32, 8): "AEAD_AES_256_GCM_8",
     (SrtpEncryption.ARIA_CTR, 16, 10): "SRTP_ARIA_128_CTR_HMAC_SHA1_80",
     (SrtpEncryption.ARIA_CTR, 16, 4): "SRTP_ARIA_128_CTR_HMAC_SHA1_32",
     (SrtpEncryption.ARIA_CTR, 32, 10): "SRTP_ARIA_256_CTR_HMAC_SHA1_80",
