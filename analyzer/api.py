@@ -16,17 +16,27 @@ from analyzer.capture.source import Capture, open_capture
 from analyzer.errors import CaptureError
 from analyzer.evidence.media import MediaTable
 from analyzer.evidence.media_statistics import is_plausible_rtp
+from analyzer.evidence.mikey_datagrams import iter_mikey_bodies, iter_mikey_datagrams
 from analyzer.evidence.packets import SignallingDatagram, SignallingReader
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_keying import Keymaster
 from analyzer.keying.media_path import PathHandshakes
 from analyzer.keying.mikey_facts import with_media_facts
 from analyzer.keying.mikey_history import MikeyHistory
+from analyzer.keying.mikey_paths import KeyedPaths
 from analyzer.keying.stream_audit import audit_stream
 from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
-from analyzer.model.evidence import MediaEvidence, SignallingMessage
+from analyzer.model.evidence import LooseMikey, MediaEvidence, SignallingMessage
 from analyzer.model.policy import Policy
-from analyzer.model.report import AuditedCall, AuditedMedia, AuditedMessage, AuditedStream, CaptureFacts, Report
+from analyzer.model.report import (
+    AuditedCall,
+    AuditedMedia,
+    AuditedMessage,
+    AuditedMikey,
+    AuditedStream,
+    CaptureFacts,
+    Report,
+)
 from analyzer.negotiation.endpoint_profiles import build_profiles
 from analyzer.negotiation.inventory import Inventory
 from analyzer.negotiation.knowledge import Knowledge, build_observations
@@ -63,6 +73,7 @@ class Reading:
     media_packets: int = 0
     first_time_ns: int | None = None
     last_time_ns: int | None = None
+    mikey: list[LooseMikey] = field(default_factory=list)
     _unreadable: list[Defect] = field(default_factory=list)
     _unreadable_count: int = 0
 
@@ -80,6 +91,7 @@ class Reading:
         self.last_time_ns = last if self.last_time_ns is None else max(last, self.last_time_ns)
         self.media_packets += int((columns.kind == PayloadKind.RTP_LIKE).sum())
         self.media.feed(batch)
+        self.mikey += iter_mikey_datagrams(batch, self.index)
         return self._parse(self.signalling.feed(batch))
 
     def finish(self) -> list[SignallingMessage]:
@@ -98,17 +110,18 @@ class Reading:
                     self._unreadable.append(Defect("sip-unreadable", error.offset, error.clause, detail))
                 continue
             self.messages += 1
-            parsed.append(
-                SignallingMessage(
-                    datagram.capture,
-                    datagram.frame,
-                    datagram.timestamp_ns,
-                    datagram.source,
-                    datagram.destination,
-                    datagram.transport,
-                    sip,
-                )
+            message = SignallingMessage(
+                datagram.capture,
+                datagram.frame,
+                datagram.timestamp_ns,
+                datagram.source,
+                datagram.destination,
+                datagram.transport,
+                sip,
             )
+            if b"/mikey" in datagram.data:
+                self.mikey += iter_mikey_bodies(message)
+            parsed.append(message)
         return parsed
 
     @property
@@ -186,11 +199,20 @@ class Auditor:
         verdict, reasons = judge(line, negotiation, keying, streams)
         return AuditedMedia(line, negotiation, keying, streams, verdict, reasons)
 
-    def audit_stream(self, bound: BoundStream, handshakes: PathHandshakes) -> AuditedStream:
-        """A stream that belongs to no call, keyed by those of the handshakes that ran on its path."""
-        keying = self._keymaster.key_loose(bound, handshakes)
+    def audit_stream(self, bound: BoundStream, handshakes: PathHandshakes, mikey: KeyedPaths) -> AuditedStream:
+        """A stream that belongs to no call, keyed by the handshakes on its path or by MIKEY between its ends."""
+        keying = self._keymaster.key_loose(bound, handshakes, mikey)
         audit = audit_stream(bound, None, keying, self.ring, None, self.policy.tolerated_failures)
         return AuditedStream(audit, evaluate_stream(audit, self.policy), keying)
+
+    def _audit_loose(self, messages: Sequence[LooseMikey]) -> tuple[tuple[AuditedMikey, ...], KeyedPaths]:
+        """The MIKEY messages outside session descriptions, and what they key; the tickets they open open calls too."""
+        if not messages:
+            return (), KeyedPaths()
+        from analyzer.keying.loose_mikey import LooseExchanges  # noqa: PLC0415 - certificates: see key_files
+
+        exchanges = LooseExchanges(self.ring, self._keymaster.tickets)
+        return exchanges.audit(messages), exchanges.paths()
 
     def knowledge(self, calls: Sequence[Call], outside: Sequence[SignallingMessage] = ()) -> Knowledge:
         """What the inventory and the other calls and messages of the set say of a side that sent no list."""
@@ -214,11 +236,12 @@ class Auditor:
     ) -> Report:
         """The report over everything that was read."""
         knowledge = self.knowledge(calls.calls, calls.outside)
+        loose, paths = self._audit_loose([message for reading in readings for message in reading.mikey])
         keyed = [(call, self._audit_media(call, knowledge)) for call in calls.calls]
         audited = tuple(self._judge_call(call, media) for call, media in keyed)
         plausible = [bound for bound in calls.unbound if is_plausible_rtp(bound.stream)]
         handshakes = _handshakes(readings)
-        streams = tuple(self.audit_stream(bound, handshakes) for bound in plausible)
+        streams = tuple(self.audit_stream(bound, handshakes, paths) for bound in plausible)
         messages = tuple(AuditedMessage(each, evaluate_message(each, self.policy)) for each in calls.outside)
         unlike = sum(len(bound.stream) for bound in calls.unbound) - sum(len(bound.stream) for bound in plausible)
         drops = [facts.interface_drops for facts in captures if facts.interface_drops is not None]
@@ -234,6 +257,7 @@ class Auditor:
             findings=collect_findings(audited, streams, messages),
             rules=rule_texts(self.policy),
             tls_flows=tuple(flow for reading in readings for flow in reading.signalling.tls),
+            mikey=loose,
             notes=(*notes, *skipped),
             drops=sum(drops) if drops else None,
             endpoints=build_profiles(keyed),

@@ -22,7 +22,7 @@ from reports.html_views import (
     view_rows,
     view_stream,
 )
-from reports.messages import message_name, shown_parts
+from reports.messages import message_name, mikey_name, shown_parts
 from reports.safe_text import VisibleText, visible, visible_block
 from reports.summary import headline, plain_words
 from reports.tally import (
@@ -82,6 +82,7 @@ def _environment() -> Environment:
         "MAX_OUTSIDE": MAX_OUTSIDE,
         "MAX_PERIODS": MAX_PERIODS,
         "message_name": message_name,
+        "mikey_name": mikey_name,
         "plural": spelling.plural,
         "shown_parts": shown_parts,
         "words": wording,

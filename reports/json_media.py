@@ -159,7 +159,7 @@ def _keying(keying: Keying) -> dict[str, Any]:
         "response_required": keying.response_required,
         "response_seen": keying.response_seen,
         "response_verified": keying.response_verified,
-        "facts": _facts(keying.facts),
+        "facts": fact_objects(keying.facts),
     }
 
 
@@ -174,11 +174,12 @@ def _mikey(message: MikeyEvidence) -> dict[str, Any]:
         "how": message.mac.how,
         "bound_key": message.bound_key,
         "defects": defect_objects(message.defects),
-        "facts": _facts(message.facts),
+        "facts": fact_objects(message.facts),
     }
 
 
-def _facts(facts: Iterable[MikeyFact]) -> list[dict[str, Any]]:
+def fact_objects(facts: Iterable[MikeyFact]) -> list[dict[str, Any]]:
+    """Facts with how each is known."""
     return [fact._asdict() | {"known_by": fact.known_by.value} for fact in facts]
 
 

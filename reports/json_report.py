@@ -9,9 +9,11 @@ from typing import Any
 from analyzer.model.evidence import FrameRef, TlsFlow
 from analyzer.model.outcome import Finding, Outcome
 from analyzer.model.policy import Policy
-from analyzer.model.report import AuditedCall, AuditedMessage, AuditedStream, CaptureFacts, Report
+from analyzer.model.report import AuditedCall, AuditedMessage, AuditedMikey, AuditedStream, CaptureFacts, Report
+from dissectors.grammar.mikey import name_of
+from dissectors.grammar.mikey.registries import DataType
 from reports.endpoints import endpoint_object
-from reports.json_media import defect_objects, media_object, stream_object
+from reports.json_media import defect_objects, fact_objects, media_object, stream_object
 from reports.json_signalling import legs_of, link_object, message_object
 from reports.spelling import time_text
 from reports.tally import all_outcomes, outcome_counts, severity_counts, sorted_findings, verdict_counts
@@ -38,6 +40,7 @@ def render_json(report: Report) -> str:
         "endpoints": [endpoint_object(profile) for profile in report.endpoints],
         "streams": [_stream(stream) for stream in report.streams],
         "messages": [_message(message) for message in report.messages],
+        "mikey": [_mikey(message) for message in report.mikey],
         "findings": [_finding(finding) for finding in sorted_findings(report)],
         "tls_flows": [_tls_flow(flow) for flow in report.tls_flows],
         "drops": report.drops,
@@ -130,6 +133,28 @@ def _message(message: AuditedMessage) -> dict[str, Any]:
     return {
         **message_object(message.message, message.message.sip.call_id),
         "outcomes": [_outcome(outcome) for outcome in message.outcomes],
+    }
+
+
+def _mikey(audited: AuditedMikey) -> dict[str, Any]:
+    message, found = audited.message, audited.evidence
+    parsed = found.message
+    return {
+        "capture": message.capture,
+        "frame": message.frame,
+        "time": time_text(message.timestamp_ns),
+        "source": message.source,
+        "destination": message.destination,
+        "carrier": message.carrier.value,
+        "call_id": message.call_id,
+        "method": audited.method,
+        "data_type": None if parsed is None else name_of(DataType, parsed.header.data_type),
+        "csb_id": None if parsed is None else f"0x{parsed.header.csb_id:08x}",
+        "verified": found.mac.verified,
+        "how": found.mac.how,
+        "bound_key": found.bound_key,
+        "defects": defect_objects(found.defects),
+        "facts": fact_objects(found.facts),
     }
 
 

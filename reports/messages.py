@@ -4,7 +4,10 @@
 from typing import NamedTuple
 
 from analyzer.model.evidence import SignallingMessage
+from analyzer.model.report import AuditedMikey
 from dissectors.grammar.content_coding import is_coded
+from dissectors.grammar.mikey import name_of
+from dissectors.grammar.mikey.registries import DataType
 from dissectors.grammar.sdp import mask_sdp_secrets
 from dissectors.grammar.sip import BodyPart, first_sdp
 
@@ -17,6 +20,15 @@ class ShownPart(NamedTuple):
     content_type: str
     octets: int
     text: str | None
+
+
+def mikey_name(audited: AuditedMikey) -> str:
+    """What a MIKEY message outside session descriptions is called: its mode and its data type."""
+    message = audited.evidence.message
+    if message is None:
+        return "unreadable MIKEY"
+    name = name_of(DataType, message.header.data_type)
+    return f"{audited.method} {name}" if audited.method else name
 
 
 def message_name(message: SignallingMessage) -> str:

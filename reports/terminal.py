@@ -15,6 +15,7 @@ from analyzer.model.negotiation import Negotiation, Sight
 from analyzer.model.outcome import Finding, OutcomeValue, Severity, Verdict
 from analyzer.model.report import AuditedCall, CaptureFacts, Report
 from reports.endpoints import PeriodView, view_endpoints
+from reports.messages import mikey_name
 from reports.safe_text import visible
 from reports.spelling import clock_text, frames_text, plural, short_uri, ssrc_text
 from reports.summary import headline
@@ -33,6 +34,7 @@ from reports.wording import CARRIERS, VERDICT_ASCII, VERDICT_SYMBOLS, explain_mi
 MAX_ROWS = 50
 MAX_PLACES = 3
 MAX_LINES = 12
+MAX_MIKEY = 12
 WIDE = 112
 
 _VERDICT_STYLES = {
@@ -391,11 +393,19 @@ def _print_outside(report: Report, pen: _Pen) -> None:
     parts = _counted(
         (len(report.streams), "media stream"),
         (len(report.messages), "SIP message"),
+        (len(report.mikey), "MIKEY message"),
         (len([flow for flow in report.tls_flows if not flow.opened]), "TLS connection"),
     )
     if parts:
         pen.line()
         pen.line(("Outside calls  ", "bold"), (", ".join(parts), ""))
+        for each in report.mikey[:MAX_MIKEY]:
+            said = (
+                f"  frame {each.message.frame}: {mikey_name(each)}, {each.message.source} → {each.message.destination}"
+            )
+            pen.line((f"{said}: {each.evidence.mac.how}", ""))
+        if len(report.mikey) > MAX_MIKEY:
+            pen.line((f"  {len(report.mikey) - MAX_MIKEY} more MIKEY messages", ""))
 
 
 def _counted(*pairs: tuple[int, str]) -> list[str]:

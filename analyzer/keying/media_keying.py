@@ -15,8 +15,10 @@ from analyzer.keying.mikey_messages import (
     open_initiator_message,
     read_key_mgmt,
 )
+from analyzer.keying.mikey_paths import KeyedPaths
 from analyzer.keying.mikey_prf import PrfVariant
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
+from analyzer.keying.mikey_ticket import TicketBook
 from analyzer.keying.sdes_keys import accepted_lines, master_keys_of, read_crypto_lines
 from analyzer.keying.zrtp_handshakes import hello_hashes
 from analyzer.keying.zrtp_keys import ZrtpSecrets
@@ -32,7 +34,7 @@ from dissectors.grammar.sdes import CryptoAttribute
 
 # Their responder always answers (RFC 3830 §3.3, RFC 4650 §3, RFC 4738 §3).
 ALWAYS_ANSWERED = frozenset({DataType.DH_INIT, DataType.DHHMAC_INIT, DataType.RSA_R_I_MSG})
-ANSWERED_IF_ASKED = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY})
+ANSWERED_IF_ASKED = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY, DataType.TRANSFER_INIT})
 REFUSED = frozenset({Resolution.REJECTED, Resolution.CANCELLED})
 MIKEY_PSK = "MIKEY-PSK"
 # One message in which both sides prove themselves, so that nobody answers (RFC 6509 §2.1).
@@ -47,6 +49,7 @@ class Keymaster:
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
         self._dtls_secrets = DtlsSecrets(ring.tls_secrets())
+        self.tickets = TicketBook()
         self._zrtp_secrets = ZrtpSecrets(ring.zrtp)
         self._opened: dict[tuple[str, int, bytes | None], OpenedMikey] = {}
         self._bundles: dict[tuple[str, int], Bundle] = {}
@@ -80,14 +83,16 @@ class Keymaster:
             return self._dtls(line, crypto, ())
         return self._offer_only(call, line, crypto, offered_mikey)
 
-    def key_loose(self, bound: BoundStream, handshakes: PathHandshakes) -> Keying:
-        """How a stream of no call was keyed: by the handshakes on its path, where there are any."""
+    def key_loose(self, bound: BoundStream, handshakes: PathHandshakes, mikey: KeyedPaths) -> Keying:
+        """How a stream of no call was keyed: by the handshakes on its path, or by MIKEY between its ends."""
         dtls = handshakes.dtls_beside(bound)
         if dtls:
             opened = self._dtls_secrets.open(dtls, lambda _: None)
             return Keying("DTLS-SRTP", None, opened.how, keys=opened.keys, keys_missing=opened.missing)
         zrtp = handshakes.zrtp_beside(bound)
-        return self._zrtp(zrtp, lambda _: None, zrtp) if zrtp else EMPTY
+        if zrtp:
+            return self._zrtp(zrtp, lambda _: None, zrtp)
+        return mikey.keying_of(bound) or EMPTY
 
     def _zrtp(
         self,
@@ -171,7 +176,7 @@ class Keymaster:
             return take_over(open_initiator_message(evidence, ring, parties, rand), earlier)
         from analyzer.keying.mikey_exchanges import open_mode_message  # noqa: PLC0415 - certificates: see key_files
 
-        return take_over(open_mode_message(evidence, self._ring, *parties, earlier), earlier)
+        return take_over(open_mode_message(evidence, self._ring, *parties, earlier, self.tickets), earlier)
 
     def _check_answers(
         self, call: Call, line: MediaLine, offered: Sequence[OpenedMikey], answered: Sequence[MikeyEvidence]
@@ -184,7 +189,7 @@ class Keymaster:
         from analyzer.keying.mikey_exchanges import check_mode_responses  # noqa: PLC0415
 
         bundles = [None if _brings_rand(each.evidence) else self._earlier(call, each.evidence) for each in opened]
-        opened, responses = check_mode_responses(opened, responses, self._ring, parties, bundles)
+        opened, responses = check_mode_responses(opened, responses, self._ring, parties, bundles, self.tickets)
         for each, bundle in zip(opened, bundles, strict=True):
             self._remember(call, each, bundle)
         return opened, responses
@@ -369,6 +374,11 @@ def _verdict_on(
 def _session_keys(chosen: OpenedMikey, line: MediaLine) -> tuple[MasterKey, ...]:
     """Master keys of every crypto session, those of this media line first (two per line, RFC 4567 §7.1)."""
     own = {2 * line.index + 1, 2 * line.index + 2} if chosen.evidence.level == "session" else {1, 2}
+    return master_keys_of_mikey(chosen, own)
+
+
+def master_keys_of_mikey(chosen: OpenedMikey, own: set[int]) -> tuple[MasterKey, ...]:
+    """Master keys of every crypto session that an opened message gives, those of the CS IDs `own` first."""
     keys = [_master_key(key, own, "") for key in chosen.keys]
     keys += [_master_key(key, own, _alternate_label(key)) for key in chosen.alternates]
     usable = [key for key in keys if key is not None]

@@ -7,6 +7,14 @@ from dataclasses import replace
 from analyzer.keying.key_ring import KeyRing, PskEntry
 from analyzer.keying.mikey_bundles import Bundle, take_over
 from analyzer.keying.mikey_dh import open_dh_exchange, verify_dh_message, verify_dhhmac_message
+from analyzer.keying.mikey_kms import (
+    KMS_RESPONSES,
+    PK_REQUESTS,
+    PSK_REQUESTS,
+    RequestOpening,
+    open_kms_request,
+    open_kms_response,
+)
 from analyzer.keying.mikey_messages import OpenedMikey, complete_by_response, identities_of, order_keys
 from analyzer.keying.mikey_pke import PkeOpening, open_pke_message, verify_pke_response
 from analyzer.keying.mikey_prf import PrfVariant
@@ -16,41 +24,53 @@ from analyzer.keying.mikey_sakke import open_sakke_message
 from analyzer.keying.mikey_session_keys import fill_responder_ssrcs
 from analyzer.keying.mikey_signatures import SignatureCheck
 from analyzer.keying.mikey_steps import ModeOpening
+from analyzer.keying.mikey_ticket import (
+    TicketBook,
+    TransferOpening,
+    check_transfer_response,
+    open_transfer_init,
+    ticket_defects,
+)
 from analyzer.model.keying import MacState, MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
-from dissectors.grammar.mikey import MikeyMessage
-from dissectors.grammar.mikey.registries import DataType, name_of
+from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.mikey import IdentityWithRole, MikeyMessage, Ticket
+from dissectors.grammar.mikey.contents import parse_embedded_payloads, parse_ticket_data
+from dissectors.grammar.mikey.registries import DataType, IdRole, name_of
 
-RESPONSES: dict[int, int] = {
-    DataType.PK_VER_MSG: DataType.PUBLIC_KEY,
-    DataType.DH_RESP: DataType.DH_INIT,
-    DataType.DHHMAC_RESP: DataType.DHHMAC_INIT,
-    DataType.RSA_R_R_MSG: DataType.RSA_R_I_MSG,
+RESPONSES: dict[int, frozenset[int]] = {
+    DataType.PK_VER_MSG: frozenset({DataType.PUBLIC_KEY}),
+    DataType.DH_RESP: frozenset({DataType.DH_INIT}),
+    DataType.DHHMAC_RESP: frozenset({DataType.DHHMAC_INIT}),
+    DataType.RSA_R_R_MSG: frozenset({DataType.RSA_R_I_MSG}),
+    DataType.TRANSFER_RESP: frozenset({DataType.TRANSFER_INIT}),
+    **KMS_RESPONSES,
 }
 SIGNER_UNKNOWN = "signature verifies, but the signer is not known: nothing vouches for the certificate in the message"
-KMS_KEYS = "it is protected with keys that only the user and the KMS share"
-TICKET_KEYS = "its keys are in a ticket that only the KMS opens"
 IBAKE_KEYS = "both sides agree on an ephemeral elliptic-curve secret, which no long-term key gives away"
-SHUT: dict[int, str] = {
-    **dict.fromkeys((DataType.TRANSFER_INIT, DataType.TRANSFER_RESP), TICKET_KEYS),
-    **dict.fromkeys(range(DataType.I_MESSAGE_1, DataType.R_MESSAGE_2 + 1), IBAKE_KEYS),
-}
 
 
 def why_shut(data_type: int) -> str:
     """Why a passive listener can neither verify nor open a message of that type."""
-    method = MIKEY_MODES.get(data_type)
     if data_type == DataType.ERROR:
         return "an error message is decoded, not verified"
-    if method in ("MIKEY-TICKET", "MIKEY-IBAKE"):
-        return f"{method} is decoded, not verified: {SHUT.get(data_type, KMS_KEYS)}"
+    if MIKEY_MODES.get(data_type) == "MIKEY-IBAKE":
+        return f"MIKEY-IBAKE is decoded, not verified: {IBAKE_KEYS}"
     return f"{name_of(DataType, data_type)} is decoded, not verified"
 
 
 def open_mode_message(
-    evidence: MikeyEvidence, ring: KeyRing, sender: str, receiver: str, earlier: Bundle | None
+    evidence: MikeyEvidence,
+    ring: KeyRing,
+    sender: str,
+    receiver: str,
+    earlier: Bundle | None,
+    book: TicketBook | None = None,
 ) -> OpenedMikey:
-    """Verify and open an offer's message of any mode but the pre-shared key's; parties are SIP addresses-of-record."""
+    """Verify and open an offer's message of any mode but the pre-shared key's; parties are SIP addresses-of-record.
+
+    `book` are the tickets that earlier exchanges opened.
+    """
     message, octets = evidence.message, evidence.octets
     if message is None or octets is None:
         return OpenedMikey(evidence)
@@ -71,7 +91,48 @@ def open_mode_message(
     if kind == DataType.DHHMAC_INIT:
         marked, entry = _check_dhhmac(evidence, None, ring.psk, (sender, receiver), rand)
         return OpenedMikey(marked, psk=entry)
+    if kind == DataType.TRANSFER_INIT:
+        candidates = order_keys(ring.psk, (*_names_in_ticket(message), *identities_of(message)))
+        transfer = open_transfer_init(octets, message, candidates, book or TicketBook(), (sender, receiver))
+        return _opened_by_mac(evidence, transfer, "V verifies with the ticket's key")
+    if kind in PSK_REQUESTS | PK_REQUESTS:
+        candidates = order_keys(ring.psk, (*identities_of(message), sender, receiver))
+        request_opening = open_kms_request(octets, message, ring, candidates, sender)
+        if kind in PK_REQUESTS:
+            return _opened(evidence, request_opening, request_opening.signature)
+        return _opened_by_mac(evidence, request_opening, "V verifies", bound=request_opening.bound)
     return OpenedMikey(replace(evidence, mac=MacState(None, why_shut(kind))))
+
+
+def _names_in_ticket(message: MikeyMessage) -> tuple[str, ...]:
+    """Who a ticket's own data names: the protection key's owner, the KMS."""
+    ticket = message.find(Ticket)
+    if ticket is None:
+        return ()
+    try:
+        parts = (
+            parse_ticket_data(ticket.ticket_data).content.payloads,
+            parse_embedded_payloads(ticket.tp_data).content.payloads,
+        )
+    except GrammarError:
+        return ()
+    roles = (IdRole.PRE_SHARED_KEY, IdRole.KMS)
+    found = [each for part in parts for each in part if isinstance(each, IdentityWithRole) and each.role in roles]
+    return tuple(each.text for each in found)
+
+
+def _opened_by_mac(evidence: MikeyEvidence, opening: ModeOpening, how: str, *, bound: bool = False) -> OpenedMikey:
+    """The message with what V showed of it."""
+    message = evidence.message
+    states = {Authentication.VERIFIED: MacState(True, how), Authentication.FAILED: MacState(False, opening.reason)}
+    defects = () if message is None else tuple(ticket_defects(message))
+    marked = replace(
+        evidence,
+        mac=states.get(opening.outcome, MacState(None, opening.reason)),
+        bound_key=bound or opening.outcome in states,
+        defects=(*evidence.defects, *opening.defects, *defects),
+    )
+    return OpenedMikey(marked, opening.crypto_session_keys, opening.alternate_session_keys, opening=opening)
 
 
 def _opened(evidence: MikeyEvidence, opening: ModeOpening, signature: SignatureCheck) -> OpenedMikey:
@@ -104,6 +165,7 @@ def check_mode_response(
     ring: KeyRing,
     parties: tuple[str, str],
     earlier: Bundle | None,
+    book: TicketBook | None = None,
 ) -> tuple[OpenedMikey, MikeyEvidence]:
     """Verify a response of any mode but the pre-shared key's; where the keys only follow from it, they are added.
 
@@ -120,6 +182,10 @@ def check_mode_response(
         opening = open_rsa_r_response(octets, second, first, ring, parties[1])
         opened = _opened(response, opening, opening.signature)
         return _keyed(initiator, opening), opened.evidence
+    if kind == DataType.TRANSFER_RESP:
+        return _check_transfer(initiator, response)
+    if kind in KMS_RESPONSES:
+        return _check_kms_response(initiator, response, book or TicketBook())
     if kind == DataType.DH_RESP:
         check = verify_dh_message(octets, second, ring.certificate, parties[1], first)
         marked = _opened(response, check, check.signature).evidence
@@ -131,6 +197,38 @@ def check_mode_response(
             initiator = _bind_dhhmac(initiator, entry, rand)
     updated = take_over(_keyed(initiator, open_dh_exchange(first, second, ring.dh, rand)), earlier)
     return replace(updated, keys=fill_responder_ssrcs(updated.keys, second)), marked
+
+
+def _check_transfer(initiator: OpenedMikey, response: MikeyEvidence) -> tuple[OpenedMikey, MikeyEvidence]:
+    first, second, opening = initiator.evidence, response, initiator.opening
+    if first.message is None or first.octets is None or second.message is None or second.octets is None:
+        return initiator, response
+    if not isinstance(opening, TransferOpening):
+        return initiator, response
+    outcome, reason, keyed = check_transfer_response(
+        second.octets, second.message, first.octets, first.message, opening
+    )
+    checked = _opened_by_mac(
+        response, replace(keyed, outcome=outcome, reason=reason), "V verifies with the ticket's key"
+    )
+    if outcome is not Authentication.VERIFIED:
+        return initiator, checked.evidence
+    updated = replace(keyed, steps=opening.steps)
+    return _keyed(initiator, updated), checked.evidence
+
+
+def _check_kms_response(
+    initiator: OpenedMikey, response: MikeyEvidence, book: TicketBook
+) -> tuple[OpenedMikey, MikeyEvidence]:
+    first, second, opening = initiator.evidence, response, initiator.opening
+    if first.message is None or first.octets is None or second.message is None or second.octets is None:
+        return initiator, response
+    if not isinstance(opening, RequestOpening):
+        return initiator, response
+    opened = open_kms_response(second.octets, second.message, first.octets, first.message, opening, book)
+    checked = _opened_by_mac(response, opened, "V verifies", bound=opening.bound)
+    facts = (*checked.evidence.facts, *opened.steps)
+    return initiator, replace(checked.evidence, facts=facts)
 
 
 def _keyed(initiator: OpenedMikey, opening: ModeOpening) -> OpenedMikey:
@@ -213,6 +311,7 @@ def check_mode_responses(
     ring: KeyRing,
     parties: tuple[str, str],
     bundles: Sequence[Bundle | None],
+    book: TicketBook | None = None,
 ) -> tuple[tuple[OpenedMikey, ...], tuple[MikeyEvidence, ...]]:
     """Each response of these modes checked against the offered message that it answers, the others as they are.
 
@@ -224,7 +323,7 @@ def check_mode_responses(
         if place is None:
             checked.append(_unanswered(response))
             continue
-        opened[place], result = check_mode_response(opened[place], response, ring, parties, bundles[place])
+        opened[place], result = check_mode_response(opened[place], response, ring, parties, bundles[place], book)
         checked.append(result)
     return tuple(opened), tuple(checked)
 
@@ -246,9 +345,8 @@ def _answered_by(opened: Sequence[OpenedMikey], response: MikeyEvidence) -> int 
         return None
     for place, candidate in enumerate(opened):
         message = candidate.evidence.message
-        if message is not None and (message.header.data_type, message.header.csb_id) == (
-            wanted,
-            response.message.header.csb_id,
-        ):
+        if message is None or message.header.data_type not in wanted:
+            continue
+        if message.header.csb_id == response.message.header.csb_id:
             return place
     return None

@@ -39,7 +39,7 @@ def with_facts(evidence: MikeyEvidence, opening: PskOpening | ModeOpening | None
     """The evidence with what it establishes; `opening` is what the keys at hand made of the message."""
     if evidence.message is None:
         return evidence
-    return replace(evidence, facts=tuple(_facts(evidence, evidence.message, opening)))
+    return replace(evidence, facts=(*_facts(evidence, evidence.message, opening), *evidence.facts))
 
 
 def with_media_facts(keying: Keying, streams: Sequence[StreamAudit]) -> Keying:

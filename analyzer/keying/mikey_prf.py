@@ -21,7 +21,7 @@ class PrfVariant(StrEnum):
 
 
 class KeyConstant(Enum):
-    """The constant part of a label (RFC 3830 §4.1.3 and §4.1.4)."""
+    """The constant part of a label (RFC 3830 §4.1.3 and §4.1.4, RFC 6043 §5.1.1 and A.2.2)."""
 
     TEK = bytes.fromhex("2AD01C64")
     TGK_AUTHENTICATION_KEY = bytes.fromhex("1B5C7973")
@@ -30,6 +30,10 @@ class KeyConstant(Enum):
     MESSAGE_ENCRYPTION_KEY = bytes.fromhex("150533E1")
     MESSAGE_AUTHENTICATION_KEY = bytes.fromhex("2D22AC75")
     MESSAGE_SALT_KEY = bytes.fromhex("29B88916")
+    FORKED_MPK = bytes.fromhex("2B288856")
+    FORKED_TGK = bytes.fromhex("1512B54A")
+    MPK_OF_INITIATOR = bytes.fromhex("220E99A2")
+    MPK_OF_RESPONDER = bytes.fromhex("1F4D675B")
 
 
 def crypto_session_label(constant: KeyConstant, cs_id: int, csb_id: int, rand: bytes) -> bytes:

@@ -34,6 +34,32 @@ class SignallingMessage(NamedTuple):
         return FrameRef(self.capture, self.frame)
 
 
+class MikeyCarrier(StrEnum):
+    """What carried a MIKEY message that stands in no session description."""
+
+    UDP = "udp"  # port 2269
+    SIP_BODY = "sip-body"  # application/mikey (RFC 3830 §10.1)
+
+
+class LooseMikey(NamedTuple):
+    """A MIKEY message outside session descriptions; `parties` are the SIP sender and receiver where SIP carried it."""
+
+    capture: int
+    frame: int
+    timestamp_ns: int
+    source: str
+    destination: str
+    carrier: MikeyCarrier
+    octets: bytes
+    call_id: str | None = None
+    parties: tuple[str, str] = ("", "")
+
+    @property
+    def ref(self) -> FrameRef:
+        """Where it stands."""
+        return FrameRef(self.capture, self.frame)
+
+
 class MediaStream(Protocol):
     """RTP (or SRTP) packets of one source, destination and SSRC; columns run parallel, one entry a packet.
 

@@ -63,7 +63,7 @@ class MikeyEvidence:
     """
 
     ref: FrameRef
-    level: str  # "session" or "media"
+    level: str  # "session" or "media"; "message" where no session description carried it
     line_number: int
     side: Side
     protocol: str

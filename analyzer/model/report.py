@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from analyzer.model.call import Call, MediaLine
 from analyzer.model.endpoint import EndpointProfile
-from analyzer.model.evidence import SignallingMessage, TlsFlow
-from analyzer.model.keying import NOT_COMPARED, Keying, MikeyFreshness, StreamAudit
+from analyzer.model.evidence import LooseMikey, SignallingMessage, TlsFlow
+from analyzer.model.keying import NOT_COMPARED, Keying, MikeyEvidence, MikeyFreshness, StreamAudit
 from analyzer.model.negotiation import Negotiation
 from analyzer.model.outcome import Finding, Outcome, Verdict
 from analyzer.model.policy import Policy
@@ -72,6 +72,15 @@ class AuditedMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditedMikey:
+    """A MIKEY message outside session descriptions, and what the key ring proved of it; `method` names its mode."""
+
+    message: LooseMikey
+    method: str | None
+    evidence: MikeyEvidence
+
+
+@dataclass(frozen=True, slots=True)
 class RuleText:
     """What a report says of a rule."""
 
@@ -108,4 +117,5 @@ class Report:
     trees: tuple[FrameTree, ...] = ()
     notes: tuple[str, ...] = ()
     endpoints: tuple[EndpointProfile, ...] = ()
+    mikey: tuple[AuditedMikey, ...] = ()
     drops: int | None = None  # packets the system dropped before they were captured; None: nobody counted

@@ -106,9 +106,9 @@ def test_an_answer_to_another_bundle_answers_nothing() -> None:
     ("kind", "words"),
     [
         (6, "an error message"),
-        (11, "keys that only the user and the KMS share"),
-        (14, "a ticket that only the KMS opens"),
-        (19, "keys that only the user and the KMS share"),
+        (11, "no verification message"),
+        (14, "no ticket"),
+        (19, "no verification message"),
         (22, "ephemeral elliptic-curve secret"),
         (99, "unknown 99"),
     ],

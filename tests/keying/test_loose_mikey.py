@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""MIKEY outside session descriptions: raw on UDP 2269, in bodies of SIP messages; what it proves and keys."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from analyzer.api import audit
+from analyzer.keying.key_ring import KeyRing, PskEntry
+from analyzer.model.evidence import MikeyCarrier, Wire
+from analyzer.model.report import Report
+from dissectors.grammar.secret import Secret
+from tests.cli.command_line import ALICE, BOB, call, message, pcapng
+from tests.keying import ticket_builders as made
+from tests.keying.mikey_vectors import V1, V2
+from tests.keying.test_mikey_media import A, B, Packets, body, protect
+from tests.keying.ticket_builders import tek, ticket, transfer_init
+
+PSK = bytes.fromhex("000102030405060708090a0b0c0d0e0f")
+KMS_PSK = b"what Alice and her KMS share"
+A_MIKEY, B_MIKEY = "192.0.2.1:2269", "192.0.2.2:2269"
+USER, KMS = "192.0.2.1:40000", "203.0.113.9:2269"
+SSRCS = (0xDECAFBAD, 0xFEEDFACE)
+
+
+def audited(folder: Path, packets: Packets, *keys: bytes, name: str | None = None) -> Report:
+    (folder / "x.pcapng").write_bytes(pcapng(packets))
+    return audit([folder / "x.pcapng"], ring=KeyRing(psk=tuple(PskEntry(Secret(key), name, 1) for key in keys)))
+
+
+def v1_media() -> Packets:
+    keys = [bytes.fromhex(V1[f"cs{n}_tek"] + V1[f"cs{n}_salt"]) for n in (1, 2)]
+    return [*protect(A, SSRCS[0], keys[0]), *protect(B, SSRCS[1], keys[1])]
+
+
+def states(report: Report) -> list[tuple[str | None, bool | None, str]]:
+    return [(each.method, each.evidence.mac.verified, each.evidence.mac.how) for each in report.mikey]
+
+
+def raw() -> Packets:
+    return [(A_MIKEY, B_MIKEY, bytes.fromhex(V1["I"])), (B_MIKEY, A_MIKEY, bytes.fromhex(V1["R"]))]
+
+
+def test_raw_mikey_is_verified_and_keys_the_media_between_its_hosts(tmp_path: Path) -> None:
+    report = audited(tmp_path, [*raw(), *v1_media()], PSK)
+    assert states(report) == [("MIKEY-PSK", True, "MAC verifies"), ("MIKEY-PSK", True, "V verifies")]
+    assert {each.message.carrier for each in report.mikey} == {MikeyCarrier.UDP}
+    assert not report.calls
+    found = {each.audit.bound.stream.ssrc: each.audit for each in report.streams}
+    assert {ssrc: (each.authenticated, each.failed, each.wire) for ssrc, each in found.items()} == {
+        SSRCS[0]: (60, 0, Wire.PROVED),
+        SSRCS[1]: (60, 0, Wire.PROVED),
+    }
+    assert {each.keying.method for each in report.streams} == {"MIKEY-PSK"}
+
+
+def test_without_a_key_nothing_is_proved_and_nothing_refuted(tmp_path: Path) -> None:
+    report = audited(tmp_path, [*raw(), *v1_media()])
+    assert [state[1] for state in states(report)] == [None, None]
+    assert all(each.audit.failed == 0 for each in report.streams)
+
+
+def test_a_response_without_its_request_says_so(tmp_path: Path) -> None:
+    report = audited(tmp_path, raw()[1:], PSK)
+    assert states(report) == [("MIKEY-PSK", None, "the message that it answers was not seen")]
+
+
+@pytest.mark.parametrize("octets", [b"\1", b"\1\0\x0b", b"\1\x63" + bytes(20)])
+def test_what_is_no_mikey_on_its_port_is_shown_with_its_defects(tmp_path: Path, octets: bytes) -> None:
+    (found,) = audited(tmp_path, [(A_MIKEY, B_MIKEY, octets)]).mikey
+    assert found.evidence.defects
+    assert found.evidence.mac.verified is None
+
+
+def test_other_traffic_on_the_port_is_left_alone(tmp_path: Path) -> None:
+    packets = [(A_MIKEY, B_MIKEY, b"\2hello"), (A_MIKEY, B_MIKEY, b""), ("192.0.2.1:2270", BOB, raw()[0][2])]
+    assert audited(tmp_path, packets).mikey == ()
+
+
+def kms_exchange() -> tuple[Packets, bytes]:
+    """The request over UDP, and the ticket that it brings; its own key nobody knows."""
+    given = ticket(key=b"known to the KMS alone")
+    first = made.request(KMS_PSK)
+    packets = [(USER, KMS, first), (KMS, USER, made.request_response(first, KMS_PSK, given))]
+    return packets, transfer_init(given=given)
+
+
+def test_a_ticket_granted_over_udp_opens_the_call_that_uses_it(tmp_path: Path) -> None:
+    exchange, first = kms_exchange()
+    media = [*protect(A, 0xA1, tek(1)), *protect(B, 0xB1, tek(2))]
+    line = "mikey " + base64.b64encode(first).decode()
+    packets = [*exchange, *call(body("192.0.2.1", 4000, media=line), body("192.0.2.2", 6000), media)]
+    report = audited(tmp_path, packets, KMS_PSK)
+    assert states(report) == [("MIKEY-TICKET", True, "V verifies"), ("MIKEY-TICKET", True, "V verifies")]
+    granted = {fact.what: fact.detail for fact in report.mikey[1].evidence.facts}
+    assert granted["ticket"] == "the KMS gave its keys to the initiator"
+    (line_found,) = report.calls[0].media
+    assert line_found.keying.verified is True
+    assert [(s.authenticated, s.failed) for s in line_found.streams] == [(60, 0), (60, 0)]
+
+
+def test_an_altered_answer_of_the_kms_fails_and_opens_nothing(tmp_path: Path) -> None:
+    exchange, _ = kms_exchange()
+    (source, destination, octets) = exchange[1]
+    altered = (source, destination, octets[:40] + bytes((octets[40] ^ 1,)) + octets[41:])
+    report = audited(tmp_path, [exchange[0], altered], KMS_PSK)
+    assert [state[1] for state in states(report)] == [True, False]
+    assert states(report)[1][2] == "altered message: the key that fits the request does not verify V"
+
+
+def test_a_bound_key_that_does_not_fit_the_request_fails(tmp_path: Path) -> None:
+    report = audited(tmp_path, kms_exchange()[0], b"another key", name="sip:alice@example.com")
+    assert states(report)[0] == ("MIKEY-TICKET", False, "wrong key or altered message")
+
+
+def sip_with_parts(*parts: tuple[str, bytes]) -> bytes:
+    octets = (
+        b"".join(b"--x\r\n" + head.encode() + b"\r\n\r\n" + content + b"\r\n" for head, content in parts) + b"--x--\r\n"
+    )
+    plain = message("INVITE sip:bob@example.com SIP/2.0", "1 INVITE", octets, to_tag="")
+    return plain.replace(b"Content-Type: application/sdp", b'Content-Type: multipart/mixed;boundary="x"', 1)
+
+
+@pytest.mark.parametrize(
+    ("head", "encode"),
+    [
+        ("Content-Type: application/mikey\r\nContent-Transfer-Encoding: binary", bytes),
+        ("Content-Type: application/mikey\r\nContent-Transfer-Encoding: base64", base64.b64encode),
+    ],
+)
+def test_mikey_in_a_part_of_a_multipart_body_is_read(tmp_path: Path, head: str, encode: type[bytes]) -> None:
+    invite = sip_with_parts(
+        ("Content-Type: application/sdp", body("192.0.2.1", 4000)), (head, encode(bytes.fromhex(V2["I"])))
+    )
+    report = audited(tmp_path, [(ALICE, BOB, invite)], b"another key")
+    (found,) = report.mikey
+    assert (found.message.carrier, found.message.call_id) == (MikeyCarrier.SIP_BODY, "call-1@192.0.2.1")
+    assert found.message.octets == bytes.fromhex(V2["I"])
+
+
+def test_a_description_in_a_multipart_body_keys_its_call(tmp_path: Path) -> None:
+    line = "mikey " + base64.b64encode(bytes.fromhex(V1["I"])).decode()
+    answer = "mikey " + base64.b64encode(bytes.fromhex(V1["R"])).decode()
+    offer = body("192.0.2.1", 4000, media=line)
+    invite = sip_with_parts(("Content-Type: text/plain", b"hello"), ("Content-Type: application/sdp", offer))
+    packets = call(offer, body("192.0.2.2", 6000, media=answer), v1_media())
+    packets[0] = (ALICE, BOB, invite)
+    (found,) = audited(tmp_path, packets, PSK).calls
+    assert found.media[0].keying.verified is True
+    assert [(s.authenticated, s.failed) for s in found.media[0].streams] == [(60, 0), (60, 0)]
