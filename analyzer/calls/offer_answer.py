@@ -107,10 +107,7 @@ class ProposalReader:
         return self.proposals
 
     def _read_invite(self, transaction: Transaction) -> None:
-        for hop in transaction.hops:
-            for response in hop.responses:
-                if 200 <= (response.sip.status or 0) < 300:
-                    self.answered.add(self._dialog(transaction, response.sip.to_tag))
+        self._note_answers(transaction)
         first = len(self.proposals)
         for between, leg in self._legs(transaction):
             start = len(self.proposals)
@@ -118,6 +115,15 @@ class ProposalReader:
             if between is not None:
                 onward = [_as_onward(each, between, self.proposals[first:start]) for each in self.proposals[start:]]
                 self.proposals[start:] = onward
+
+    def _note_answers(self, transaction: Transaction) -> None:
+        """The dialogs that a 2xx confirmed, as the hop nearest the caller saw them, else as any hop did."""
+        home = transaction.first_hop(self.home)
+        for hops in ([home], transaction.hops):
+            tags = [each.sip.to_tag for hop in hops for each in hop.responses if 200 <= (each.sip.status or 0) < 300]
+            if tags:
+                self.answered.update(self._dialog(transaction, tag) for tag in tags)
+                return
 
     def _read_leg(self, transaction: Transaction, leg: list[Hop]) -> None:
         """The dialogs that count: those with a 2xx, else the first described; after them the other early ones."""
