@@ -3,6 +3,7 @@
 
 import functools
 import importlib
+import sys
 import types
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,11 @@ def _newest_source(module: str) -> Path:
     used.add(module)
     files = [Path(str(plain(each).__file__)) for each in sorted(used) if each.startswith(_OWN)]
     return max(files, key=lambda file: file.stat().st_mtime_ns)
+
+
+def at_hand(module: str) -> types.ModuleType:
+    """A module that makes no array: compiled where Numba is imported already, else plain; the results are one."""
+    return compiled(module, allocates=False) if "numba" in sys.modules else plain(module)
 
 
 def _compile(numba: Any, function: types.FunctionType, allocates: bool) -> Any:

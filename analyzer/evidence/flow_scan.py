@@ -122,3 +122,13 @@ def sort_packets(cols: Any, state: Any, index: Any, keys: Any, key: Any, records
         state[F_FILL] = at + 1
         row += 1
     state[F_ROW] = row
+
+
+def scatter(cells: Any, flow_of: Any, places: Any, ordered: Any) -> None:
+    """Rows of cells sorted by flow, each flow in its own order; `places` says where each flow begins and is used up."""
+    width = cells.shape[1]
+    for row in range(len(flow_of)):
+        place = places[flow_of[row]]
+        places[flow_of[row]] = place + 1
+        for cell in range(width):
+            ordered[place, cell] = cells[row, cell]

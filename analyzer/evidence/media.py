@@ -179,6 +179,7 @@ class MediaTable:
     def _feed_compiled(self, table: Table, packets: int) -> None:
         module: Any = compiled(_FLOW_SCAN, allocates=False)
         state, store = self._state, self._store
+        store.scatter = module.scatter
         state[flow_scan.F_ROW], state[flow_scan.F_ROWS] = 0, packets
         key = np.zeros(flow_scan.KEY_CELLS, np.int64)
         while state[flow_scan.F_ROW] < packets:

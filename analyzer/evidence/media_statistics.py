@@ -2,20 +2,20 @@
 """Loss, order and timing of an RTP stream from its columns (RFC 3550 §6.4.1, Appendix A.1, A.3, A.8)."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.capture.columns import Column
+from analyzer.capture.speed import at_hand, plain
 from analyzer.model.evidence import MediaStream
 
 MAX_MISORDER = 100  # RFC 3550 A.1: further back, and the sender has started again
 MIN_PLAUSIBLE_PACKETS = 4
 MIN_CONSECUTIVE = 0.8  # of the steps between packets of a plausible stream
 MAX_STEP = 16  # sequence numbers between consecutive packets of a plausible stream
-_BLOCK = 64
-_GAIN = 1 / 16  # RFC 3550 A.8
+_JITTER = "analyzer.evidence.jitter"
 
 # RFC 3551 §6 and the IANA registry of RTP payload types
 STATIC_CLOCK_RATES = {
@@ -63,13 +63,16 @@ def stream_statistics(stream: MediaStream, clock_rate: int | None = None) -> Str
     expected = missing = duplicates = reordered = 0
     for run in runs:
         span = int(run.max() - run.min()) + 1
-        distinct, first = np.unique(run, return_index=True)
         expected += span
+        if (run[1:] > run[:-1]).all():
+            missing += span - len(run)
+            continue
+        distinct, first = np.unique(run, return_index=True)
         missing += span - len(distinct)
         duplicates += len(run) - len(distinct)
         fresh = run[np.sort(first)]
         reordered += int(np.count_nonzero(fresh < np.maximum.accumulate(fresh)))
-    types = tuple(np.unique(stream.payload_type).tolist())
+    types = tuple(np.flatnonzero(np.bincount(stream.payload_type, minlength=1)).tolist())
     if clock_rate is None and len(types) == 1:
         clock_rate = STATIC_CLOCK_RATES.get(types[0])
     times = stream.timestamp_ns
@@ -87,7 +90,7 @@ def stream_statistics(stream: MediaStream, clock_rate: int | None = None) -> Str
         first_time_ns=int(times[0]),
         last_time_ns=int(times[-1]),
         delta=_spread(np.diff(times) / 1e6),
-        jitter=None if clock_rate is None else _spread(jitter_ms(times, stream.rtp_timestamp, clock_rate)[1:]),
+        jitter=None if clock_rate is None else jitter_spread(times, stream.rtp_timestamp, clock_rate),
     )
 
 
@@ -109,24 +112,17 @@ def sequence_runs(sequence_number: Column) -> list[npt.NDArray[np.int64]]:
     return np.split(extended, np.flatnonzero(back & stays) + 1)
 
 
-def jitter_ms(timestamp_ns: Column, rtp_timestamp: Column, clock_rate: int) -> npt.NDArray[np.float64]:
-    """Interarrival jitter after each packet in milliseconds (RFC 3550 A.8); the first is 0.
-
-    J(i) = J(i−1) + (|D(i−1,i)| − J(i−1))/16, evaluated for blocks of packets at once.
-    """
-    stamps: npt.NDArray[np.int64] = rtp_timestamp.astype(np.int64)
-    media = stamps[1:] - stamps[:-1]
-    media = ((media + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
-    distance = np.abs(np.diff(timestamp_ns) / 1e6 - media * (1000 / clock_rate))
-    blocks = -(-len(distance) // _BLOCK)
-    padded = np.zeros(blocks * _BLOCK)
-    padded[: len(distance)] = distance
-    within = padded.reshape(blocks, _BLOCK) @ _WEIGHTS
-    carry = np.zeros(blocks)
-    for block in range(1, blocks):
-        carry[block] = within[block - 1, -1] + carry[block - 1] * _DECAY[-1]
-    filtered = within + carry[:, None] * _DECAY
-    return np.concatenate(([0.0], filtered.reshape(-1)[: len(distance)]))
+def jitter_spread(timestamp_ns: Column, rtp_timestamp: Column, clock_rate: int) -> Spread:
+    """Interarrival jitter in milliseconds over all packets but the first (RFC 3550 A.8)."""
+    spread = np.zeros(3)
+    module: Any = at_hand(_JITTER)
+    times = np.ascontiguousarray(timestamp_ns, np.int64)
+    stamps = np.ascontiguousarray(rtp_timestamp, np.int64)
+    if module is plain(_JITTER):
+        module.measure_jitter(times.tolist(), stamps.tolist(), 1000 / clock_rate, spread)
+    else:
+        module.measure_jitter(times, stamps, 1000 / clock_rate, spread)
+    return Spread(*spread.tolist())
 
 
 def is_plausible_rtp(stream: MediaStream) -> bool:
@@ -142,8 +138,3 @@ def _spread(values: npt.NDArray[np.float64]) -> Spread:
     if not len(values):
         return Spread(0.0, 0.0, 0.0)
     return Spread(float(values.min()), float(values.mean()), float(values.max()))
-
-
-_DECAY = (1 - _GAIN) ** np.arange(1, _BLOCK + 1)
-_AGE = np.arange(_BLOCK)[None, :] - np.arange(_BLOCK)[:, None]
-_WEIGHTS = np.where(_AGE >= 0, _GAIN * (1 - _GAIN) ** np.maximum(_AGE, 0), 0.0)

@@ -7,6 +7,7 @@ not the capture. Payloads stay where they are: a record holds their offset.
 
 from array import array
 from collections import OrderedDict
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ RECORD = np.dtype(
         ("payload_type", "i2"), ("marker", "i2"),
     ]
 )  # fmt: skip
+Flows = npt.NDArray[np.int32]
 Records = npt.NDArray[np.void]
 
 
@@ -34,8 +36,9 @@ class PacketStore:
 
     def __init__(self) -> None:
         self.records: Records = np.zeros(FIRST_PACKETS, RECORD)
-        self.flow_of: npt.NDArray[np.int32] = np.zeros(FIRST_PACKETS, np.int32)
+        self.flow_of: Flows = np.zeros(FIRST_PACKETS, np.int32)
         self.fill = 0
+        self.scatter: Callable[..., None] | None = None  # the compiled way to sort
         self.sides = Spool()
         self._blocks = Spool()
         self._octets: Octets = b""
@@ -60,7 +63,7 @@ class PacketStore:
         else:
             self.seal()
 
-    def add(self, records: Records, flow_of: npt.NDArray[np.int32]) -> None:
+    def add(self, records: Records, flow_of: Flows) -> None:
         """Add records that are at hand as arrays."""
         done = 0
         while done < len(records):
@@ -75,22 +78,29 @@ class PacketStore:
         if not self.fill:
             return
         flow_of, records = self.flow_of[: self.fill], self.records[: self.fill]
-        flows = int(flow_of.max()) + 1
-        # Numbers of 16 bits are sorted by radix.
-        order = np.argsort(flow_of.astype(np.uint16) if flows <= _UINT16_FLOWS else flow_of, kind="stable")
-        start = self._blocks.append(records[order].tobytes())
-        counts = np.bincount(flow_of, minlength=flows)
+        counts = np.bincount(flow_of)
+        begins = np.cumsum(counts) - counts
+        start = self._blocks.append(self._sorted(records, flow_of, begins).data.cast("B"))
         present = np.flatnonzero(counts)
-        ends = np.cumsum(counts)
         block = len(self._buffers)
         self._buffers.append(self._octets)
-        self._parts.extend(array("q") for _ in range(flows - len(self._parts)))
-        offsets = start + (ends - counts) * RECORD.itemsize
+        self._parts.extend(array("q") for _ in range(len(counts) - len(self._parts)))
+        offsets = start + begins * RECORD.itemsize
         for flow, offset, count in zip(
             present.tolist(), offsets[present].tolist(), counts[present].tolist(), strict=True
         ):
             self._parts[flow].extend((block, offset, count))
         self.fill = 0
+
+    def _sorted(self, records: Records, flow_of: Flows, begins: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The records as cells of 64 bits, which are moved much faster than records."""
+        cells = records.view(np.int64).reshape(-1, RECORD.itemsize // 8)
+        if self.scatter is None:
+            small = len(begins) <= _UINT16_FLOWS  # numbers of 16 bits are sorted by radix
+            return cells[np.argsort(flow_of.astype(np.uint16) if small else flow_of, kind="stable")]
+        ordered = np.empty_like(cells)
+        self.scatter(cells, flow_of, begins.copy(), ordered)
+        return ordered
 
     def parts(self, flow: int) -> int:
         """How many sealed parts a flow has."""
@@ -108,10 +118,13 @@ class PacketStore:
             self._cache.move_to_end(key)
             return found
         table = self._parts[flow]
-        pieces = [
-            self._blocks.read(table[place + 1], table[place + 2] * RECORD.itemsize) for place in range(0, 3 * parts, 3)
-        ]
-        found = np.frombuffer(b"".join(pieces), RECORD)
+        found = np.empty(self.packets(flow, parts), RECORD)
+        octets, start = found.view(np.uint8).data, 0
+        for place in range(0, 3 * parts, 3):
+            stop = start + table[place + 2] * RECORD.itemsize
+            self._blocks.read_into(table[place + 1], octets[start:stop])
+            start = stop
+        found.flags.writeable = False
         self._cache[key] = found
         self._cached_octets += found.nbytes
         while self._cached_octets > CACHE_OCTETS and len(self._cache) > 1:

@@ -7,7 +7,7 @@ import tempfile
 import weakref
 from typing import IO
 
-MEMORY_OCTETS = 32 << 20
+MEMORY_OCTETS = 16 << 20
 
 
 class Spool:
@@ -18,18 +18,18 @@ class Spool:
         self._file: IO[bytes] | None = None
         self._stored = 0  # octets in the file
         self._starts: list[int] = []
-        self._chunks: list[bytes] = []
+        self._chunks: list[memoryview] = []
         self._end = 0
 
     def __len__(self) -> int:
         return self._end
 
-    def append(self, octets: bytes) -> int:
-        """Put octets aside; returns their offset."""
+    def append(self, octets: bytes | memoryview) -> int:
+        """Put octets aside, which nobody changes any more; returns their offset."""
         start = self._end
         if octets:
             self._starts.append(start)
-            self._chunks.append(octets)
+            self._chunks.append(memoryview(octets))
             self._end += len(octets)
         if self._limit is not None and self._end - self._stored > self._limit:
             self._store()
@@ -37,13 +37,20 @@ class Spool:
 
     def read(self, offset: int, count: int) -> bytes:
         """`count` octets from an offset within one appended run."""
-        if count <= 0:
-            return b""
+        octets = bytearray(count)
+        self.read_into(offset, memoryview(octets))
+        return bytes(octets)
+
+    def read_into(self, offset: int, octets: memoryview) -> None:
+        """Fill `octets` from an offset within one appended run."""
+        if not octets:
+            return
         if offset < self._stored and self._file is not None:
-            return os.pread(self._file.fileno(), count, offset)
+            _read(self._file.fileno(), octets, offset)
+            return
         place = bisect.bisect_right(self._starts, offset) - 1
         begin = offset - self._starts[place]
-        return self._chunks[place][begin : begin + count]
+        octets[:] = self._chunks[place][begin : begin + len(octets)]
 
     def _store(self) -> None:
         """Move what is in memory to the file."""
@@ -60,8 +67,15 @@ class Spool:
         self._starts, self._chunks = [], []
 
 
-def _write(file: int, octets: bytes, offset: int) -> None:
-    view = memoryview(octets)
-    while view:
-        written = os.pwrite(file, view, offset)
-        view, offset = view[written:], offset + written
+def _write(file: int, octets: memoryview, offset: int) -> None:
+    while octets:
+        written = os.pwrite(file, octets, offset)
+        octets, offset = octets[written:], offset + written
+
+
+def _read(file: int, octets: memoryview, offset: int) -> None:
+    while octets:
+        taken = os.preadv(file, [octets], offset)
+        if not taken:
+            raise EOFError("a temporary file was cut")
+        octets, offset = octets[taken:], offset + taken

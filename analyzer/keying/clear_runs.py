@@ -66,6 +66,10 @@ def _kinds(stream: MediaStream, unproved: Flags, early: Flags) -> list[Numbers]:
     """Numbers of the packets that share payload type, side of the answer and, where few lengths occur, length."""
     types = np.asarray(stream.payload_type, np.int64)
     lengths = np.asarray(stream.wire_octets, np.int64)
+    if not unproved.any():
+        return []
+    if all((column == column[0]).all() for column in (types, lengths, early)):
+        return [np.flatnonzero(unproved)]
     few = len(np.unique(lengths[unproved])) <= MAX_LENGTHS
     marks = (types << 33) | (early.astype(np.int64) << 32) | (lengths if few else 0)
     return [np.flatnonzero(unproved & (marks == mark)) for mark in np.unique(marks[unproved]).tolist()]

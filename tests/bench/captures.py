@@ -13,12 +13,14 @@ MEDIA_OCTETS = 170
 RTP_OCTETS = 12 + MEDIA_OCTETS
 MESSAGES_PER_CALL = 7
 START_SECONDS = 1_700_000_000
+PIECE_PACKETS = 500_000
 RECORD = np.dtype(
     [("seconds", "<u4"), ("micros", "<u4"), ("captured", "<u4"), ("wire", "<u4"), ("ethernet", "u1", 12),
      ("ethertype", ">u2"), ("ip", "u1", 2), ("total", ">u2"), ("rest", "u1", 8), ("source", ">u4"),
      ("destination", ">u4"), ("source_port", ">u2"), ("destination_port", ">u2"), ("length", ">u2"), ("sum", ">u2"),
      ("first", "u1"), ("second", "u1"), ("seq", ">u2"), ("stamp", ">u4"), ("ssrc", ">u4"), ("body", "u1", MEDIA_OCTETS)]
 )  # fmt: skip
+Records = np.ndarray[tuple[int], Any]
 PCAP_HEADER = bytes.fromhex("d4c3b2a1020004000000000000000000") + (1 << 18).to_bytes(4, "little") + b"\1\0\0\0"
 PLAIN_SDP = "m=audio {port} RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
 PLAIN_ANSWER = "m=audio {port} RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\n"
@@ -29,6 +31,11 @@ SDES_SDP = (
 SDES_ANSWER = (
     "m=audio {port} RTP/SAVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n"
 )
+DTLS_SDP = (
+    "m=audio {port} UDP/TLS/RTP/SAVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=setup:{setup}\r\na=fingerprint:sha-256 "
+    + ":".join(f"{octet:02X}" for octet in range(32))
+    + "\r\n"
+)
 SDP = (
     "v=0\r\no={user} {number} 1 IN IP4 {address}\r\ns=call\r\nc=IN IP4 {address}\r\nt=0 0\r\n{media}"
     "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n"
@@ -38,15 +45,18 @@ SDP = (
 def write_media_capture(path: Path, packets: int, streams: int) -> None:
     """What looks like SRTP at 50 packets a second and stream, with jitter and 0.2 % loss."""
     chance = np.random.default_rng(711)
-    records = _media_records(packets, streams, chance)
-    records["body"] = chance.integers(0, 256, (packets, MEDIA_OCTETS), dtype=np.uint8)
-    _write_records(path, records[chance.random(packets) >= 0.002])
+    with path.open("wb") as file:
+        file.write(PCAP_HEADER)
+        for start in range(0, packets, PIECE_PACKETS):
+            records = media_records(np.arange(start, min(start + PIECE_PACKETS, packets)), streams, chance)
+            records["body"] = chance.integers(0, 256, (len(records), MEDIA_OCTETS), dtype=np.uint8)
+            records[chance.random(len(records)) >= 0.002].tofile(file)
 
 
 def write_srtp_capture(path: Path, packets: int, streams: int, protect: Callable[[bytes], bytes], tag: int) -> None:
     """The same under a key: `protect` is given each RTP packet and adds `tag` octets."""
     chance = np.random.default_rng(3711)
-    records = _media_records(packets, streams, chance)
+    records = media_records(np.arange(packets), streams, chance)
     rtp = records.view(np.uint8).reshape(packets, RECORD.itemsize)[:, -RTP_OCTETS:]
     for row in rtp:
         row[:] = np.frombuffer(protect(row[:-tag].tobytes()), np.uint8)
@@ -60,12 +70,11 @@ def read_srtp_capture(path: Path) -> tuple[memoryview, np.ndarray[tuple[int], np
     return octets, len(PCAP_HEADER) + (np.arange(count) + 1) * RECORD.itemsize - RTP_OCTETS, RTP_OCTETS
 
 
-def _media_records(packets: int, streams: int, chance: np.random.Generator) -> np.ndarray[tuple[int], Any]:
-    """All but the payloads."""
-    count = np.arange(packets)
+def media_records(count: np.ndarray[tuple[int], Any], streams: int, chance: np.random.Generator) -> Records:
+    """Packets by their numbers from the beginning: all but the payloads."""
     stream, index = count % streams, count // streams
-    times = index * 20_000 + stream * (20_000 // streams) + chance.integers(0, 500, packets)
-    records = np.zeros(packets, RECORD)
+    times = index * 20_000 + stream * 20_000 // streams + chance.integers(0, 500, len(count))
+    records = np.zeros(len(count), RECORD)
     octets = RECORD.itemsize - 16
     records["seconds"], records["micros"] = START_SECONDS + times // 1_000_000, times % 1_000_000
     records["captured"] = records["wire"] = octets
@@ -79,7 +88,7 @@ def _media_records(packets: int, streams: int, chance: np.random.Generator) -> n
     return records
 
 
-def _write_records(path: Path, records: np.ndarray[tuple[int], Any]) -> None:
+def _write_records(path: Path, records: Records) -> None:
     with path.open("wb") as file:
         file.write(PCAP_HEADER)
         records.tofile(file)
@@ -89,19 +98,35 @@ def write_call_capture(path: Path, calls: int, *, sdes: bool) -> None:
     """Whole calls of seven messages over UDP, a hundred of them at any time."""
     timed = []
     for number in range(calls):
-        for step, (from_caller, message) in enumerate(_call_messages(number, sdes)):
+        for step, (from_caller, message) in enumerate(call_messages(number, sdes_call if sdes else plain_call)):
             timed.append((number * 10_000 + step * 150_000, number, from_caller, message))
     timed.sort(key=lambda entry: entry[0])
     with path.open("wb") as file:
         file.write(PCAP_HEADER)
         for micros, number, from_caller, message in timed:
-            file.write(_udp_record(micros, number, from_caller, message.encode()))
+            file.write(udp_record(micros, number, from_caller, message.encode()))
 
 
-def _call_messages(number: int, sdes: bool) -> list[tuple[bool, str]]:
+def plain_call(number: int) -> tuple[str, str]:
+    """Offer and answer of a call without protection."""
+    return _session("alice", number, "10.0.0.1", PLAIN_SDP), _session("bob", number, "10.0.0.2", PLAIN_ANSWER)
+
+
+def sdes_call(number: int) -> tuple[str, str]:
+    """Offer and answer of a call with SDES."""
+    return _session("alice", number, "10.0.0.1", SDES_SDP), _session("bob", number, "10.0.0.2", SDES_ANSWER)
+
+
+def dtls_call(number: int, ports: int) -> tuple[str, str]:
+    """Offer and answer of a call with DTLS-SRTP; calls `ports` apart have the same ports."""
+    offer, answer = (DTLS_SDP.replace("{setup}", setup) for setup in ("actpass", "active"))
+    place = number % ports
+    return _session("alice", place, "10.0.0.1", offer), _session("bob", place, "10.0.0.2", answer)
+
+
+def call_messages(number: int, describe: Callable[[int], tuple[str, str]]) -> list[tuple[bool, str]]:
     """INVITE, 100, 180, 200, ACK, BYE, 200: who sends it, and its text."""
-    offer = _session("alice", number, "10.0.0.1", SDES_SDP if sdes else PLAIN_SDP)
-    answer = _session("bob", number, "10.0.0.2", SDES_ANSWER if sdes else PLAIN_ANSWER)
+    offer, answer = describe(number)
     callee = f"<sip:bob{number % 500}@example.net>"
     tagged = f"{callee};tag=b{number:08x}"
     contact = "Contact: <sip:bob@10.0.0.2:5060>\r\n"
@@ -150,7 +175,8 @@ def _tail(extra: str, body: str) -> str:
     return f"{extra}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
 
 
-def _udp_record(micros: int, number: int, from_caller: bool, payload: bytes) -> bytes:
+def udp_record(micros: int, number: int, from_caller: bool, payload: bytes) -> bytes:
+    """One SIP message between the two hosts."""
     source, destination = (b"\x0a\0\0\1", b"\x0a\0\0\2") if from_caller else (b"\x0a\0\0\2", b"\x0a\0\0\1")
     udp = struct.pack(">HHHH", 5060, 5060, 8 + len(payload), 0) + payload
     ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), number & 0xFFFF, 0, 64, 17, 0) + source + destination + udp

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Media streams: grouping, payload access, loss, order and jitter, against tshark's own counts."""
 
+import functools
 import random
 import re
 import subprocess
@@ -12,9 +13,10 @@ import pytest
 
 from analyzer.capture.columns import PayloadKind
 from analyzer.capture.source import open_capture
-from analyzer.evidence import media
+from analyzer.capture.speed import compiled, plain
+from analyzer.evidence import media, media_statistics
 from analyzer.evidence.media import MediaTable, PacketColumns, group_rows
-from analyzer.evidence.media_statistics import is_plausible_rtp, jitter_ms, sequence_runs, stream_statistics
+from analyzer.evidence.media_statistics import is_plausible_rtp, jitter_spread, sequence_runs, stream_statistics
 
 
 def table_of(path: Path, packets: int = 1 << 18) -> MediaTable:
@@ -124,17 +126,24 @@ def test_loss_and_order(
     assert (told.first_frame, told.last_frame) == (1, len(sequence))
 
 
-def test_jitter_is_the_recurrence_of_the_rfc() -> None:
+def test_jitter_is_the_recurrence_of_the_rfc(monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(3)
     for length in (1, 2, 63, 64, 65, 129, 1000):
         times = np.cumsum([chance.randint(10_000_000, 30_000_000) for _ in range(length)])
         stamps = np.array([(0xFFFFFF00 + 160 * index) & 0xFFFFFFFF for index in range(length)])
-        jitter, wanted = 0.0, [0.0]
+        jitter, wanted = 0.0, []
         for index in range(1, length):
             distance = (times[index] - times[index - 1]) / 1e6 - 160 / 8
             jitter += (abs(distance) - jitter) / 16
             wanted.append(jitter)
-        assert np.allclose(jitter_ms(times, stamps, 8000), wanted, rtol=1e-9)
+        wanted = wanted or [0.0]
+        spread = (min(wanted), sum(wanted) / len(wanted), max(wanted))
+        told = []
+        for speed in (plain, functools.partial(compiled, allocates=False)):
+            monkeypatch.setattr(media_statistics, "at_hand", speed)
+            told.append(jitter_spread(times, stamps, 8000))
+        assert told[0] == told[1]
+        assert told[0] == pytest.approx(spread, rel=1e-12)
 
 
 def test_sequence_runs_follow_the_restart() -> None:
