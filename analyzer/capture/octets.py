@@ -4,6 +4,7 @@
 A mapped page counts as memory of this process until it is let go of; what is read for a packet counts while it is used.
 """
 
+import contextlib
 import mmap
 import os
 import sys
@@ -36,7 +37,11 @@ class FileOctets:
 
     def __getitem__(self, span: slice) -> bytes:
         start, stop, _ = span.indices(sys.maxsize)
-        return os.pread(self._file, max(stop - start, 0), start)
+        return self.read(start, max(stop - start, 0))
+
+    def read(self, offset: int, count: int) -> bytes:
+        """`count` octets from `offset` on, fewer where the file ends."""
+        return os.pread(self._file, count, offset)
 
 
 def map_file(path: Path) -> Octets:
@@ -62,32 +67,32 @@ def read_spans(octets: Octets, offsets: Sequence[int], counts: Sequence[int]) ->
     """`counts[i]` octets at `offsets[i]`, for all i; of a file, neighbours are read together and many are mapped."""
     if not isinstance(octets, FileOctets):
         return [bytes(octets[offset : offset + count]) for offset, count in zip(offsets, counts, strict=True)]
-    if len(offsets) >= MAP_SPANS:
-        return _read_mapped(octets, offsets, counts)
     found: list[bytes] = []
-    for first, last in _spans(offsets, counts):
-        base = offsets[first]
-        span = octets[base : offsets[last - 1] + counts[last - 1]]
-        for place in range(first, last):
-            start = offsets[place] - base
-            found.append(span[start : start + counts[place]])
+    with contextlib.ExitStack() as stack:
+        mapped: mmap.mmap | None = None
+        for first in range(0, len(offsets), MAP_SPANS):
+            some, sizes = offsets[first : first + MAP_SPANS], counts[first : first + MAP_SPANS]
+            low, high = min(some), max(some)
+            if len(some) < MAP_SPANS or high - low > MAPPED_OCTETS:
+                found += _read_few(octets, some, sizes)
+                continue
+            mapped = mapped or stack.enter_context(octets.map())
+            found.extend([mapped[offset : offset + count] for offset, count in zip(some, sizes, strict=True)])
+            let_go(mapped, low, high + mmap.PAGESIZE)
     return found
 
 
-def _read_mapped(octets: FileOctets, offsets: Sequence[int], counts: Sequence[int]) -> list[bytes]:
-    """Through a mapping that holds no more than so many octets of the file at a time."""
+def _read_few(octets: FileOctets, offsets: Sequence[int], counts: Sequence[int]) -> list[bytes]:
     found: list[bytes] = []
-    with octets.map() as mapped:
-        held = 0
-        for first in range(0, len(offsets), MAP_SPANS):
-            last = min(first + MAP_SPANS, len(offsets))
-            pairs = zip(offsets[first:last], counts[first:last], strict=True)
-            found.extend([mapped[offset : offset + count] for offset, count in pairs])
-            low, high = min(offsets[first:last]), max(offsets[first:last])
-            held += high - low
-            if held > MAPPED_OCTETS:
-                let_go(mapped, 0, len(mapped))
-                held = 0
+    for first, last in _spans(offsets, counts):
+        base = offsets[first]
+        span = octets.read(base, offsets[last - 1] + counts[last - 1] - base)
+        if last - first == 1:
+            found.append(span)
+            continue
+        for place in range(first, last):
+            start = offsets[place] - base
+            found.append(span[start : start + counts[place]])
     return found
 
 
