@@ -19,6 +19,7 @@ from dissectors.grammar.hep import HepPacket, may_be_hep, parse_hep
 COMPILED_ROWS = 20_000  # of one batch: fewer are done before the compiled functions are there
 MAX_NESTED_FRAGMENTS = 4
 _TUNNELS = "analyzer.capture.tunnels"
+_ODD_KINDS = (PayloadKind.UNKNOWN, PayloadKind.TURN_CHANNEL, PayloadKind.STUN)
 _READ = (Transport.TCP, Transport.DAMAGED, Transport.FRAGMENT, Transport.CONTROL)
 _RTP_COLUMNS = ("ssrc", "seq", "rtp_timestamp", "payload_type", "marker", "header_octets")
 _COPIED = ("src_port", "dst_port", "transport", "kind", "detail", "payload_octets", "wire_octets", *_RTP_COLUMNS)
@@ -105,7 +106,7 @@ class Unwrapper(FragmentTable):
 def _odd_rows(columns: Columns) -> Any:
     """Rows that the pass did not understand (`tunnels.is_odd`)."""
     transport, kind = columns.transport, columns.kind
-    odd = (transport != Transport.UDP) | (kind == PayloadKind.UNKNOWN) | (kind == PayloadKind.TURN_CHANNEL)
+    odd = (transport != Transport.UDP) | np.isin(kind, _ODD_KINDS)
     rows = np.flatnonzero(odd)
     return rows[~np.isin(transport[rows], _READ)] if len(rows) else rows
 

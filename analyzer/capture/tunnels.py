@@ -25,6 +25,7 @@ from analyzer.capture.scan import (
     CONTROL,
     NOT_IP,
     OTHER,
+    STUN,
     TURN_CHANNEL,
     UDP,
     UDP_LITE,
@@ -38,6 +39,8 @@ from analyzer.capture.scan import (
 
 MAX_LAYERS = 32  # headers between two IP headers
 MAX_TUNNELS = 8
+MAX_ATTRIBUTES = 32
+SEND_INDICATION, DATA_INDICATION, DATA_ATTRIBUTE = 0x16, 0x17, 0x13  # RFC 8656 §17, §18
 STAYS, NEW_ADDRESSES, SAME_ADDRESSES = 0, 1, 2  # what peeling made of a row
 
 
@@ -45,7 +48,8 @@ def is_odd(cols: Table, n: int) -> bool:
     """Whether a row may hold more than the pass understood."""
     transport = cols[C_TRANSPORT, n]
     if transport == UDP:
-        return cols[C_KIND, n] == UNKNOWN or cols[C_KIND, n] == TURN_CHANNEL  # type: ignore[no-any-return]
+        kind = cols[C_KIND, n]
+        return kind == UNKNOWN or kind == TURN_CHANNEL or kind == STUN  # type: ignore[no-any-return]
     return transport == NOT_IP or transport == UNREAD_LINK or transport == OTHER  # type: ignore[no-any-return]
 
 
@@ -101,6 +105,44 @@ def peel_udp_lite(buf: Octets, at: int, end: int, wire_end: int, cols: Table, n:
     return SAME_ADDRESSES
 
 
+def find_relayed(buf: Octets, at: int, end: int) -> tuple[int, int]:
+    """Where the datagram begins and ends that a Send or Data indication relays (RFC 8656 §11); (0, 0) without one."""
+    if end - at < 20 or buf[at] != 0 or (buf[at + 1] != SEND_INDICATION and buf[at + 1] != DATA_INDICATION):
+        return 0, 0
+    end = min(end, at + 20 + read16(buf, at + 2))
+    at += 20
+    for _ in range(MAX_ATTRIBUTES):
+        if end - at < 4:
+            break
+        octets = read16(buf, at + 2)
+        if read16(buf, at) == DATA_ATTRIBUTE:
+            return at + 4, min(end, at + 4 + octets)
+        at += 4 + (octets + 3) // 4 * 4
+    return 0, 0
+
+
+def peel_relayed(buf: Octets, at: int, end: int, cols: Table, n: int, work: Table) -> int:
+    """What a client and its TURN server send each other for a peer, on their own addresses (RFC 8656 §11, §12.4)."""
+    if cols[C_KIND, n] == TURN_CHANNEL:
+        start, wire_end = at + 4, at + 4 + read16(buf, at + 2)
+        stop = min(end, wire_end)
+    else:
+        start, stop = find_relayed(buf, at, end)
+        wire_end = stop
+    if start >= stop:
+        return STAYS
+    work[C_TRANSPORT, 0] = UDP
+    work[C_SRC_PORT, 0] = cols[C_SRC_PORT, n]
+    work[C_DST_PORT, 0] = cols[C_DST_PORT, n]
+    work[C_HEADER_OFFSET, 0] = start
+    work[C_PAYLOAD_OFFSET, 0] = start
+    work[C_PAYLOAD_OCTETS, 0] = stop - start
+    work[C_WIRE_OCTETS, 0] = wire_end - start
+    peel_payload(buf, start, stop, work, 0)
+    # Checks between client and peer prove nothing of the path to the server.
+    return STAYS if work[C_KIND, 0] == UNKNOWN or work[C_KIND, 0] == STUN else SAME_ADDRESSES
+
+
 def peel_once(buf: Octets, at: int, cols: Table, n: int, work: Table) -> int:
     """What row `n`, whose payload begins at `at`, carries, into the only row of `work`."""
     end = at + cols[C_PAYLOAD_OCTETS, n]
@@ -108,6 +150,8 @@ def peel_once(buf: Octets, at: int, cols: Table, n: int, work: Table) -> int:
     transport, detail = cols[C_TRANSPORT, n], cols[C_DETAIL, n]
     for field in range(COLUMNS):
         work[field, 0] = 0
+    if transport == UDP and cols[C_KIND, n] != UNKNOWN:
+        return peel_relayed(buf, at, end, cols, n, work)
     if transport == UDP:
         done = peel_inside(buf, at, end, wire_end, UDP_PORT + cols[C_DST_PORT, n], work, 0)
         return done or peel_inside(buf, at, end, wire_end, UDP_PORT + cols[C_SRC_PORT, n], work, 0)

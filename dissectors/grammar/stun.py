@@ -9,6 +9,9 @@ from dissectors.grammar.errors import Malformed
 HEADER_OCTETS = 20
 MAGIC_COOKIE = 0x2112A442
 CHANNEL_HEADER_OCTETS = 4
+MAX_ATTRIBUTES = 32
+DATA = 0x0013  # RFC 8656 §18
+_INDICATIONS = (b"\x00\x16", b"\x00\x17")  # Send, Data
 
 
 class StunHeader(NamedTuple):
@@ -47,3 +50,20 @@ def is_channel_data(data: bytes) -> bool:
     if len(data) < CHANNEL_HEADER_OCTETS or not 0x40 <= data[0] <= 0x4F:
         return False
     return 0 <= len(data) - CHANNEL_HEADER_OCTETS - int.from_bytes(data[2:4], "big") <= 3
+
+
+def read_relayed(data: bytes) -> bytes | None:
+    """What TURN carries for a peer: ChannelData, or the DATA of a Send or Data indication (RFC 8656 §11, §12.4)."""
+    if is_channel_data(data):
+        return data[CHANNEL_HEADER_OCTETS : CHANNEL_HEADER_OCTETS + int.from_bytes(data[2:4], "big")]
+    if data[:2] not in _INDICATIONS or len(data) < HEADER_OCTETS:
+        return None
+    cursor = Cursor(data, HEADER_OCTETS, HEADER_OCTETS + int.from_bytes(data[2:4], "big"))
+    for _ in range(MAX_ATTRIBUTES):
+        if cursor.left < 4:
+            return None
+        kind, octets = cursor.u16("STUN attribute"), cursor.u16("STUN attribute")
+        if kind == DATA:
+            return cursor.take(min(octets, cursor.left), "DATA attribute")
+        cursor.take(min(-(-octets // 4) * 4, cursor.left), "STUN attribute")
+    return None
