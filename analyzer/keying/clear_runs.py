@@ -16,6 +16,7 @@ from analyzer.srtp.framing import classify_tag_length, timestamp_deltas
 from dissectors.grammar.sdp import RtpMap
 
 RUN_PACKETS = 64
+RUN_OCTETS = 8192  # short packets tell in longer runs
 MAX_RUNS = 16
 MAX_LENGTHS = 8
 TAG_SAMPLE_PACKETS = 512
@@ -49,7 +50,7 @@ def find_clear_runs(stream: MediaStream, unproved: Flags, early: Flags, rtpmap: 
     clear: list[Numbers] = []
     encrypted = 0
     for kind in _kinds(stream, unproved, early):
-        runs = _sample_runs(kind)
+        runs = _sample_runs(kind, int(np.median(stream.payload_octets[kind])))
         verdicts = _test(stream, runs, rtpmap)
         if Clearness.CLEAR in verdicts and Clearness.NOT_CLEAR not in verdicts:
             clear.append(kind)
@@ -75,8 +76,10 @@ def _kinds(stream: MediaStream, unproved: Flags, early: Flags) -> list[Numbers]:
     return [np.flatnonzero(unproved & (marks == mark)) for mark in np.unique(marks[unproved]).tolist()]
 
 
-def _sample_runs(kind: Numbers) -> list[Numbers]:
-    runs = [kind[start : start + RUN_PACKETS] for start in range(0, len(kind), RUN_PACKETS)]
+def _sample_runs(kind: Numbers, octets: int) -> list[Numbers]:
+    """Runs of a kind of which the middling packet has so many octets."""
+    packets = max(RUN_PACKETS, -(-RUN_OCTETS // max(octets, 1)))
+    runs = [kind[start : start + packets] for start in range(0, len(kind), packets)]
     if len(runs) <= MAX_RUNS:
         return runs
     return [runs[place] for place in np.linspace(0, len(runs) - 1, MAX_RUNS, dtype=np.int64).tolist()]

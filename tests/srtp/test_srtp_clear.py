@@ -15,6 +15,8 @@ from analyzer.srtp.framing import classify_tag_length, timestamp_deltas
 from analyzer.srtp.transform import protect_rtp
 from dissectors.grammar.datagram import DatagramKind, classify_datagram
 from dissectors.grammar.rtp import RtpHeader, build_rtp_header
+from tests.srtp import clear_rates
+from tests.srtp.clear_rates import MARK, ROOT, generated, recorded, wrong_windows
 
 PEERS = {
     "SRTP": [
@@ -206,3 +208,45 @@ def test_real_speech_under_our_own_protection_is_not_clear() -> None:
     ]
     test = classify_payloads([p[12:] for p in packets], 0, sequence_numbers=range(100))
     assert test.clearness is Clearness.NOT_CLEAR
+
+
+def test_generated_speech_is_judged_rightly_or_not_at_all() -> None:
+    rates = clear_rates.measure({"generated": generated(seconds=8, seed=5)})
+    assert wrong_windows(rates) == 0
+    for codec in ("PCMU", "PCMA", "L16", "G722", "OPUS"):
+        found = rates[f"{codec} (generated)", "clear", 100]
+        assert found == {Clearness.CLEAR: sum(found.values())}
+
+
+@pytest.mark.parametrize(
+    ("codec", "encoding", "rate", "octets"), [("g722", "G722", 16000, 160), ("g726le", "G726-32", 8000, 80)]
+)
+@pytest.mark.parametrize("loudness", [20, 600, 9000, 30000])
+def test_white_noise_in_the_clear_is_not_taken_for_cipher_text(
+    codec: str, encoding: str, rate: int, octets: int, loudness: int
+) -> None:
+    sound = np.random.default_rng(loudness).normal(0, loudness, rate * 10).clip(-32768, 32767).astype(np.int16)
+    payloads = clear_rates.encode(codec, sound, rate, octets=octets)
+    for window in (10, 17, 33, 65, 200):
+        for start in range(0, len(payloads) - window + 1, window):
+            numbers = range(start, start + window)
+            test = classify_payloads(
+                payloads[start : start + window], 96, encoding,
+                sequence_numbers=numbers, rtp_timestamps=[160 * n for n in numbers],
+            )  # fmt: skip
+            assert test.clearness is not Clearness.NOT_CLEAR
+
+
+@pytest.mark.captures
+def test_the_tables_of_the_page_are_there_and_hold_no_error(captures: Path) -> None:
+    rows = (ROOT / "docs" / "clear-test.md").read_text(encoding="utf-8").partition(MARK)[2].splitlines()
+    wrong = [row.split("|")[-2].strip() for row in rows if row.startswith("| ") and " of " in row]
+    assert len(wrong) > 20
+    assert all(cell.startswith("0 of ") for cell in wrong)
+
+
+@pytest.mark.proof
+@pytest.mark.captures
+def test_all_windows_of_speech_and_of_real_stacks(captures: Path) -> None:
+    for seed in range(2, 6):
+        assert wrong_windows(clear_rates.measure({"generated": generated(seed=seed), "real": recorded()})) == 0
