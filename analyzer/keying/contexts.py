@@ -16,7 +16,7 @@ from analyzer.srtp.suites import Cipher, SrtpError, Suite, suite_by_name
 
 F8_NOTE = "AES-f8 was agreed and AES-CM used, as GStreamer does"
 # Without an MKI, keys of these sources may follow one another on a stream: a re-key, or one more handshake.
-KDR_ROC_SEARCH_LIMIT = 1 << 8  # every counter has keys of its own, which have to be derived
+KDR_ROC_SEARCH_LIMIT = 1 << 5  # every counter has keys of its own, which have to be derived
 SUCCESSIVE = frozenset({"dtls", "key-ring"})
 
 

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""RTCP beside a stream: authenticated, failed, or in the clear."""
+"""RTCP beside a stream: authenticated, failed, or in the clear; and why packets fail beside a stream that opens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from analyzer.model.call import BoundRtcp
 from analyzer.model.evidence import DatagramFlow
 from analyzer.model.keying import RtcpCount
-from analyzer.srtp.context import SrtpContext
-from analyzer.srtp.rtcp import RtcpOutcome, open_rtcp
+from analyzer.srtp.context import SrtpContext, StreamKey
+from analyzer.srtp.diagnose import key_trials
+from analyzer.srtp.rtcp import RtcpOpening, RtcpOutcome, open_rtcp
 from analyzer.srtp.suites import SrtpError
+from dissectors.grammar.defects import Defect
 from dissectors.grammar.rtcp import is_clear_rtcp
 
+TAG_OCTETS = (4, 8, 10, 16)
 ContextsOf = Callable[[DatagramFlow], Sequence[SrtpContext]]
 
 
@@ -26,15 +30,17 @@ def audit_rtcp(flows: Sequence[BoundRtcp], contexts_of: ContextsOf) -> RtcpCount
         failed=sum(count.failed for count in counts),
         clear=sum(count.clear for count in counts),
         tag_octets=next((count.tag_octets for count in counts if count.tag_octets is not None), None),
+        defects=tuple(dict.fromkeys(defect for count in counts for defect in count.defects)),
     )
 
 
 def _audit_flow(bound: BoundRtcp, contexts: Sequence[SrtpContext]) -> RtcpCount:
     datagrams = [bound.flow.payload(index) for index in bound.indices]
+    wire_lengths = [int(bound.flow.wire_octets[index]) for index in bound.indices]
     best: RtcpCount | None = None
     for context in contexts:
         try:
-            opening = open_rtcp(datagrams, context)
+            opening = open_rtcp(datagrams, context, wire_lengths)
         except SrtpError:
             continue
         counted = RtcpCount(
@@ -43,7 +49,51 @@ def _audit_flow(bound: BoundRtcp, contexts: Sequence[SrtpContext]) -> RtcpCount:
             failed=opening.count(RtcpOutcome.BAD_TAG),
             clear=opening.count(RtcpOutcome.CLEAR),
             tag_octets=opening.tag_octets,
+            defects=tuple(_oddities(opening, context, datagrams)),
         )
         if best is None or counted.authenticated > best.authenticated:
             best = counted
     return best or RtcpCount(packets=len(datagrams), clear=sum(map(is_clear_rtcp, datagrams)))
+
+
+def _oddities(opening: RtcpOpening, context: SrtpContext, datagrams: Sequence[bytes]) -> Iterator[Defect]:
+    """Known faults of peers in packets that authenticate, else why none does although the key was tried."""
+    if opening.tag_octets is not None and opening.tag_octets < context.srtcp_tag_octets:
+        detail = f"{opening.tag_octets} octets where {context.suite.name} has {context.srtcp_tag_octets}"
+        yield Defect("srtcp-tag-short", 0, "RFC 3711 §5.2", detail)
+    if opening.deviant:
+        detail = f"{opening.deviant} packets encrypted as libsrtp before 1.6 and 2.1 did with AES-256"
+        yield Defect("srtcp-counter-deviant", 0, "RFC 3711 §4.1.1", detail)
+    replays = _replays(opening)
+    if replays:
+        yield Defect("srtcp-replayed", 0, "RFC 3711 §3.3.2", f"{replays} packets repeat the index of an earlier one")
+    if opening.count(RtcpOutcome.BAD_TAG) and not opening.count(RtcpOutcome.AUTHENTICATED):
+        yield Defect("srtcp-not-authentic", 0, "RFC 3711 §3.4", _why_shut(datagrams, context))
+
+
+def _replays(opening: RtcpOpening) -> int:
+    """How many opened packets have the source and index of an earlier one."""
+    places = [(found.packet[4:8], found.index) for found in opening.opened if found is not None]
+    return len(places) - len(set(places))
+
+
+def _why_shut(datagrams: Sequence[bytes], context: SrtpContext) -> str:
+    """The first reading under which packets do authenticate."""
+    for what, trial in _trials(context):
+        try:
+            if open_rtcp(datagrams, trial).count(RtcpOutcome.AUTHENTICATED):
+                return what
+        except SrtpError:
+            continue
+    return "wrong key or altered packets"
+
+
+def _trials(context: SrtpContext) -> Iterator[tuple[str, SrtpContext]]:
+    if not context.suite.aead:
+        for octets in TAG_OCTETS:
+            yield f"another tag length ({octets} octets)", replace(context, srtcp_tag=octets)
+    if context.mki_octets:
+        bare = tuple(StreamKey(key.key, key.salt) for key in context.keys)
+        yield "the signalled MKI is absent", replace(context, keys=bare)
+    for reason, detail, trial in key_trials(context):
+        yield f"{reason.value} ({detail})", trial

@@ -10,7 +10,7 @@ import numpy as np
 from analyzer.evidence.media_slice import StreamSlice
 from analyzer.evidence.media_statistics import stream_statistics
 from analyzer.keying.clear_runs import ClearRuns, find_clear_runs, observed_tag_octets
-from analyzer.keying.contexts import Candidate, candidates_for, rivals_for, rtcp_contexts
+from analyzer.keying.contexts import Candidate, candidates_for, keys_of, rivals_for, rtcp_contexts
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.rtcp_audit import audit_rtcp
 from analyzer.keying.stream_opening import Case, Tally, open_case
@@ -83,12 +83,15 @@ def _conclude(case: Case, tally: Tally, runs: ClearRuns, tolerated: float) -> St
     statistics, size = case.statistics, len(case.packets)
     candidate = tally.candidate
     key = candidate.key if candidate is not None and tally.decrypted and not tally.fitting else None
+    if key is not None and tally.context is not None:
+        key = keys_of(tally.context, key)[0]
     clear = runs.clear_flags(size)
     failed = tally.failed & ~clear
     tag = observed_tag_octets(case.packets, case.rtpmap)
     expected = _expected_tag(case, candidate)
     tried = [candidate] if key is not None and candidate is not None else case.candidates
-    contexts = [each.context for each in tried]
+    contexts = [each.context for each in tried] if tally.context is None else [tally.context]
+    rtcp = audit_rtcp(case.bound.rtcp, lambda flow: rtcp_contexts(flow, case.keying, contexts))
     return StreamAudit(
         bound=case.bound,
         protection=_protection(tally, runs),
@@ -111,13 +114,13 @@ def _conclude(case: Case, tally: Tally, runs: ClearRuns, tolerated: float) -> St
         key=key,
         fitting=tally.fitting,
         reason="not encrypted" if candidate is None and bool(clear.all()) else tally.reason,
-        rtcp=audit_rtcp(case.bound.rtcp, lambda flow: rtcp_contexts(flow, case.keying, contexts)),
+        rtcp=rtcp,
         failed_frames=tuple(case.packets.frame[failed][:LISTED_FRAMES].tolist()),
         clear_frames=tuple(case.packets.frame[clear][:LISTED_FRAMES].tolist()),
         clear_map=np.packbits(clear).tobytes(),
         jitter_seconds=None if statistics.jitter is None else statistics.jitter.mean / 1000,
         duration_seconds=(statistics.last_time_ns - statistics.first_time_ns) / 1e9,
-        defects=tally.defects,
+        defects=tally.defects + (rtcp.defects if key is not None else ()),
     )
 
 

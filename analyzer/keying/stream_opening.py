@@ -81,6 +81,7 @@ class Tally:
     fitting: tuple[MasterKey, ...] = ()
     unencrypted: bool = False
     other_suite: bool = False
+    context: SrtpContext | None = None  # under which packets opened, with an MKI that only they told of
     defects: tuple[Defect, ...] = ()
 
 
@@ -120,7 +121,8 @@ def _explained(case: Case, columns: PacketColumns, tally: Tally, opening: Stream
     failed = np.flatnonzero(tally.failed)
     if len(failed) < TELLING_FAILURES:
         return tally
-    found = diagnose_stream(columns.select(failed), opening.context, case.rivals, encodings=case.encodings)
+    context = tally.context or (opening.context if tally.candidate is None else tally.candidate.context)
+    found = diagnose_stream(columns.select(failed), _near(context), case.rivals, encodings=case.encodings)
     if found.reason in {FailureReason.NONE, FailureReason.SOME}:
         return tally
     why = f"{len(failed)} packets fail: {found}"
@@ -155,14 +157,19 @@ def _shut(case: Case, columns: PacketColumns) -> Tally:
 def _diagnose(case: Case, columns: PacketColumns, first: Candidate) -> tuple[Diagnosis, Candidate]:
     """The diagnosis under the first candidate, else under the one whose key explains more."""
     found = diagnose_stream(
-        columns, first.context, case.rivals, encodings=case.encodings, key_proved=_is_proved_by_rtcp(case, first)
+        columns,
+        first.context,
+        case.rivals,
+        encodings=case.encodings,
+        key_proved=_is_proved_by_rtcp(case, first),
+        rocs_tried=first.context.roc_search_limit,
     )
     if found.reason is not FailureReason.WRONG_KEY:
         return found, first
     for other in case.candidates:
         if other is first or other.deviation or other.context.keys == first.context.keys:
             continue
-        again = diagnose_stream(columns, other.context, encodings=case.encodings)
+        again = diagnose_stream(columns, _near(other.context), encodings=case.encodings)
         if again.context is not None:
             return again, other
     return found, first
@@ -228,6 +235,7 @@ def _tally(opening: StreamOpening, candidate: Candidate, reason: str = "") -> Ta
         candidate=candidate,
         reason=reason,
         defects=tuple(_oddities(opening, candidate)),
+        context=opening.context if opening.mki_octets != candidate.context.mki_octets else None,
     )
 
 

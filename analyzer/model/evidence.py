@@ -128,11 +128,13 @@ class DatagramFlow(Protocol):
     def frame(self) -> Sequence[int]: ...  # noqa: D102
     @property
     def timestamp_ns(self) -> Sequence[int]: ...  # noqa: D102
+    @property
+    def wire_octets(self) -> Sequence[int]: ...  # noqa: D102
 
     def __len__(self) -> int: ...
 
     def payload(self, index: int) -> bytes:
-        """The UDP payload of datagram `index`, as captured."""
+        """The UDP payload of datagram `index`, as captured; the snaplen may have cut it short of `wire_octets`."""
         ...
 
 

@@ -155,13 +155,14 @@ class Keying:
 
 @dataclass(frozen=True, slots=True)
 class RtcpCount:
-    """RTCP beside one stream: how many datagrams, and what became of them."""
+    """RTCP beside one stream: how many datagrams, what became of them, and what was odd about those under a key."""
 
     packets: int = 0
     authenticated: int = 0
     failed: int = 0
     clear: int = 0
     tag_octets: int | None = None
+    defects: tuple[Defect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

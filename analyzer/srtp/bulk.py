@@ -133,7 +133,8 @@ def _unsignalled_mki(columns: PacketColumns, headers: RtpColumns, context: SrtpC
             break
         for key in context.keys[:MKI_TRIAL_KEYS]:
             keys = (StreamKey(key.key, key.salt, first[end - octets : end]),)
-            trial = _open(few, few_headers, replace(context, keys=keys, roc_search_limit=MKI_TRIAL_ROC_LIMIT))
+            limit = min(context.roc_search_limit, MKI_TRIAL_ROC_LIMIT)
+            trial = _open(few, few_headers, replace(context, keys=keys, roc_search_limit=limit))
             if trial.authenticated.sum() >= min(2, len(few)):
                 return replace(context, keys=keys)
     return None

@@ -21,7 +21,8 @@ SAMPLE_PACKETS = 32
 CLEAR_SAMPLE_PACKETS = 512
 NEEDED = 2
 TAG_OCTETS = (4, 8, 10, 12, 16, 20)
-TRIAL_ROC_LIMIT = 256
+TRIAL_ROC_LIMIT = 4
+TRIAL_PACKETS = 8
 MAX_KDR_EXPONENT = 24
 FAR_ROC_LIMIT = 1 << 18  # where SRTCP has proved the key, so that only the counter can be wrong
 AES_192_NOTE = "libsrtp derives AES-192 session keys its own way"
@@ -75,12 +76,13 @@ def diagnose_stream(
     *,
     encodings: Encodings = NO_ENCODINGS,
     key_proved: bool = False,
+    rocs_tried: int | None = None,
 ) -> Diagnosis:
     """The first cause that explains why `packets` do not open under `context`.
 
     `rivals` are protections by other keys worth a trial, such as that of the other direction; `key_proved` says that
-    SRTCP under the same master key authenticates. A sample of the packets is used; two must authenticate, or read as
-    clear payload where there are no tags, for a cause to count.
+    SRTCP under the same master key authenticates, `rocs_tried` that so many rollover counters were tried. A sample of
+    the packets is used; two must authenticate, or read as clear payload where there are no tags, for a cause to count.
     """
     columns = packets if isinstance(packets, PacketColumns) else packet_columns(packets)
     headers = read_rtp_headers(columns)
@@ -90,8 +92,10 @@ def diagnose_stream(
     whole = rtp.select(np.flatnonzero(rtp.lengths == rtp.wire_lengths))
     if not len(whole):
         return Diagnosis(FailureReason.TRUNCATED, f"{len(rtp)} packets are not whole in the capture")
-    sample = _sample(whole)
-    opening = open_stream(sample, context)
+    sample = _sample(whole, SAMPLE_PACKETS)
+    tried = context.roc_search_limit if rocs_tried is None else rocs_tried
+    first = context if rocs_tried is None else replace(context, roc_search_limit=TRIAL_ROC_LIMIT)
+    opening = open_stream(sample, first)
     if opening.mki_octets != context.mki_octets:
         detail = f"{opening.mki_octets} octets before the tag"
         return Diagnosis(FailureReason.UNSIGNALLED_MKI, detail, opening.context)
@@ -100,17 +104,17 @@ def diagnose_stream(
     trials = (*key_trials(context), *rivals)
     return (
         _clear(whole, encodings)
-        or _fitting(sample, trials)
+        or _fitting(_sample(whole, TRIAL_PACKETS), trials)
         or _without_tags(whole, context, encodings)
-        or _hopeless(sample, opening, len(trials), key_proved=key_proved)
+        or _hopeless(sample, opening, (len(trials), tried), key_proved=key_proved)
     )
 
 
-def _sample(columns: PacketColumns) -> PacketColumns:
+def _sample(columns: PacketColumns, packets: int) -> PacketColumns:
     """Neighbours from the start and from the middle, so that one bad spell does not decide."""
-    if len(columns) <= SAMPLE_PACKETS:
+    if len(columns) <= packets:
         return columns
-    half, middle = SAMPLE_PACKETS // 2, len(columns) // 2
+    half, middle = packets // 2, len(columns) // 2
     return columns.select(np.concatenate((np.arange(half), np.arange(middle, min(middle + half, len(columns))))))
 
 
@@ -159,14 +163,15 @@ def _without_tags(columns: PacketColumns, context: SrtpContext, encodings: Encod
     return Diagnosis(FailureReason.NO_TAGS, "as under UNAUTHENTICATED_SRTP", bare)
 
 
-def _hopeless(sample: PacketColumns, opening: StreamOpening, tried: int, *, key_proved: bool) -> Diagnosis:
+def _hopeless(sample: PacketColumns, opening: StreamOpening, tried: tuple[int, int], *, key_proved: bool) -> Diagnosis:
     context = opening.context
     if opening.count(PacketOutcome.UNKNOWN_MKI) == len(sample):
         known = ", ".join(key.mki.hex() for key in context.keys)
         return Diagnosis(FailureReason.UNKNOWN_MKI, f"the keys have {known}")
     if not key_proved:
-        below = f"and rollover counters below {context.roc_search_limit}"
-        return Diagnosis(FailureReason.WRONG_KEY, f"{tried} other readings {below} were tried")
+        readings, counters = tried
+        detail = f"{readings} other readings and rollover counters below {counters} were tried"
+        return Diagnosis(FailureReason.WRONG_KEY, detail)
     far = _tried(sample, replace(context, roc_search_limit=FAR_ROC_LIMIT))
     if far is not None and far.roc:
         start = next(iter(far.roc.values()))[0]
@@ -178,10 +183,10 @@ def _hopeless(sample: PacketColumns, opening: StreamOpening, tried: int, *, key_
 def key_trials(context: SrtpContext) -> Iterator[Trial]:
     """What the same master keys may do under another protection than `context`, likely causes first."""
     few = replace(context, roc_search_limit=min(context.roc_search_limit, TRIAL_ROC_LIMIT))
+    yield from _derivation_trials(few)
     yield from _mki_trials(few)
     yield from _tag_trials(few)
     yield from _suite_trials(few)
-    yield from _derivation_trials(few)
 
 
 def _mki_trials(context: SrtpContext) -> Iterator[Trial]:

@@ -174,7 +174,8 @@ def test_a_key_bound_to_the_stream_that_does_not_open_it(captures: Path) -> None
     assert sum(stream.failed for stream in streams) == sum(fact["rtp_in_capture"] for fact in facts["streams"])
     loose = "\n".join(line for line in wrong.splitlines() if not line.startswith("destination"))
     streams = streams_of(audit([captures / name], ring=ring_of(loose)))
-    assert {(s.failed, s.not_tried == s.packets, s.reason) for s in streams} == {(0, True, "no key in the ring fits")}
+    assert {(s.failed, s.not_tried == s.packets) for s in streams} == {(0, True)}
+    assert all(s.reason.startswith("no key in the ring fits: wrong key or altered packets") for s in streams)
 
 
 TWINS = [

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from analyzer.api import audit
+from analyzer.capture.frames import build_udp_frame
+from analyzer.capture.writer import PcapngWriter
 from analyzer.keying.key_ring import KeyRing, read_key_ring
 from analyzer.keying.opening import context_that_opened, iter_clear_rtp
 from analyzer.model.evidence import Wire
@@ -294,3 +296,61 @@ def test_the_lifetime_of_a_key(tmp_path: Path, lifetime: str, exceeded: bool) ->
     _, stream, _ = heard(tmp_path, sealed(context()), offer, answer)
     assert [defect.code for defect in stream.defects] == ["key-lifetime-exceeded"] * exceeded
     assert stream.authenticated == COUNT
+
+
+def controlled(folder: Path, control: list[bytes], under: SrtpContext | None = None) -> StreamAudit:
+    """A stream that opens, and its RTCP."""
+    packets = sealed(under or context()) + [(A_RTCP, B_RTCP, packet) for packet in control]
+    offer, answer = offering((under or context()).suite.name, base64.b64encode(keys_of_context(under)).decode())
+    return heard(folder, packets, offer, answer)[1]
+
+
+def keys_of_context(under: SrtpContext | None) -> bytes:
+    key = (under or context()).keys[0]
+    return key.key.reveal() + key.salt.reveal()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        ({"srtcp_tag": 16}, "another tag length (16 octets)"),
+        ({"key": OTHER}, "wrong key or altered packets"),
+        ({"suite_name": "AEAD_AES_128_GCM"}, "another suite under the same key (AEAD_AES_128_GCM)"),
+    ],
+)
+def test_srtcp_that_does_not_authenticate_beside_a_stream_that_does(
+    tmp_path: Path, parameters: dict[str, Any], why: str
+) -> None:
+    other = context(**parameters)
+    stream = controlled(tmp_path, [protect_rtcp(REPORT, other, index) for index in range(4)])
+    (defect,) = stream.defects
+    assert (defect.code, defect.detail) == ("srtcp-not-authentic", why)
+    assert (stream.rtcp.failed, stream.authenticated) == (4, COUNT)
+
+
+def test_srtcp_with_an_mki_that_nobody_signalled(tmp_path: Path) -> None:
+    used = context(mki=b"\7\7")
+    stream = controlled(tmp_path, [protect_rtcp(REPORT, used, index) for index in range(4)], used)
+    assert [defect.code for defect in stream.defects] == ["mki-not-signalled"]
+    assert (stream.rtcp.authenticated, stream.key and stream.key.mki) == (4, b"\7\7")
+
+
+def test_short_srtcp_tags_and_repeats_are_reported(tmp_path: Path) -> None:
+    used = context(CM_32, srtcp_tag=4)
+    control = [protect_rtcp(REPORT, used, index) for index in (1, 2, 2, 3)]
+    stream = controlled(tmp_path, control, used)
+    assert [defect.code for defect in stream.defects] == ["srtcp-tag-short", "srtcp-replayed"]
+    assert stream.rtcp.authenticated == 4
+
+
+def test_srtcp_cut_by_the_snaplen_refutes_nothing(tmp_path: Path) -> None:
+    control = [(A_RTCP, B_RTCP, protect_rtcp(REPORT, context(), index)) for index in (1, 2)]
+    with (tmp_path / "x.pcapng").open("wb") as file:
+        writer = PcapngWriter(file)
+        for number, packet in enumerate(call(OFFER, ANSWER, sealed(context()) + control)):
+            frame = build_udp_frame(*packet)
+            cut = frame[:-5] if packet[0] == A_RTCP else frame
+            writer.write(number * 10**7, cut, original_octets=len(frame))
+    (found,) = audit([tmp_path / "x.pcapng"]).calls
+    (stream,) = found.media[0].streams
+    assert (stream.rtcp.packets, stream.rtcp.authenticated, stream.rtcp.failed) == (2, 0, 0)
