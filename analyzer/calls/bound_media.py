@@ -89,6 +89,8 @@ def freeze_call(draft: CallDraft, media: dict[int, LineMedia], links: tuple[Call
 
 def _freeze_exchanges(draft: CallDraft, used: set[int]) -> dict[int, Exchange]:
     """The exchanges to tell, by their number in the draft; where some are left out the others are counted anew."""
+    if not any(each.optional or each.early for each in draft.exchanges):
+        return {each.exchange.number: each.exchange for each in draft.exchanges}
     kept = [each for each in draft.exchanges if not each.optional or each.exchange.number in used]
     settled = [_settle(each.exchange, each.early, used) for each in kept]
     if len(kept) == len(draft.exchanges):

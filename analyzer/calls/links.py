@@ -67,6 +67,8 @@ class CallLinks:
     def of(self, draft: CallDraft) -> tuple[CallLink, ...]:
         """What a call came out of: what its INVITE says, and the last cause of each kind within a minute."""
         links = list(_stated(draft.messages))
+        if not self._causes:
+            return tuple(links)
         for call_party in _targets(draft):
             causes = self._causes.get((bare_address(draft.caller), call_party), [])
             before = bisect_right(causes, draft.start_ns, key=lambda cause: cause.time_ns)
@@ -87,12 +89,14 @@ class CallLinks:
 
 def _stated(messages: Iterable[SignallingMessage]) -> Iterable[CallLink]:
     """The dialogs that the INVITE names (RFC 3891 §6.1, RFC 3911 §7.1)."""
-    invite = next((one for one in messages if one.sip.method == "INVITE" and not one.sip.to_tag), None)
-    for kind, name in _DIALOG_HEADERS if invite is not None else ():
-        value = invite.sip.header(name) if invite else None
-        named = parse_replaces(value) if value else None
-        if named is not None:
-            yield CallLink(kind, named.call_id, None)
+    for message in messages:
+        sip = message.sip
+        if sip.method == "INVITE" and not sip.to_tag:
+            for kind, name in _DIALOG_HEADERS:
+                named = parse_replaces(sip.header(name) or "")
+                if named is not None:
+                    yield CallLink(kind, named.call_id, None)
+            return
 
 
 def _targets(draft: CallDraft) -> tuple[str, ...]:
