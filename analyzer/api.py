@@ -18,6 +18,7 @@ from analyzer.evidence.media import MediaTable
 from analyzer.evidence.media_statistics import is_plausible_rtp
 from analyzer.evidence.mikey_datagrams import iter_mikey_bodies, iter_mikey_datagrams
 from analyzer.evidence.packets import SignallingDatagram, SignallingReader
+from analyzer.keying.handover import hand_over
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_keying import Keymaster
 from analyzer.keying.media_path import PathHandshakes
@@ -160,6 +161,10 @@ def _passed_over(defect: Defect) -> tuple[str, int]:
     return what, int(number)
 
 
+def _failures(media: AuditedMedia) -> int:
+    return sum(stream.failed for stream in media.streams)
+
+
 class Auditor:
     """Turns calls and media into verdicts and outcomes under one policy, with one key ring and one inventory."""
 
@@ -177,10 +182,24 @@ class Auditor:
     def _audit_media(self, call: Call, knowledge: Knowledge) -> tuple[AuditedMedia, ...]:
         """The media lines with everything but what other calls of the set say of them."""
         media = tuple(self._audit_line(call, line, knowledge) for line in call.media)
+        if len(call.exchanges) > 1:
+            media = self._hand_over(call, media, knowledge)
         for each in media:
             if each.keying.mikey:
                 self._history.add(call, each.line, each.keying.mikey)
         return media
+
+    def _hand_over(self, call: Call, media: tuple[AuditedMedia, ...], knowledge: Knowledge) -> tuple[AuditedMedia, ...]:
+        """The lines anew whose last packets are better explained by the keys of the exchange that follows."""
+        moved = [line for line, each in zip(hand_over(media), media, strict=True) if line is not each.line]
+        if not moved:
+            return media
+        anew = {(line.exchange.number, line.index): self._audit_line(call, line, knowledge) for line in moved}
+        if sum(_failures(each) for each in anew.values()) >= sum(
+            _failures(each) for each in media if (each.line.exchange.number, each.line.index) in anew
+        ):
+            return media
+        return tuple(anew.get((each.line.exchange.number, each.line.index), each) for each in media)
 
     def _judge_call(self, call: Call, media: tuple[AuditedMedia, ...]) -> AuditedCall:
         """The call with its outcomes, once the MIKEY messages of all calls are known."""

@@ -676,6 +676,43 @@ ENDS = (
     """, {"1": CALL}),
     Flow("bye-refused", "BYE answered with 481", SET_UP + "A>B BYE\nB>A 481", {"1": CALL}),
     Flow("never-ended", "The capture ends before the call", SET_UP, {"1": "answered answered=conform"}),
+    Flow("requests-only", "Only what the caller sent was captured", """
+        A>B INVITE A
+        B>A 180 unseen
+        B>A 200 B unseen
+        A>B ACK
+        A~>B 12
+        A>B BYE
+        B>A 200 unseen
+    """, {"1": "ended unanswered=inconclusive"}),
+    Flow("responses-only", "Only what the callee sent was captured", """
+        A>B INVITE A unseen
+        B>A 180
+        B>A 200 B
+        A>B ACK unseen
+        B~>A 12
+        A>B BYE unseen
+        B>A 200
+    """, {"1": "mid-call offer-unseen=inconclusive"}),
+    Flow("cancel-unfinished", "The capture ends after CANCEL", """
+        A>B INVITE A
+        B>A 180
+        A>B CANCEL
+        B>A 200 to=CANCEL
+    """, {"1": "trying unanswered=inconclusive"}),
+    Flow("begun-before-hold", "Captured from the middle on, then hold and resume", """
+        A~B 12 A B
+        A>B INVITE A.hold tag=tB caller=A callee=B
+        B>A 200 B.recv
+        A>B ACK tag=tB
+        wait 3
+        A>B INVITE A tag=tB
+        B>A 200 B
+        A>B ACK tag=tB
+        A~B 12
+        A>B BYE tag=tB
+        B>A 200
+    """, {"1": "mid-call answered=inconclusive answered=conform"}, loose=2),
     Flow("never-answered", "The capture ends while it rings", "A>B INVITE A\nB>A 180",
          {"1": "trying unanswered=inconclusive"}),
     Flow("begun-before-bye", "Only the end was captured", "A>B BYE caller=A callee=B tag=tB\nB>A 200",
@@ -897,6 +934,67 @@ DIALOGS = (
         B>A 200 B.v2
         A~B 12
     """ + HANG_UP, {"1": CALL}),
+    Flow("rekey", "A re-INVITE with new keys", SET_UP + """
+        A>B INVITE A.k2
+        B>A 200 B.k2
+        A>B ACK
+        A~B 12
+    """ + HANG_UP, {"1": "ended answered=conform answered=conform"}),
+    Flow("rekey-late", "Packets under the old keys still come after the answer", SET_UP + """
+        A>B INVITE A.k2
+        B>A 200 B.k2
+        A~B 4 A B
+        A>B ACK
+        A~B 12
+    """ + HANG_UP, {"1": "ended answered=conform answered=conform"}),
+    Flow("rekey-early", "Packets under the answerer's new keys come before its answer", SET_UP + """
+        A>B INVITE A.k2
+        B~>A 4 B.k2
+        B>A 200 B.k2
+        A>B ACK
+        A~B 12
+    """ + HANG_UP, {"1": "ended answered=conform answered=conform"}),
+    Flow("rekey-never", "New keys are agreed and the old ones used on", SET_UP + """
+        A>B INVITE A.k2
+        B>A 200 B.k2
+        A>B ACK
+        A~B 40 A B
+    """ + HANG_UP, {"1": "ended answered=conform answered=mismatch"}),
+    Flow("hold-rekeyed", "Hold and resume, each with new keys", SET_UP + """
+        A>B INVITE A.k2.hold
+        B>A 200 B.recv
+        A>B ACK
+        A~>B 12
+        A>B INVITE A.k3
+        B>A 200 B
+        A>B ACK
+        A~B 12
+    """ + HANG_UP, {"1": "ended answered=conform answered=conform answered=conform"}),
+    Flow("hold-update", "Hold and resume with UPDATE", SET_UP + """
+        A>B UPDATE A.hold
+        B>A 200 B.recv
+        A~>B 12
+        A>B UPDATE A
+        B>A 200 B
+        A~B 12
+    """ + HANG_UP, {"1": "ended answered=conform answered=conform answered=conform"}),
+    Flow("refresh-delayed", "A session refresh whose offer comes in the 200", SET_UP + """
+        A>B INVITE
+        B>A 200 B
+        A>B ACK A
+        A~B 12
+    """ + HANG_UP, {"1": CALL}),
+    Flow("call-id-again", "A second call under the same Call-ID", SET_UP + """
+        A>B BYE
+        B>A 200
+        wait 5
+        A>B INVITE A.2 fresh
+        B>A 200 B.2 tag=t2
+        A>B ACK tag=t2
+        A~B 12
+        A>B BYE tag=t2
+        B>A 200
+    """, {"1": "ended answered=conform answered=conform"}),
     Flow("hold-inactive", "Hold with inactive", SET_UP + """
         A>B INVITE A.inactive
         B>A 200 B.inactive

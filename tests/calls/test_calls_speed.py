@@ -48,6 +48,20 @@ def test_ten_thousand_calls_are_told_apart():
     assert sum(len(call.media[0].streams) for call in found.calls) == 1000
 
 
+@pytest.mark.proof
+def test_a_hundred_thousand_calls_cost_ten_times_ten_thousand():
+    def seconds(calls):
+        messages, evidence = load(calls)
+        start = time.process_time()
+        tracker = CallTracker()
+        for message in messages:
+            tracker.feed(message)
+        assert len(tracker.finish(evidence).calls) == calls
+        return time.process_time() - start
+
+    assert seconds(100_000) < 14 * seconds(10_000)
+
+
 def test_a_later_call_costs_no_more_than_an_early_one():
     def seconds(calls):
         messages, evidence = load(calls)
