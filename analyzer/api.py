@@ -298,9 +298,11 @@ def audit(
     ring: KeyRing | None = None,
     inventory: Inventory | None = None,
     progress: Progress | None = None,
+    jobs: int = 1,
 ) -> Report:
     """Audit captures (`-` is standard input) as one set; an unreadable one is reported and does not stop the others.
 
+    With more than one of `jobs` large captures are scanned by as many threads; the report is the same.
     Raises nothing for bad captures: `CaptureFacts.readable` and `defects` say what could not be read.
     """
     ring = ring or KeyRing()
@@ -310,7 +312,7 @@ def audit(
     facts: list[CaptureFacts] = []
     messages: list[SignallingMessage] = []
     for path, reading in zip(paths, readings, strict=True):
-        facts.append(_read(path, reading, messages, progress))
+        facts.append(_read(path, reading, messages, progress, jobs))
     if len(paths) > 1:
         messages.sort(key=lambda message: message.timestamp_ns)
     tracker = CallTracker()
@@ -320,10 +322,10 @@ def audit(
 
 
 def _read(
-    path: Path | str, reading: Reading, messages: list[SignallingMessage], progress: Progress | None
+    path: Path | str, reading: Reading, messages: list[SignallingMessage], progress: Progress | None, jobs: int
 ) -> CaptureFacts:
     try:
-        capture = open_capture(path)
+        capture = open_capture(path, jobs=jobs)
     except CaptureError as error:
         defect = Defect("capture-unreadable", 0, "", str(error))
         return CaptureFacts(str(path), "", "", 0, 0, None, None, (defect,), readable=False)

@@ -31,6 +31,7 @@ from analyzer.capture.digest import FileDigest
 from analyzer.capture.octets import FileOctets, let_go, map_file
 from analyzer.capture.reassembly import Unwrapper
 from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, view_plain
+from analyzer.capture.windows import Window, WindowScans
 from analyzer.errors import CaptureError
 from dissectors.grammar.defects import Defect
 
@@ -42,15 +43,16 @@ _CHUNK = 1 << 20
 _SCAN = "analyzer.capture.scan"
 
 
-def open_capture(path: Path | str, *, follow: bool = False) -> "Capture":
+def open_capture(path: Path | str, *, follow: bool = False, jobs: int = 1) -> "Capture":
     """Open a pcap or pcapng capture; raises CaptureError naming file and offset where there is nothing to read.
 
     `-` reads standard input to its end; gzip is decompressed in memory. With `follow` the file may still grow:
-    `Capture.poll` gives what has arrived since the last call.
+    `Capture.poll` gives what has arrived since the last call. With more than one of `jobs` a large file is scanned
+    ahead by threads; the batches may be cut elsewhere then, their packets are the same.
     """
     name = "standard input" if str(path) == STDIN else str(path)
     try:
-        return Capture(path, name, follow=follow)
+        return Capture(path, name, follow=follow, jobs=jobs)
     except OSError as error:
         message = f"{name}: {error.strerror or error}"
         raise CaptureError(message) from error
@@ -59,10 +61,11 @@ def open_capture(path: Path | str, *, follow: bool = False) -> "Capture":
 class Capture:
     """One capture; `packets`, the times, `defects` and `interface_drops` tell of what has been read so far."""
 
-    def __init__(self, path: Path | str, name: str, *, follow: bool = False) -> None:
+    def __init__(self, path: Path | str, name: str, *, follow: bool = False, jobs: int = 1) -> None:
         self.path = path
         self.name = name
         self.follow = follow
+        self.jobs = jobs
         self.packets = 0
         self.first_time_ns: int | None = None
         self.last_time_ns: int | None = None
@@ -71,6 +74,7 @@ class Capture:
         self._digest: FileDigest | None = None
         self._growing: FileOctets | None = None
         self._archive: FileOctets | None = None
+        self._windows: WindowScans | None = None
         self._polled = False
         self.buffer: Octets = self._load()
         self._finished = False
@@ -80,6 +84,7 @@ class Capture:
         self.packets, self.first_time_ns, self.last_time_ns = 0, None, None
         self._defects = list(self._opening_defects)
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._last_row_ns = -1
         self._unwrapper = Unwrapper()
         self._fast = False
         self._layout: Layout = read_file_header(bytes(self.buffer[:64]), self.name)
@@ -95,6 +100,7 @@ class Capture:
 
     def close(self) -> None:
         """Let go of the file; batches handed out stay readable."""
+        self._stop_scanning_ahead()
         self.buffer = b""
 
     def _load(self) -> Octets:
@@ -161,13 +167,27 @@ class Capture:
         self._start()
         if self._archive is not None and self._sha256 is None and self._digest is None:
             self._digest = FileDigest(Path(self.path))
-        while not self._finished:
-            start = int(self._layout.state[scan.S_OFFSET])
-            batch = self._next_batch(packets)
-            if len(batch):
-                yield batch
-            if self._archive is not None:
-                let_go(self.buffer, start, int(self._layout.state[scan.S_OFFSET]))
+        try:
+            while not self._finished:
+                start = int(self._layout.state[scan.S_OFFSET])
+                batch = self._next_batch(packets)
+                if len(batch):
+                    yield batch
+                if self._archive is not None:
+                    let_go(self.buffer, start, int(self._layout.state[scan.S_OFFSET]))
+                    self._scan_ahead()
+        finally:
+            self._stop_scanning_ahead()
+
+    def _scan_ahead(self) -> None:
+        """Once the headers are known, let threads scan what comes next."""
+        if self.jobs > 1 and self._windows is None and self._fast and not self._finished:
+            self._windows = WindowScans(self.buffer, compiled(_SCAN, allocates=False), self.jobs)
+
+    def _stop_scanning_ahead(self) -> None:
+        if self._windows is not None:
+            self._windows.close()
+            self._windows = None
 
     def poll(self) -> list[PacketBatch]:
         """The packets of whole records that arrived since the last call (`follow`).
@@ -200,36 +220,63 @@ class Capture:
         state = self._layout.state
         state[scan.S_END] = len(self.buffer)
         left = int(state[scan.S_END] - state[scan.S_OFFSET])
-        state[scan.S_ROWS] = 0
-        state[scan.S_CAPACITY] = capacity = max(1, min(packets, left // 16 + 1))
-        table = empty_table(capacity)
         self._fast = self._fast or left > COMPILE_OCTETS
-        self._scan(table, fast=self._fast)
+        window = None if self._windows is None else self._windows.take(self._layout)
+        if window is None:
+            state[scan.S_ROWS] = 0
+            state[scan.S_CAPACITY] = capacity = max(1, min(packets, left // 16 + 1))
+            table = empty_table(capacity)
+            self._scan(table, fast=self._fast)
+        else:
+            table = self._adopt(window)
         columns = table_columns(table, int(state[scan.S_ROWS]))
+        if len(columns.frame):
+            self._last_row_ns = int(columns.timestamp_ns[-1])
         side = self._unwrapper.feed_batch(table, columns, self.buffer, fast=self._fast)
         if self._at_end() and not self.follow:
             self._finish()
         self._account(columns)
         return PacketBatch(columns, self.buffer, side, self._archive, table if self._fast else None)
 
+    def _adopt(self, window: Window) -> Table:
+        """Go on behind a window whose joint was verified."""
+        state = self._layout.state
+        window.table[scan.C_FRAME, : window.rows] += state[scan.S_FRAME]
+        state[scan.S_FRAME] += window.rows
+        state[scan.S_ROWS], state[scan.S_OFFSET] = window.rows, window.stop
+        return window.table
+
     def _scan(self, table: Table, *, fast: bool) -> None:
         module: Any = compiled(_SCAN, allocates=False) if fast else plain(_SCAN)
         walk = module.scan_pcap if self.format == "pcap" else module.scan_pcapng
         buffer = view_array(self.buffer) if fast else self.buffer
         cells = table if fast else view_plain(table)
+        state = self._layout.state
         status = scan.END
         while status not in (scan.FULL, scan.SHORT) and not self._at_end():
+            joint = self._next_joint()
+            state[scan.S_END] = joint
             interfaces = self._layout.interfaces
             if fast:
-                walk(buffer, self._layout.state, interfaces, cells)
+                walk(buffer, state, interfaces, cells)
             else:
-                walk(buffer, view_plain(self._layout.state), view_plain(interfaces), cells)
-            status = int(self._layout.state[scan.S_STATUS])
+                walk(buffer, view_plain(state), view_plain(interfaces), cells)
+            status = int(state[scan.S_STATUS])
             if status == scan.BLOCK:
                 status = read_block(self.buffer, self._layout)
+            state[scan.S_END] = len(self.buffer)
+            if status == scan.SHORT and joint < len(self.buffer) and self._windows is not None:
+                self._windows.drop()  # a record lies across: there is no joint
+                status = scan.END
+            elif state[scan.S_OFFSET] == joint:
+                return
             if status == scan.DAMAGED or (status == scan.SHORT and not self.follow):
                 self._resume(module, buffer, table, status)
                 status = scan.END
+
+    def _next_joint(self) -> int:
+        """Up to where to read: to the next window that was scanned ahead, else to the end."""
+        return len(self.buffer) if self._windows is None else self._windows.next_start(self._layout)
 
     def _at_end(self) -> bool:
         return int(self._layout.state[scan.S_OFFSET]) >= int(self._layout.state[scan.S_END])
@@ -239,10 +286,9 @@ class Capture:
         state = self._layout.state
         at, end = int(state[scan.S_OFFSET]), int(state[scan.S_END])
         limit = min(end, at + RESYNC_OCTETS)
-        last_ns = -1 if self.last_time_ns is None else self.last_time_ns
         if state[scan.S_ROWS]:
-            last_ns = int(table[scan.C_TIMESTAMP_NS, state[scan.S_ROWS] - 1])
-        seconds = last_ns // 1_000_000_000
+            self._last_row_ns = int(table[scan.C_TIMESTAMP_NS, state[scan.S_ROWS] - 1])
+        seconds = self._last_row_ns // 1_000_000_000
         cells = state if buffer is not self.buffer else view_plain(state)
         found = int(module.find_record(buffer, cells, limit, seconds, self.format == "pcapng"))
         if found < 0 and status == scan.SHORT:

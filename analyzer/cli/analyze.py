@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from analyzer.api import audit
+from analyzer.capture.windows import available_cores
 from analyzer.cli.capture_paths import expand_paths
 from analyzer.cli.files import check_outputs
 from analyzer.cli.leaving import hold
@@ -21,10 +22,12 @@ from analyzer.rules.exit_decision import decide_exit_code
 
 @click.command("analyze", short_help="Audit captures.")
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Threads for large captures [default: all cores].")
 @evidence_options
 @output_options
 def analyze_command(
     captures: tuple[str, ...],
+    jobs: int | None,
     keys: str | None,
     policy: str,
     inventory: str | None,
@@ -45,7 +48,9 @@ def analyze_command(
     ring, resolved, known = load_ring(keys), load_policy(policy), load_inventory(inventory)
     with no_search_for_cycles():
         with progress_line(quiet) as progress:
-            report = audit(paths, policy=resolved, ring=ring, inventory=known, progress=progress)
+            report = audit(
+                paths, policy=resolved, ring=ring, inventory=known, progress=progress, jobs=jobs or available_cores()
+            )
         hold(report)
         write_report(report, Outputs(json_target, html_target, quiet, verbose, no_color))
         return decide_exit_code(report, Severity(fail_on))
