@@ -25,9 +25,16 @@ from analyzer.keying.media_path import PathHandshakes
 from analyzer.keying.mikey_facts import with_media_facts
 from analyzer.keying.mikey_history import MikeyHistory
 from analyzer.keying.mikey_paths import KeyedPaths
-from analyzer.keying.stream_audit import audit_stream
+from analyzer.keying.stream_audit import audit_lone_rtcp, audit_stream
 from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
-from analyzer.model.evidence import LooseMikey, MediaEvidence, SignallingMessage
+from analyzer.model.evidence import (
+    AnySignalling,
+    LooseMikey,
+    MediaEvidence,
+    RtspSignallingMessage,
+    SignallingMessage,
+)
+from analyzer.model.keying import NO_RTCP
 from analyzer.model.policy import Policy
 from analyzer.model.report import (
     AuditedCall,
@@ -50,6 +57,7 @@ from analyzer.rules.verdict import judge
 from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.rtsp import parse_rtsp
 from dissectors.grammar.sip import parse_sip
 
 MAX_LISTED_DEFECTS = 100
@@ -82,8 +90,8 @@ class Reading:
         self.media = MediaTable(self.index)
         self.signalling = SignallingReader(self.index, self.secrets)
 
-    def feed(self, batch: PacketBatch) -> list[SignallingMessage]:
-        """Take one batch of packets; returns the SIP messages that it completes."""
+    def feed(self, batch: PacketBatch) -> list[AnySignalling]:
+        """Take one batch of packets; returns the messages that it completes."""
         columns = batch.columns
         self.packets += len(batch)
         times = columns.timestamp_ns
@@ -93,36 +101,39 @@ class Reading:
         self.media_packets += int((columns.kind == PayloadKind.RTP_LIKE).sum())
         self.media.feed(batch)
         self.mikey += iter_mikey_datagrams(batch, self.index)
-        return self._parse(self.signalling.feed(batch))
+        found = self._parse(self.signalling.feed(batch))
+        self._take_interleaved(batch)
+        return found
 
-    def finish(self) -> list[SignallingMessage]:
+    def finish(self) -> list[AnySignalling]:
         """What was still being put together when the capture ended."""
-        return self._parse(self.signalling.finish())
+        found = self._parse(self.signalling.finish())
+        self._take_interleaved(None)
+        return found
 
-    def _parse(self, datagrams: Iterable[SignallingDatagram]) -> list[SignallingMessage]:
-        parsed = []
+    def _take_interleaved(self, batch: PacketBatch | None) -> None:
+        """Media that came on RTSP connections, beside that of the batch's datagrams."""
+        interleaved = self.signalling.take_media(batch)
+        if interleaved is not None:
+            self.media_packets += int((interleaved.columns.kind == PayloadKind.RTP_LIKE).sum())
+            self.media.feed(interleaved)
+
+    def _parse(self, datagrams: Iterable[SignallingDatagram]) -> list[AnySignalling]:
+        parsed: list[AnySignalling] = []
         for datagram in datagrams:
             try:
-                sip = parse_sip(datagram.data)
+                parsed.append(_parse_rtsp(datagram) if datagram.is_rtsp else _parse_sip(datagram))
             except GrammarError as error:
                 self._unreadable_count += 1
                 if len(self._unreadable) < MAX_LISTED_DEFECTS:
+                    code = "rtsp-unreadable" if datagram.is_rtsp else "sip-unreadable"
                     detail = f"frame {datagram.frame}: {error}"
-                    self._unreadable.append(Defect("sip-unreadable", error.offset, error.clause, detail))
+                    self._unreadable.append(Defect(code, error.offset, error.clause, detail))
                 continue
             self.messages += 1
-            message = SignallingMessage(
-                datagram.capture,
-                datagram.frame,
-                datagram.timestamp_ns,
-                datagram.source,
-                datagram.destination,
-                datagram.transport,
-                sip,
-            )
-            if b"/mikey" in datagram.data:
+            message = parsed[-1]
+            if isinstance(message, SignallingMessage) and b"/mikey" in datagram.data:
                 self.mikey += iter_mikey_bodies(message)
-            parsed.append(message)
         return parsed
 
     @property
@@ -148,6 +159,30 @@ class Reading:
             media_packets=self.media_packets,
             unread=tuple(_passed_over(defect) for defect in capture.defects if _is_other_traffic(defect)),
         )
+
+
+def _parse_sip(datagram: SignallingDatagram) -> SignallingMessage:
+    return SignallingMessage(
+        datagram.capture,
+        datagram.frame,
+        datagram.timestamp_ns,
+        datagram.source,
+        datagram.destination,
+        datagram.transport,
+        parse_sip(datagram.data),
+    )
+
+
+def _parse_rtsp(datagram: SignallingDatagram) -> RtspSignallingMessage:
+    return RtspSignallingMessage(
+        datagram.capture,
+        datagram.frame,
+        datagram.timestamp_ns,
+        datagram.source,
+        datagram.destination,
+        datagram.transport,
+        parse_rtsp(datagram.data),
+    )
 
 
 def _is_other_traffic(defect: Defect) -> bool:
@@ -216,7 +251,8 @@ class Auditor:
         streams = tuple(audit_stream(bound, line, keying, self.ring, suite, tolerated) for bound in line.streams)
         keying = with_media_facts(keying, streams)
         verdict, reasons = judge(line, negotiation, keying, streams)
-        return AuditedMedia(line, negotiation, keying, streams, verdict, reasons)
+        lone_rtcp = audit_lone_rtcp(line, keying) if line.lone_rtcp else NO_RTCP
+        return AuditedMedia(line, negotiation, keying, streams, verdict, reasons, lone_rtcp=lone_rtcp)
 
     def audit_stream(self, bound: BoundStream, handshakes: PathHandshakes, mikey: KeyedPaths) -> AuditedStream:
         """A stream that belongs to no call, keyed by the handshakes on its path or by MIKEY between its ends."""
@@ -233,7 +269,7 @@ class Auditor:
         exchanges = LooseExchanges(self.ring, self._keymaster.tickets)
         return exchanges.audit(messages), exchanges.paths()
 
-    def knowledge(self, calls: Sequence[Call], outside: Sequence[SignallingMessage] = ()) -> Knowledge:
+    def knowledge(self, calls: Sequence[Call], outside: Sequence[AnySignalling] = ()) -> Knowledge:
         """What the inventory and the other calls and messages of the set say of a side that sent no list."""
         observed = None
 
@@ -310,7 +346,7 @@ def audit(
     secrets = ring.tls_secrets()
     readings = [Reading(index, secrets) for index in range(len(paths))]
     facts: list[CaptureFacts] = []
-    messages: list[SignallingMessage] = []
+    messages: list[AnySignalling] = []
     for path, reading in zip(paths, readings, strict=True):
         facts.append(_read(path, reading, messages, progress, jobs))
     if len(paths) > 1:
@@ -322,7 +358,7 @@ def audit(
 
 
 def _read(
-    path: Path | str, reading: Reading, messages: list[SignallingMessage], progress: Progress | None, jobs: int
+    path: Path | str, reading: Reading, messages: list[AnySignalling], progress: Progress | None, jobs: int
 ) -> CaptureFacts:
     try:
         capture = open_capture(path, jobs=jobs)

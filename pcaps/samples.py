@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from analyzer.capture.writer import PcapngWriter
 from pcaps.calls import Call
+from pcaps.rtsp_session import RtspSession
 
 HERE = Path(__file__).resolve().parent
 PASS, FAIL, UNKNOWN, NOT_APPLICABLE = "pass", "fail", "unknown", "not-applicable"
@@ -78,7 +79,7 @@ class Sample:
 
     name: str
     title: str
-    call: Call
+    call: Call | RtspSession
     expected: Expected
     program: str
     flaw: str = ""
@@ -89,7 +90,7 @@ class Sample:
     inventory: str = ""  # a file in `inventories`, for --inventory
 
     @property
-    def calls(self) -> tuple[Call, ...]:
+    def calls(self) -> tuple[Call | RtspSession, ...]:
         """All calls of the capture, the one that is judged last."""
         return (*self.earlier, self.call)
 
@@ -133,6 +134,8 @@ def render_sidecar(sample: Sample, sha256: str) -> Iterator[str]:
         "sip_messages": sum(call.messages for call in sample.calls),
         "rtp_packets": sum(call.media_packets for call in sample.calls),
     }  # fmt: skip
+    if isinstance(sample.call, RtspSession):
+        about |= {"rtsp_messages": sample.call.rtsp_messages, "carriage": sample.call.carriage.value}
     yield from (f"{name} = {quoted(value)}" for name, value in about.items() if value != "")
     yield from render_expected(sample.expected)
 

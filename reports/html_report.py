@@ -74,6 +74,7 @@ def _environment() -> Environment:
         "octets": spelling.octets_text,
         "reason": wording.explain_reason,
         "ssrc": spelling.ssrc_text,
+        "endpoint": spelling.endpoint_text,
     }
     environment.globals |= {
         "BAR_WIDTH": BAR_WIDTH,

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from analyzer.model.call import MediaSide
-from analyzer.model.keying import Keying, MikeyEvidence, StreamAudit
+from analyzer.model.channel import split_interleaved
+from analyzer.model.keying import Keying, MikeyEvidence, RtcpCount, StreamAudit
 from analyzer.model.mikey_facts import MikeyFact
 from analyzer.model.negotiation import (
     COMPUTED_RULES,
@@ -55,6 +56,16 @@ def media_object(media: AuditedMedia) -> dict[str, Any]:
         "statements": [_statement(statement) for statement in negotiation.statements],
         "keying": _keying(media.keying),
         "streams": [stream_object(stream) for stream in media.streams],
+        "lone_rtcp": _rtcp(media.lone_rtcp),
+    }
+
+
+def _rtcp(count: RtcpCount) -> dict[str, int]:
+    return {
+        "packets": count.packets,
+        "authenticated": count.authenticated,
+        "failed": count.failed,
+        "clear": count.clear,
     }
 
 
@@ -189,8 +200,9 @@ def stream_object(stream: StreamAudit) -> dict[str, Any]:
     return {
         "ssrc": ssrc_text(bound.stream.ssrc),
         "capture": bound.stream.capture,
-        "source": bound.stream.source,
-        "destination": bound.stream.destination,
+        "source": split_interleaved(bound.stream.source)[0],
+        "destination": split_interleaved(bound.stream.destination)[0],
+        "channel": split_interleaved(bound.stream.source)[1],
         "sent_by": bound.sent_by.value if bound.sent_by else None,
         "payload_types": list(stream.payload_types),
         "packets": stream.packets,
@@ -201,12 +213,7 @@ def stream_object(stream: StreamAudit) -> dict[str, Any]:
         "wire": stream.wire.value,
         "suite": stream.suite,
         **_proof(stream),
-        "rtcp": {
-            "packets": stream.rtcp.packets,
-            "authenticated": stream.rtcp.authenticated,
-            "failed": stream.rtcp.failed,
-            "clear": stream.rtcp.clear,
-        },
+        "rtcp": _rtcp(stream.rtcp),
         "jitter_seconds": stream.jitter_seconds,
         "duration_seconds": stream.duration_seconds,
         "defects": defect_objects(stream.defects),

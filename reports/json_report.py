@@ -131,7 +131,7 @@ def _stream(stream: AuditedStream) -> dict[str, Any]:
 
 def _message(message: AuditedMessage) -> dict[str, Any]:
     return {
-        **message_object(message.message, message.message.sip.call_id),
+        **message_object(message.message, message.message.call_id),
         "outcomes": [_outcome(outcome) for outcome in message.outcomes],
     }
 

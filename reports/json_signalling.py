@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from analyzer.model.call import CallLink
-from analyzer.model.evidence import SignallingMessage
+from analyzer.model.evidence import AnySignalling
 from reports.messages import cseq_text, shown_parts
 from reports.spelling import time_text
 
 
-def message_object(message: SignallingMessage, call_id: str | None) -> dict[str, Any]:
+def message_object(message: AnySignalling, call_id: str | None) -> dict[str, Any]:
     """One message: a request has `method`, a response `status` and `reason_phrase`."""
-    sip = message.sip
+    sip = message.text
     name: dict[str, Any] = {"method": sip.method}
     if sip.method is None:
         name = {"status": sip.status, "reason_phrase": sip.reason}
@@ -42,7 +42,7 @@ def link_object(link: CallLink) -> dict[str, Any]:
     }
 
 
-def legs_of(messages: Iterable[SignallingMessage]) -> list[dict[str, Any]]:
+def legs_of(messages: Iterable[AnySignalling]) -> list[dict[str, Any]]:
     """The paths that the messages of a call took: one for each pair of endpoints, in order of appearance."""
     legs: dict[tuple[int, frozenset[str]], dict[str, Any]] = {}
     for message in messages:
@@ -53,7 +53,7 @@ def legs_of(messages: Iterable[SignallingMessage]) -> list[dict[str, Any]]:
     return list(legs.values())
 
 
-def _new_leg(message: SignallingMessage) -> dict[str, Any]:
+def _new_leg(message: AnySignalling) -> dict[str, Any]:
     return {
         "capture": message.capture,
         "source": message.source,

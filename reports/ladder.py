@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from analyzer.model.call import Call, Party, Side
-from analyzer.model.evidence import FrameRef, SignallingMessage
+from analyzer.model.evidence import AnySignalling, FrameRef
 from analyzer.model.keying import StreamAudit
 from analyzer.model.report import AuditedCall, AuditedMedia
 from reports.messages import carries_sdp, message_name
@@ -83,7 +83,7 @@ def _host(endpoint: str) -> str:
 class _Places:
     """Which column an endpoint stands in: its host's, or its own where all hosts are one."""
 
-    def __init__(self, messages: Sequence[SignallingMessage]) -> None:
+    def __init__(self, messages: Sequence[AnySignalling]) -> None:
         endpoints = [end for message in messages for end in (message.source, message.destination)]
         self._by_host = len({_host(end) for end in endpoints}) > 1
         names = dict.fromkeys(map(self._name, endpoints))
@@ -109,8 +109,8 @@ def _tip(x1: int, x2: int, y: int) -> str:
     return f"M{x2} {y}L{back} {y - 5}L{back} {y + 5}Z"
 
 
-def _kind(message: SignallingMessage) -> str:
-    status = message.sip.status
+def _kind(message: AnySignalling) -> str:
+    status = message.text.status
     if status is None:
         return "request"
     return "provisional" if status < 200 else "success" if status < 300 else "failure"
@@ -126,13 +126,13 @@ def _sdp_notes(call: Call) -> dict[FrameRef, str]:
     return notes
 
 
-def _note(message: SignallingMessage, notes: dict[FrameRef, str]) -> str:
+def _note(message: AnySignalling, notes: dict[FrameRef, str]) -> str:
     if message.retransmission_of is not None:
         return f"repeats #{message.retransmission_of}"
     return notes.get(message.ref) or ("SDP" if carries_sdp(message) else "")
 
 
-def _arrow(message: SignallingMessage, y: int, places: _Places, call: Call, notes: dict[FrameRef, str]) -> Arrow | None:
+def _arrow(message: AnySignalling, y: int, places: _Places, call: Call, notes: dict[FrameRef, str]) -> Arrow | None:
     x1, x2 = places.x(message.source), places.x(message.destination)
     if x1 is None or x2 is None:
         return None
@@ -200,8 +200,8 @@ def _band(stream: StreamAudit, media: AuditedMedia, y: int, call: Call, places: 
     )
 
 
-def _events(audited: AuditedCall) -> list[tuple[int, int, int, SignallingMessage | tuple[StreamAudit, AuditedMedia]]]:
-    events: list[tuple[int, int, int, SignallingMessage | tuple[StreamAudit, AuditedMedia]]] = []
+def _events(audited: AuditedCall) -> list[tuple[int, int, int, AnySignalling | tuple[StreamAudit, AuditedMedia]]]:
+    events: list[tuple[int, int, int, AnySignalling | tuple[StreamAudit, AuditedMedia]]] = []
     for place, message in enumerate(audited.call.messages):
         events.append((message.capture, message.frame, place, message))
     streams = ((stream, media) for media in audited.media for stream in media.streams if stream.packets)
@@ -222,7 +222,7 @@ def draw_ladder(audited: AuditedCall) -> Ladder | None:
     bands: list[Band] = []
     y = _HEAD + _ROW
     for _, _, _, event in events[:MAX_ROWS]:
-        if isinstance(event, SignallingMessage):
+        if isinstance(event, AnySignalling):
             arrow = _arrow(event, y, places, call, notes)
             arrows += [arrow] if arrow is not None else []
         else:

@@ -3,7 +3,7 @@
 
 from typing import NamedTuple
 
-from analyzer.model.evidence import SignallingMessage
+from analyzer.model.evidence import AnySignalling
 from analyzer.model.report import AuditedMikey
 from dissectors.grammar.content_coding import is_coded
 from dissectors.grammar.mikey import name_of
@@ -31,33 +31,33 @@ def mikey_name(audited: AuditedMikey) -> str:
     return f"{audited.method} {name}" if audited.method else name
 
 
-def message_name(message: SignallingMessage) -> str:
+def message_name(message: AnySignalling) -> str:
     """`INVITE`, or `200 OK`."""
-    sip = message.sip
+    sip = message.text
     if sip.method is not None:
         return sip.method
     return f"{sip.status} {sip.reason or ''}".rstrip()
 
 
-def cseq_text(message: SignallingMessage) -> str | None:
+def cseq_text(message: AnySignalling) -> str | None:
     """CSeq as number and method, None where the message has none that can be read."""
-    sip = message.sip
+    sip = message.text
     if sip.cseq_number is None or sip.cseq_method is None:
         return sip.header("cseq")
     return f"{sip.cseq_number} {sip.cseq_method}"
 
 
-def carries_sdp(message: SignallingMessage) -> bool:
+def carries_sdp(message: AnySignalling) -> bool:
     """Whether a part of the body is a session description."""
-    return message.sip.sdp() is not None
+    return message.text.sdp() is not None
 
 
-def shown_parts(message: SignallingMessage) -> tuple[ShownPart, ...]:
+def shown_parts(message: AnySignalling) -> tuple[ShownPart, ...]:
     """The leaves of the body: session descriptions with masked secrets, of all else the type and size only.
 
     A compressed body is one part: its size is that on the wire, its text what was inside.
     """
-    sip = message.sip
+    sip = message.text
     if is_coded(sip.header("content-encoding")):
         sdp = sip.sdp()
         text = None if sdp is None else mask_sdp_secrets(sdp.content)

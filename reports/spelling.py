@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from analyzer.model.channel import split_interleaved
 from reports.safe_text import VisibleText
 
 MAX_FILTER_RUNS = 100
@@ -77,6 +78,12 @@ def octets_text(octets: int) -> VisibleText:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """`1 call`, `2 calls`."""
     return f"{count_text(number)} {one if number == 1 else many or one + 's'}"
+
+
+def endpoint_text(endpoint: str) -> str:
+    """`10.0.0.1:554`, with the channel behind it where the packets came on an RTSP connection."""
+    plain, channel = split_interleaved(endpoint)
+    return plain if channel is None else f"{plain} channel {channel}"
 
 
 def short_uri(uri: str) -> str:

@@ -54,7 +54,7 @@ def _headline_without_calls(report: Report) -> str:
     if report.streams:
         seen.append(plural(len(report.streams), "media stream"))
     if report.messages:
-        seen.append(plural(len(report.messages), "SIP message"))
+        seen.append(plural(len(report.messages), "signalling message"))
     if sips := _shut_sips(report):
         seen.append(f"{plural(len(sips), 'unreadable connection')} of SIP over TLS")
     if not seen:

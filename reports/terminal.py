@@ -160,7 +160,7 @@ def _print_capture(capture: CaptureFacts, pen: _Pen) -> None:
     if not capture.readable:
         pen.line((f"{capture.path}  ", ""), ("not readable", "bold red"))
     else:
-        facts = [capture.format, plural(capture.packets, "packet"), plural(capture.signalling_messages, "SIP message")]
+        facts = [capture.format, plural(capture.packets, "packet"), plural(capture.signalling_messages, "message")]
         facts.append(f"from {clock_text(capture.first_time_ns)}")
         pen.line((capture.path, ""))
         pen.line((" · ".join(facts), "dim"), indent=2)
@@ -392,7 +392,7 @@ def _shut_streams(report: Report) -> Iterator[str]:
 def _print_outside(report: Report, pen: _Pen) -> None:
     parts = _counted(
         (len(report.streams), "media stream"),
-        (len(report.messages), "SIP message"),
+        (len(report.messages), "message"),
         (len(report.mikey), "MIKEY message"),
         (len([flow for flow in report.tls_flows if not flow.opened]), "TLS connection"),
     )

@@ -14,9 +14,11 @@ from analyzer.calls.ice import learn_endpoints
 from analyzer.calls.media_lines import DraftLine
 from analyzer.calls.named_ssrcs import mapped_ssrcs, stated_ssrcs
 from analyzer.calls.rtcp_binding import NeighbouringStreams, SenderStreams
+from analyzer.evidence.media_statistics import is_plausible_rtp
 from analyzer.model.call import BoundStream, Call, CallLink, MediaSide, Side
 from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream
 
+RTSP = "rtsp"
 CallOrder = tuple[int, int, int, str]
 Range = tuple[Span, int, int]  # packets start (inclusive) to stop (exclusive) under one span
 SenderKey = tuple[tuple[CallOrder, int], tuple[int, ...], Side | None]
@@ -108,6 +110,9 @@ class Binder:
         draft = self._drafts[span.claim.order[0]]
         exchange = draft.exchanges[span.claim.order[1]].exchange
         sender = sender_of(span)
+        if draft.protocol == RTSP and _is_stray(draft, span.claim, sender, stream):
+            self._loose.append(Part(stream, start, start + len(times)))
+            return
         position = _choose_line(draft, span.claim, sender, stream, start)
         seen = exchange.answered_ns
         before = len(times) if seen is None else int(np.searchsorted(times, seen))
@@ -149,6 +154,14 @@ class Binder:
                 elif line.media_index not in keyed or not endpoints & _addresses(line.offer, line.answer):
                     continue
                 yield self._line(keyed[line.media_index], position)
+
+
+def _is_stray(draft: CallDraft, claim: Claim, sender: Side | None, stream: MediaStream) -> bool:
+    """Whether what a side sends that only receives is no stream: GStreamer opens NATs with octets out of its hat."""
+    lines = [draft.lines[position] for position in claim.lines]
+    sides = [line.offer if sender is Side.OFFERER else line.answer for line in lines]
+    receives = all(side is None or side.media.direction == "recvonly" for side in sides)
+    return receives and not is_plausible_rtp(stream)
 
 
 def sender_of(span: Span) -> Side | None:

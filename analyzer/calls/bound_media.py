@@ -70,7 +70,7 @@ def freeze_call(draft: CallDraft, media: dict[int, LineMedia], links: tuple[Call
     exchanges = _freeze_exchanges(draft, used)
     return Call(
         call_id=draft.call_id,
-        protocol="sip",
+        protocol=draft.protocol,
         caller=draft.caller,
         callee=draft.callee,
         state=draft.state,

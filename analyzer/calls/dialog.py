@@ -2,14 +2,14 @@
 """One call from its messages alone: parties, state, exchanges and media lines, before any stream is bound."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from analyzer.calls.media_lines import DraftLine, announced_addresses, read_lines
 from analyzer.calls.offer_answer import Dialog, Proposal, ProposalReader, Session
 from analyzer.calls.session_reader import SessionReader, security_of, unversioned
 from analyzer.calls.transaction import Ledger, Pair, file_messages, pair_of, refusal_on
 from analyzer.model.call import CallState, Exchange, Party, Resolution
-from analyzer.model.evidence import SignallingMessage
+from analyzer.model.evidence import AnySignalling, SignallingMessage
 from dissectors.grammar.sip_address import address_of_record
 
 RETRY_STATUSES = (401, 407, 422)  # RFC 3261 §8.1.3.5, RFC 4028 §7.3: the same offer is asked for again
@@ -41,10 +41,16 @@ class CallDraft(NamedTuple):
     callee: str
     state: CallState
     over: bool
-    messages: tuple[SignallingMessage, ...]
+    messages: tuple[AnySignalling, ...]
     exchanges: tuple[DraftExchange, ...]
     lines: tuple[DraftLine, ...]
     addresses: frozenset[str]  # all that its lines announce
+    protocol: str = "sip"
+
+    @property
+    def sip_messages(self) -> tuple[SignallingMessage, ...]:
+        """The messages, where they are SIP; none of another protocol."""
+        return cast("tuple[SignallingMessage, ...]", self.messages) if self.protocol == "sip" else ()
 
     @property
     def start_ns(self) -> int:

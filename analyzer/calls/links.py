@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from analyzer.calls.dialog import RETRY_WITHIN_NS, CallDraft
 from analyzer.model.call import CallLink, CallState, LinkKind
-from analyzer.model.evidence import SignallingMessage
+from analyzer.model.evidence import AnySignalling, SignallingMessage
 from dissectors.grammar.sip_address import bare_address, parse_name_addr, split_header_list
 from dissectors.grammar.sip_extensions import parse_refer_to, parse_replaces
 
@@ -26,7 +26,7 @@ class _Cause(NamedTuple):
     order: int
     kind: LinkKind
     call_id: str
-    message: SignallingMessage
+    message: AnySignalling
 
 
 class CallLinks:
@@ -52,13 +52,13 @@ class CallLinks:
         if draft.state is not CallState.REJECTED:
             return
         final = next((each.exchange.final for each in reversed(draft.exchanges) if each.exchange.final), None)
-        final = final or _last_refusal(draft.messages)
-        status = (final.sip.status or 0) if final else 0
+        final = final or _last_refusal(draft.sip_messages)
+        status = (final.text.status or 0) if final else 0
         if final is None:
             return
         caller = bare_address(draft.caller)
         if status in _REDIRECTIONS:
-            for member in split_header_list(", ".join(final.sip.header_values("contact"))):
+            for member in split_header_list(", ".join(final.text.header_values("contact"))):
                 contact = bare_address(parse_name_addr(member).uri)
                 self._add((caller, contact), LinkKind.REDIRECT_OF, draft.call_id, final)
         elif status in _ASK_FOR_ANOTHER:
@@ -66,7 +66,7 @@ class CallLinks:
 
     def of(self, draft: CallDraft) -> tuple[CallLink, ...]:
         """What a call came out of: what its INVITE says, and the last cause of each kind within a minute."""
-        links = list(_stated(draft.messages))
+        links = list(_stated(draft.sip_messages))
         if not self._causes:
             return tuple(links)
         for call_party in _targets(draft):
@@ -78,7 +78,7 @@ class CallLinks:
                     links.append(CallLink(cause.kind, cause.call_id, cause.message))
         return tuple(links)
 
-    def _add(self, parties: Parties, kind: LinkKind, call_id: str, message: SignallingMessage) -> None:
+    def _add(self, parties: Parties, kind: LinkKind, call_id: str, message: AnySignalling) -> None:
         place = (call_id, message.frame)
         if place in self._told and kind is not LinkKind.REDIRECT_OF:
             return
@@ -101,7 +101,7 @@ def _stated(messages: Iterable[SignallingMessage]) -> Iterable[CallLink]:
 
 def _targets(draft: CallDraft) -> tuple[str, ...]:
     """Whom the call was for: To, and the Request-URI where a redirection changed it alone."""
-    invite = next((one for one in draft.messages if one.sip.method == "INVITE"), None)
+    invite = next((one for one in draft.sip_messages if one.sip.method == "INVITE"), None)
     if invite is None:
         return ()
     found = bare_address(draft.callee), bare_address(invite.sip.request_uri or "")

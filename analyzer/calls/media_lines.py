@@ -99,12 +99,12 @@ def _endpoint(address: str | None, port: int) -> str | None:
     """`address:port` as the captures spell it; None for port 0, a held address (0.0.0.0 or ::) or a host name."""
     if address is None or not 0 < port <= 0xFFFF:
         return None
-    host = _host(address)
+    host = spell_host(address)
     return None if host is None else f"{host}:{port}"
 
 
 @functools.lru_cache(maxsize=16384)
-def _host(address: str) -> str | None:
+def spell_host(address: str) -> str | None:
     """An address as the captures spell it, IPv6 in brackets; few hosts announce many ports, so each is read once."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from analyzer.calls.session_reader import SessionReader, security_of, unversioned
 from analyzer.calls.transaction import Hop, Ledger, Pair, Transaction, refusal_on
 from analyzer.model.call import Party, Resolution, SdpBody
-from analyzer.model.evidence import SignallingMessage
+from analyzer.model.evidence import AnySignalling, SignallingMessage
 
 _RACK = re.compile(r"[0-9]+[ \t]+([0-9]{1,10})[ \t]+INVITE")
 Dialog = tuple[str | None, str | None]  # tag of the caller, tag of the callee
@@ -29,7 +29,7 @@ class Proposal(NamedTuple):
     offer: SdpBody | None
     answer: SdpBody | None
     resolution: Resolution
-    final: SignallingMessage | None
+    final: AnySignalling | None
     start_ns: int
     early: bool = False
     status: int = 0
@@ -316,7 +316,7 @@ def _resolve(
     success: SignallingMessage | None,
     failure: SignallingMessage | None,
     reply: SignallingMessage | None,
-) -> tuple[Resolution, SignallingMessage | None]:
+) -> tuple[Resolution, AnySignalling | None]:
     """What became of an offer, and the message that settled it."""
     if failure is not None:
         cancelled = failure.sip.status == 487  # Request Terminated: by CANCEL or BYE (RFC 3261 §21.4.25)
@@ -325,7 +325,7 @@ def _resolve(
         return Resolution.OFFER_UNSEEN, success or (answer.message if answer else None)
     if answer is not None:
         return Resolution.ANSWERED, reply or success or answer.message
-    refusal = reply if offer.message.sip.status else success
+    refusal = reply if offer.message.text.status else success
     if refusal is not None and refusal.sip.content_type is None:
         return Resolution.REJECTED, refusal
     return Resolution.UNANSWERED, None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from analyzer.calls.bound_media import LineMedia, Part
 from analyzer.model.call import Side
+from analyzer.model.channel import interleaved_suffix, split_interleaved
 from analyzer.model.evidence import DatagramFlow
 
 _SSRC = slice(4, 8)  # clear also in SRTCP (RFC 3711 §3.4)
@@ -59,5 +60,9 @@ def _sender_ssrc(flow: DatagramFlow, index: int) -> int:
 
 
 def _port_above(endpoint: str) -> str:
-    host, _, port = endpoint.rpartition(":")
+    """The port above, or on an RTSP connection the channel above (RFC 2326 §10.12)."""
+    plain, channel = split_interleaved(endpoint)
+    if channel is not None:
+        return plain + interleaved_suffix(channel + 1)
+    host, _, port = plain.rpartition(":")
     return f"{host}:{int(port) + 1}"

@@ -25,10 +25,11 @@ class SessionReader:
         body = message.sip.sdp()
         if body is None:
             return None
-        session = self._session(body.content)
+        session = self.parse(body.content)
         return None if session is None else SdpBody(message, session, party)
 
-    def _session(self, content: bytes) -> SessionDescription | None:
+    def parse(self, content: bytes) -> SessionDescription | None:
+        """One description; None where none can be read."""
         if content in self._sessions:
             return self._sessions[content]
         if len(self._sessions) >= MAX_REMEMBERED:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Messages in, calls out: one record per Call-ID, retransmissions recognised as they come."""
+"""Messages in, calls out: one record per Call-ID, retransmissions recognised as they come; RTSP sessions beside."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,9 +11,17 @@ from analyzer.calls.dialog import RETRY_STATUSES, CallDraft, build_draft
 from analyzer.calls.ice import learn_endpoints
 from analyzer.calls.links import CallLinks
 from analyzer.calls.named_ssrcs import mapped_ssrcs, stated_ssrcs
+from analyzer.calls.rtsp_sessions import RtspSessions, SessionKey
 from analyzer.calls.session_reader import SessionReader
 from analyzer.model.call import Call, CallSet
-from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream, SignallingMessage
+from analyzer.model.evidence import (
+    AnySignalling,
+    DatagramFlow,
+    MediaEvidence,
+    MediaStream,
+    RtspSignallingMessage,
+    SignallingMessage,
+)
 
 _OF_CALLS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INFO"))  # only within an INVITE dialog
 _NEVER_IN_CALLS = "REGISTER"
@@ -44,7 +52,7 @@ class _Record:
 
 
 class CallTracker:
-    """Sorts SIP messages into calls and binds media to them.
+    """Sorts SIP and RTSP messages into calls and binds media to them.
 
     Feed messages in time order; `finish` and `call` may be asked at any time and answer from what was fed so far.
     """
@@ -59,9 +67,15 @@ class CallTracker:
         self._announced: dict[str, dict[str, None]] = {}  # address -> Call-IDs that announced it
         self._unindexed: dict[str, None] = {}  # read anew since their addresses were entered
         self._changed: dict[str, None] = {}
+        self._rtsp = RtspSessions(self._sessions)
+        self._rtsp_names: dict[str, SessionKey] = {}
 
-    def feed(self, message: SignallingMessage) -> None:
+    def feed(self, message: AnySignalling) -> None:
         """Take the next message."""
+        if isinstance(message, RtspSignallingMessage):
+            self._now = max(self._now, message.timestamp_ns)
+            self._rtsp.feed(message)
+            return
         sip = message.sip
         self._now = max(self._now, message.timestamp_ns)
         call_id = sip.call_id
@@ -81,14 +95,19 @@ class CallTracker:
         self._changed[call_id] = None
 
     def ended(self) -> tuple[str, ...]:
-        """Call-IDs whose call has ended since this was last asked, in the order they ended."""
+        """Names for `call` of the calls that have ended since this was last asked, in the order they ended."""
         due = tuple(call_id for call_id, time_ns in self._closing.items() if time_ns <= self._now)
         for call_id in due:
             del self._closing[call_id]
-        return due
+        sessions = {f"rtsp {server} {session}": (server, session) for server, session in self._rtsp.ended(self._now)}
+        self._rtsp_names.update(sessions)
+        return (*due, *sessions)
 
     def call(self, call_id: str, media: MediaEvidence) -> Call:
-        """One call with its media, as `finish` would give it; raises KeyError for an unknown Call-ID."""
+        """One call with its media, as `finish` would give it, by Call-ID or a name of `ended`; KeyError if unknown."""
+        if call_id in self._rtsp_names:
+            session = self._rtsp.draft(self._rtsp_names[call_id])
+            return Binder(self._rtsp.drafts(), _about(media, session)).call(session)
         self._refresh()
         (draft,) = learn_endpoints((self._draft(call_id),), media.stun)
         self._index_addresses()
@@ -101,9 +120,10 @@ class CallTracker:
         """All calls in the order they began, the rest of the media, and the messages that belong to no call."""
         self._refresh()
         drafts = [record.draft for record in self._records.values() if record.draft is not None]
+        drafts += self._rtsp.drafts()
         drafts.sort(key=lambda draft: draft.order)
         binder = Binder(drafts, media)
-        outside = list(self._nameless)
+        outside: list[AnySignalling] = [*self._nameless, *self._rtsp.outside()]
         for record in self._records.values():
             if record.has_strays or not record.is_call:
                 outside += record.split()[1]

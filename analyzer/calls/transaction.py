@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from analyzer.model.call import Party
-from analyzer.model.evidence import SignallingMessage
+from analyzer.model.evidence import AnySignalling, SignallingMessage
 from dissectors.grammar.sip import SipMessage
 
 Pair = tuple[str, str]
@@ -170,7 +170,7 @@ def refusal_on(hops: list[Hop]) -> SignallingMessage | None:
     return next((failure for hop in hops if (failure := hop.final_failure())), None)
 
 
-def pair_of(message: SignallingMessage) -> Pair:
+def pair_of(message: AnySignalling) -> Pair:
     """The two endpoints of a message in text order, so that both directions of a hop agree."""
     one, other = message.source, message.destination
     return (one, other) if one < other else (other, one)

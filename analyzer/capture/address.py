@@ -4,6 +4,8 @@
 import functools
 import ipaddress
 
+from analyzer.model.channel import split_interleaved
+
 IPV4_MAPPED = 0xFFFF_0000_0000  # RFC 4291 §2.5.5.2: ::ffff:a.b.c.d
 _LOW_HALF = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -32,7 +34,8 @@ def parse_address(text: str) -> tuple[int, int]:
 
 
 def parse_endpoint(text: str) -> tuple[int, int, int]:
-    """The inverse of `format_endpoint`: upper half, lower half, port; raises ValueError."""
+    """The inverse of `format_endpoint`: upper half, lower half, port, whatever channel; raises ValueError."""
+    text, _ = split_interleaved(text)
     host, colon, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF or (":" in host) != bracketed:

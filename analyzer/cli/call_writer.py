@@ -16,7 +16,7 @@ from analyzer.errors import UsageError
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.opening import ClearPacket, context_that_opened, iter_clear_rtcp, iter_stream_packets
 from analyzer.model.call import MediaLine
-from analyzer.model.evidence import SignallingMessage
+from analyzer.model.evidence import AnySignalling
 from analyzer.model.keying import Keying, StreamAudit
 from analyzer.model.report import AuditedCall, AuditedStream, Report
 from reports.spelling import time_text
@@ -36,7 +36,7 @@ class _Stream(NamedTuple):
 class _Item(NamedTuple):
     """What stands in a clear copy: `key` names the stream of an RTP packet."""
 
-    octets: SignallingMessage | ClearPacket
+    octets: AnySignalling | ClearPacket
     key: StreamKey | None
 
 
@@ -83,7 +83,7 @@ class CallWriter:
                 out.writelines(parts)
                 out.flush()
 
-    def _write(self, name: str, messages: tuple[SignallingMessage, ...], streams: list[_Stream]) -> dict[str, Any]:
+    def _write(self, name: str, messages: tuple[AnySignalling, ...], streams: list[_Stream]) -> dict[str, Any]:
         with CallAudio(self._target) as audio:
             copied = self._copy(name, messages, streams, audio)
             audio.finish()
@@ -92,7 +92,7 @@ class CallWriter:
         return {**copied, "stereo": stereo, "streams": accounts}
 
     def _copy(
-        self, name: str, messages: tuple[SignallingMessage, ...], streams: list[_Stream], audio: CallAudio
+        self, name: str, messages: tuple[AnySignalling, ...], streams: list[_Stream], audio: CallAudio
     ) -> dict[str, Any]:
         items = self._items(messages, streams, audio)
         if not any(_says_something(stream.audit) for stream in streams):
@@ -112,9 +112,7 @@ class CallWriter:
         counts = {"shut": copy.shut, "left_out": copy.left_out, "redacted": redacted}
         return {"file": file, "copied": copy.packets, **{name: count for name, count in counts.items() if count}}
 
-    def _items(
-        self, messages: tuple[SignallingMessage, ...], streams: list[_Stream], audio: CallAudio
-    ) -> Iterator[_Item]:
+    def _items(self, messages: tuple[AnySignalling, ...], streams: list[_Stream], audio: CallAudio) -> Iterator[_Item]:
         """Everything in time order, each stream read as it goes."""
         sources: list[Iterable[_Item]] = [[_Item(message, None) for message in messages]]
         for stream in streams:

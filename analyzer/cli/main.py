@@ -22,7 +22,7 @@ COMMANDS = {
     "analyze": "Audit captures: who offered what, what was chosen, what the packets prove.",
     "sniff": "Audit live traffic on an interface, call by call.",
     "decrypt": "Open SRTP with the keys at hand: clear captures and audio.",
-    "show": "Show one frame as a tree of its SIP, SDP, MIKEY or RTP parts.",
+    "show": "Show one frame as a tree of its SIP, RTSP, SDP, MIKEY or RTP parts.",
     "negotiate": "Compare two priority lists under every selection rule.",
     "policy": "List, show and check policies.",
     "explain": "Explain a rule: what it asks, which clause says so, how to repair it.",

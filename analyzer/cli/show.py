@@ -11,6 +11,7 @@ from analyzer.capture.columns import PacketBatch, PayloadKind, Transport
 from analyzer.capture.source import open_capture
 from analyzer.cli.options import load_ring
 from analyzer.errors import UsageError
+from analyzer.evidence.interleaved import split_channel
 from analyzer.evidence.packets import SignallingDatagram, SignallingReader
 from analyzer.model.exit_code import ExitCode
 from analyzer.tls.secrets import TlsSecrets
@@ -41,12 +42,12 @@ class _Part(NamedTuple):
 @click.option("--keys", metavar="FILE.toml", help="Keys that open signalling in TLS.")
 @click.option("--frame", "number", type=click.IntRange(min=1), required=True, help="Wireshark's number of the frame.")
 def show_command(capture: str, keys: str | None, number: int) -> ExitCode:
-    """The SIP message, MIKEY message, RTP or RTCP packet that a frame carries, or completes, as a tree."""
+    """The SIP, RTSP or MIKEY message, RTP or RTCP packet that a frame carries, or completes, as a tree."""
     parts, packets = _find(capture, number, load_ring(keys).tls_secrets())
     if number > packets:
         raise UsageError(f"{capture}: has {packets} frames, no frame {number}")
     if not parts:
-        click.echo(f"frame {number}: carries or completes no SIP, RTP or RTCP (fragments: see the last one)")
+        click.echo(f"frame {number}: carries or completes no SIP, RTSP, RTP or RTCP (fragments: see the last one)")
         return ExitCode.INCOMPLETE
     for part in parts:
         click.echo(f"frame {number}: {part.source} → {part.destination}, {part.transport}, {len(part.octets)} octets")
@@ -64,6 +65,8 @@ def _find(path: str, number: int, secrets: TlsSecrets) -> tuple[list[_Part], int
             packets += len(batch)
             parts += [_signalling(each) for each in reader.feed(batch) if each.frame == number]
             parts += _media(batch, number)
+            interleaved = reader.take_media(batch)
+            parts += [] if interleaved is None else _media(interleaved, number)
             if packets > number and parts:
                 return parts, packets
         parts += [_signalling(each) for each in reader.finish() if each.frame == number]
@@ -71,7 +74,8 @@ def _find(path: str, number: int, secrets: TlsSecrets) -> tuple[list[_Part], int
 
 
 def _signalling(datagram: SignallingDatagram) -> _Part:
-    return _Part("sip", datagram.source, datagram.destination, datagram.transport, datagram.data)
+    kind = "rtsp" if datagram.is_rtsp else "sip"
+    return _Part(kind, datagram.source, datagram.destination, datagram.transport, datagram.data)
 
 
 def _media(batch: PacketBatch, number: int) -> list[_Part]:
@@ -82,7 +86,9 @@ def _media(batch: PacketBatch, number: int) -> list[_Part]:
         kind = KINDS.get(PayloadKind(int(columns.kind[row])), "octets")
         if kind == "sip":
             continue  # the signalling reader has it
-        source = format_endpoint(columns.src_hi[row], columns.src_lo[row], columns.src_port[row])
+        source_port, channel = split_channel(int(columns.src_port[row]))
+        source = format_endpoint(columns.src_hi[row], columns.src_lo[row], source_port)
         destination = format_endpoint(columns.dst_hi[row], columns.dst_lo[row], columns.dst_port[row])
-        parts.append(_Part(kind, source, destination, "UDP", batch.payload(row)))
+        transport = "UDP" if channel is None else f"interleaved with RTSP on channel {channel}"
+        parts.append(_Part(kind, source, destination, transport, batch.payload(row)))
     return parts

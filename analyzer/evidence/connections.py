@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""TCP connections that carry SIP: in the clear, over WebSocket, or in TLS that a key log or an RSA key opens."""
+"""TCP connections that carry SIP or RTSP: in the clear, over WebSocket, or in TLS that keys at hand open."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.capture.address import format_endpoint
 from analyzer.capture.tcp import Direction, TcpChunk
-from analyzer.evidence.stream_reader import StreamReader
+from analyzer.evidence.stream_reader import InterleavedPacket, StreamReader
 from analyzer.model.evidence import TlsFlow
 from analyzer.tls.secrets import CLIENT, TlsSecrets
 from dissectors.grammar.defects import Defect
@@ -21,13 +21,24 @@ _TLS_RECORDS = frozenset((20, 21, 22, 23))
 
 
 class StreamMessage(NamedTuple):
-    """One SIP message out of a connection; `transport` is TCP, TLS, WS or WSS (RFC 3261 §20.42; RFC 7118 §5)."""
+    """One message out of a connection; `transport` is TCP, TLS, WS or WSS (RFC 3261 §20.42; RFC 7118 §5).
+
+    An RTSP tunnel in HTTP counts as one connection, which has the addresses of its GET.
+    """
 
     direction: Direction
     transport: str
     data: bytes
     frame: int
     timestamp_ns: int
+    is_rtsp: bool = False
+
+
+class StreamMedia(NamedTuple):
+    """Media out of an RTSP connection, one interleaved frame."""
+
+    direction: Direction
+    packet: InterleavedPacket
 
 
 @dataclass(slots=True)
@@ -47,10 +58,18 @@ class _Connection:
     readers: dict[Direction | int, StreamReader] = field(default_factory=dict)
     last_time_ns: dict[Direction | int, int] = field(default_factory=dict)
     tls: _Tls | None = None
+    is_rtsp: bool = False
+
+    def reader(self, key: Direction | int) -> StreamReader:
+        """The reader of one direction, new where there is none."""
+        found = self.readers.get(key)
+        if found is None:
+            found = self.readers[key] = StreamReader(is_rtsp=self.is_rtsp)
+        return found
 
 
 class ConnectionTable:
-    """Takes the chunks of all TCP streams and gives the SIP messages in them."""
+    """Takes the chunks of all TCP streams and gives the SIP and RTSP messages in them; media stands in `media`."""
 
     def __init__(self, secrets: TlsSecrets) -> None:
         self._secrets = secrets
@@ -58,6 +77,8 @@ class ConnectionTable:
         self._connections: OrderedDict[int, _Connection] = OrderedDict()
         self._defects: list[Defect] = []
         self._tls_flows: list[TlsFlow] = []
+        self._tunnels: OrderedDict[tuple[int, int, int, str], Direction] = OrderedDict()  # the way of their GET
+        self._media: list[StreamMedia] = []
         self.forgotten = 0  # connections let go of because MAX_CONNECTIONS were open
 
     @property
@@ -87,6 +108,11 @@ class ConnectionTable:
             return self._feed_tls(one, one.tls, chunk)
         return self._feed_clear(one, chunk)
 
+    def take_media(self) -> list[StreamMedia]:
+        """The interleaved frames since this was last asked."""
+        media, self._media = self._media, []
+        return media
+
     def retry(self) -> list[StreamMessage]:
         """What secrets open that came after the connections they belong to."""
         if self._generation == self._secrets.generation:
@@ -115,11 +141,47 @@ class ConnectionTable:
             self._tls_flows.append(_describe(oldest.tls, 0))
 
     def _feed_clear(self, one: _Connection, chunk: TcpChunk) -> list[StreamMessage]:
-        reader = one.readers.setdefault(chunk.direction, StreamReader())
-        one.last_time_ns[chunk.direction] = chunk.timestamp_ns
+        reader = one.reader(chunk.direction)
+        one.last_time_ns[chunk.direction] = reader.time_ns = chunk.timestamp_ns
         framed = reader.feed(chunk.data, chunk.frame, chunk.gap, chunk.from_start)
+        if reader.is_rtsp:
+            return self._name_rtsp(one, chunk.direction, framed)
         transport = "WS" if reader.is_websocket else "TCP"
         return _name(framed, chunk.direction, transport, chunk.timestamp_ns)
+
+    def _name_rtsp(self, one: _Connection, key: Direction | int, framed: list[FramedMessage]) -> list[StreamMessage]:
+        """RTSP messages of one direction; the first make the other direction RTSP too."""
+        messages = self._place_rtsp(one, key, framed)
+        if not one.is_rtsp:
+            one.is_rtsp = True
+            for other, reader in one.readers.items():
+                if other != key:
+                    messages += self._place_rtsp(one, other, reader.expect_rtsp())
+        return messages
+
+    def _place_rtsp(self, one: _Connection, key: Direction | int, framed: list[FramedMessage]) -> list[StreamMessage]:
+        reader, time_ns = one.readers[key], one.last_time_ns[key]
+        if isinstance(key, Direction):
+            way, transport = key, "TCP"
+        elif one.tls is not None:
+            way, transport = _way(one.tls, key), _transport(one.tls, reader)
+        way = self._tunnel_way(reader, way)
+        self._media += [StreamMedia(way, packet) for packet in reader.interleaved]
+        reader.interleaved = []
+        return [StreamMessage(way, transport, data, frame, time_ns, is_rtsp=True) for data, frame in framed]
+
+    def _tunnel_way(self, reader: StreamReader, way: Direction) -> Direction:
+        """The way of the tunnel's GET for its POST, any other as it is."""
+        if reader.tunnel is None:
+            return way
+        cookie, is_post = reader.tunnel
+        key = (way.dst_hi, way.dst_lo, way.dst_port, cookie)
+        if is_post:
+            return self._tunnels.get(key, way)
+        self._tunnels[key] = way
+        if len(self._tunnels) > MAX_CONNECTIONS:
+            self._tunnels.popitem(last=False)
+        return way
 
     def _feed_tls(self, one: _Connection, tls: _Tls, chunk: TcpChunk) -> list[StreamMessage]:
         tls.packets += 1
@@ -130,16 +192,21 @@ class ConnectionTable:
     def _read_tls(self, one: _Connection, tls: _Tls, opened: "list[TlsData]") -> list[StreamMessage]:
         messages: list[StreamMessage] = []
         for item in opened:
-            reader = one.readers.setdefault(item.role, StreamReader())
-            one.last_time_ns[item.role] = item.timestamp_ns
+            reader = one.reader(item.role)
+            one.last_time_ns[item.role] = reader.time_ns = item.timestamp_ns
             framed = reader.interrupt() if item.gap else []
             framed += reader.feed(item.data, item.frame, 0, from_start=not item.gap)
+            if reader.is_rtsp:
+                messages += self._name_rtsp(one, item.role, framed)
+                continue
             transport = _transport(tls, reader)
             messages += _name(framed, _way(tls, item.role), transport, item.timestamp_ns)
         return messages
 
     def _flush(self, one: _Connection, key: Direction | int) -> list[StreamMessage]:
         reader = one.readers[key]
+        if reader.is_rtsp:
+            return self._place_rtsp(one, key, reader.flush())
         if isinstance(key, Direction):
             direction, transport = key, "WS" if reader.is_websocket else "TCP"
         elif one.tls is not None:

@@ -16,6 +16,7 @@ from analyzer.capture.octets import read_spans
 from analyzer.capture.speed import compiled
 from analyzer.evidence import flow_scan
 from analyzer.evidence.packet_store import RECORD, PacketStore, Records
+from analyzer.model.channel import interleaved_suffix
 from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream
 from dissectors.grammar.defects import Defect
 
@@ -58,8 +59,9 @@ class PacketColumns:
     def __init__(self, capture: int, key: FlowKey, store: PacketStore, flow: int) -> None:
         self.capture = capture
         self.key = key
-        self.source = format_endpoint(key.src_hi, key.src_lo, key.ports >> 16)
-        self.destination = format_endpoint(key.dst_hi, key.dst_lo, key.ports & 0xFFFF)
+        channel = interleaved_suffix((key.ports >> 32) - 1)
+        self.source = format_endpoint(key.src_hi, key.src_lo, key.ports >> 16 & 0xFFFF) + channel
+        self.destination = format_endpoint(key.dst_hi, key.dst_lo, key.ports & 0xFFFF) + channel
         self._store = store
         self._flow = flow
         self._parts = store.parts(flow)

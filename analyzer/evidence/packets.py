@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Signalling found in packets: SIP over UDP, and SIP cut out of streams, those included that TLS hides."""
+"""Signalling found in packets: SIP and RTSP over UDP, and cut out of streams, those included that TLS hides."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,17 +10,20 @@ from analyzer.capture.address import format_endpoint
 from analyzer.capture.columns import PacketBatch, PayloadKind, Transport
 from analyzer.capture.tcp import TcpReassembler, read_segment
 from analyzer.evidence.connections import ConnectionTable, StreamMessage
+from analyzer.evidence.interleaved import build_media_batch
 from analyzer.model.evidence import TlsFlow
 from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.rtsp import looks_like_rtsp
 from dissectors.grammar.sip import looks_like_sip
 
 # By the protocol in a row's `detail`: a capture agent that saw TCP does not say whether TLS was on it.
 _DATAGRAM_TRANSPORTS = {0: "UDP", 17: "UDP", 136: "UDP-Lite"}
+RTSP_PORTS = (554, 8554)  # IANA: rtsp, rtsp-alt
 
 
 class SignallingDatagram(NamedTuple):
-    """One SIP message as octets; endpoints are `address:port`, IPv6 as `[address]:port`."""
+    """One SIP or RTSP message as octets; endpoints are `address:port`, IPv6 as `[address]:port`."""
 
     capture: int
     frame: int
@@ -29,6 +32,7 @@ class SignallingDatagram(NamedTuple):
     destination: str
     transport: str  # UDP, TCP, TLS, WS, WSS, SCTP
     data: bytes
+    is_rtsp: bool = False
 
 
 def iter_signalling_datagrams(batch: PacketBatch, capture: int = 0) -> Iterator[SignallingDatagram]:
@@ -56,8 +60,22 @@ class _EndpointTexts(dict[tuple[int, int, int], str]):
         return text
 
 
+def iter_rtsp_datagrams(batch: PacketBatch, capture: int = 0) -> Iterator[SignallingDatagram]:
+    """The RTSP messages over UDP in a batch, to or from the ports of RTSP (RFC 2326 §4.1, `rtspu`)."""
+    columns = batch.columns
+    known = np.isin(columns.src_port, RTSP_PORTS) | np.isin(columns.dst_port, RTSP_PORTS)
+    rows = np.flatnonzero(known & (columns.transport == Transport.UDP) & (columns.payload_octets > 0))
+    for row in rows.tolist():
+        data = batch.payload(row)
+        if looks_like_rtsp(data):
+            source = format_endpoint(columns.src_hi[row], columns.src_lo[row], columns.src_port[row])
+            destination = format_endpoint(columns.dst_hi[row], columns.dst_lo[row], columns.dst_port[row])
+            frame, time_ns = int(columns.frame[row]), int(columns.timestamp_ns[row])
+            yield SignallingDatagram(capture, frame, time_ns, source, destination, "UDP", data, is_rtsp=True)
+
+
 class SignallingReader:
-    """Takes the batches of one capture in order and gives its SIP messages in the order they were complete.
+    """Takes the batches of one capture in order and gives its messages in the order they were complete.
 
     `secrets` open the TLS connections; those that come later, from the capture itself, open what waits for them.
     """
@@ -83,6 +101,7 @@ class SignallingReader:
     def feed(self, batch: PacketBatch) -> list[SignallingDatagram]:
         """The messages that this batch completes."""
         messages = list(iter_signalling_datagrams(batch, self.capture))
+        messages += iter_rtsp_datagrams(batch, self.capture)
         for row in batch.rows_of(Transport.TCP):
             for chunk in self._tcp.feed(read_segment(batch, row)):
                 messages += map(self._locate, self._connections.feed(chunk))
@@ -95,10 +114,25 @@ class SignallingReader:
         streamed += self._connections.finish()
         return sorted(map(self._locate, streamed), key=lambda message: message.frame)
 
+    def take_media(self, batch: PacketBatch | None) -> PacketBatch | None:
+        """The media that came interleaved with RTSP since this was last asked, as if in datagrams; None without any.
+
+        `batch` is the one that was fed last: the packets stand beside it, their octets in a side of their own.
+        """
+        media = self._connections.take_media()
+        return build_media_batch(media, batch) if media else None
+
     def _locate(self, message: StreamMessage) -> SignallingDatagram:
         way = message.direction
         source = format_endpoint(way.src_hi, way.src_lo, way.src_port)
         destination = format_endpoint(way.dst_hi, way.dst_lo, way.dst_port)
         return SignallingDatagram(
-            self.capture, message.frame, message.timestamp_ns, source, destination, message.transport, message.data
+            self.capture,
+            message.frame,
+            message.timestamp_ns,
+            source,
+            destination,
+            message.transport,
+            message.data,
+            message.is_rtsp,
         )

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""SIP in one direction of a byte stream, bare or in WebSocket frames, and who the stream turns out not to be."""
+"""SIP (also in WebSocket frames) or RTSP in one direction of a byte stream, or what the stream turns out not to be."""
+
+from typing import NamedTuple
 
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.rtsp import looks_like_rtsp
+from dissectors.grammar.rtsp_stream import PieceKind, RtspPiece, RtspStreamFramer, opens_tunnel
 from dissectors.grammar.sip import looks_like_sip
 from dissectors.grammar.sip_stream import FramedMessage, SipStreamFramer
 from dissectors.grammar.websocket import WebSocketFramer, is_sip_frame, may_be_upgrade
@@ -9,12 +13,36 @@ from dissectors.grammar.websocket import WebSocketFramer, is_sip_frame, may_be_u
 MAX_SNIFFED_OCTETS = 256 * 1024  # of a stream joined in its middle, until it counts as something else
 
 
+TELLING_FRAMES = 4  # interleaved frames in a row that make a stream joined in its middle RTSP
+
+
+class InterleavedPacket(NamedTuple):
+    """The payload of one interleaved frame (RFC 2326 §10.12), and the frame of the capture that completed it."""
+
+    channel: int
+    data: bytes
+    frame: int
+    timestamp_ns: int
+
+
 class StreamReader:
-    """Undecided at first, then SIP, SIP over WebSocket (RFC 7118), or of no interest."""
+    """Undecided at first, then SIP, SIP over WebSocket (RFC 7118), RTSP, or of no interest.
 
-    __slots__ = ("_framer", "_sniffed", "_started", "is_other", "is_sip")
+    `interleaved` gathers the media of an RTSP connection until somebody takes it; `time_ns` is set before each `feed`.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        *("_framer", "_held", "_last_frame", "_rtsp", "_sniffed", "_started"),
+        *("interleaved", "is_other", "is_rtsp", "is_sip", "time_ns"),
+    )
+
+    def __init__(self, *, is_rtsp: bool = False) -> None:
+        self._rtsp: RtspStreamFramer | None = RtspStreamFramer() if is_rtsp else None
+        self._held: list[tuple[RtspPiece, int, int]] = []
+        self._last_frame = 0
+        self.is_rtsp = is_rtsp
+        self.interleaved: list[InterleavedPacket] = []
+        self.time_ns = 0
         self._framer: SipStreamFramer | WebSocketFramer = SipStreamFramer()
         self._started = False
         self._sniffed = 0
@@ -28,14 +56,21 @@ class StreamReader:
 
     @property
     def defects(self) -> list[Defect]:
-        """What was missing or out of place, where the stream carries SIP; offsets count its octets."""
+        """What was missing or out of place, where the stream carries SIP or RTSP; offsets count its octets."""
+        if self.is_rtsp and self._rtsp is not None:
+            return self._rtsp.defects
         return self._framer.defects if self.is_sip else []
 
     def feed(self, data: bytes, frame: int, gap: int, from_start: bool) -> list[FramedMessage]:
-        """The SIP messages that these octets complete; `gap` octets before them were lost."""
+        """The messages that these octets complete; `gap` octets before them were lost."""
         if not self._started:
             self._started = True
-            self._choose(data, from_start)
+            if not self.is_rtsp:
+                self._choose(data, from_start)
+        if self._rtsp is not None:
+            messages = self._feed_rtsp(self._rtsp, data, frame, gap)
+            if self.is_rtsp:
+                return messages
         if self.is_other:
             return []
         messages = self._framer.skip(gap) if gap else []
@@ -44,19 +79,77 @@ class StreamReader:
 
     def interrupt(self) -> list[FramedMessage]:
         """Octets of unknown number are missing here: what waits is handed out as it is."""
+        if self.is_rtsp and self._rtsp is not None:
+            return self._sort(self._rtsp.skip(0), 0)
         return self._settle(self._framer.skip(0), 0)
 
     def flush(self) -> list[FramedMessage]:
         """The stream ends: a message cut short is handed out as it is."""
+        if self.is_rtsp and self._rtsp is not None:
+            return self._sort(self._rtsp.flush(), self._last_frame)
         return [] if self.is_other else self._settle(self._framer.flush(), 0)
 
     def _choose(self, data: bytes, from_start: bool) -> None:
-        if may_be_upgrade(data):
+        if looks_like_rtsp(data) or opens_tunnel(data):
+            self._rtsp, self.is_rtsp = RtspStreamFramer(), True
+        elif may_be_upgrade(data):
             self._framer = WebSocketFramer()
         elif not from_start and is_sip_frame(data):
             self._framer = WebSocketFramer(is_open=True)
         elif from_start:
             self.is_other = is_no_sip(data)
+        else:
+            self._rtsp = RtspStreamFramer()
+
+    @property
+    def tunnel(self) -> tuple[str, bool] | None:
+        """The cookie of a tunnel in HTTP and whether this is its POST; None outside tunnels."""
+        if self._rtsp is None or self._rtsp.cookie is None:
+            return None
+        return self._rtsp.cookie, self._rtsp.is_tunnelled_post
+
+    def expect_rtsp(self) -> list[FramedMessage]:
+        """The other direction is RTSP, so this one is; returns what was held back until this was known."""
+        if self.is_rtsp or self.is_sip:
+            return []
+        if self._rtsp is None or self.is_other:
+            self._rtsp, self._held = RtspStreamFramer(), []
+        self.is_rtsp, self.is_other = True, False
+        return self._release()
+
+    def _feed_rtsp(self, framer: RtspStreamFramer, data: bytes, frame: int, gap: int) -> list[FramedMessage]:
+        self._last_frame = frame
+        pieces = framer.skip(gap) if gap else []
+        pieces += framer.feed(data)
+        if self.is_rtsp:
+            return self._sort(pieces, frame)
+        self._held += [(piece, frame, self.time_ns) for piece in pieces]
+        is_told = any(piece.kind is not PieceKind.INTERLEAVED for piece in pieces)
+        if self.is_sip:
+            self._rtsp, self._held = None, []
+        elif is_told or len(self._held) >= TELLING_FRAMES:
+            self.is_rtsp = True
+            return self._release()
+        return []
+
+    def _release(self) -> list[FramedMessage]:
+        held, self._held = self._held, []
+        now, messages = self.time_ns, []
+        for piece, frame, time_ns in held:
+            self.time_ns = time_ns
+            messages += self._sort([piece], frame)
+        self.time_ns = now
+        return messages
+
+    def _sort(self, pieces: list[RtspPiece], frame: int) -> list[FramedMessage]:
+        """Messages are returned, interleaved frames set aside, the headers of a tunnel dropped."""
+        messages = []
+        for piece in pieces:
+            if piece.channel is not None:
+                self.interleaved.append(InterleavedPacket(piece.channel, piece.data, frame, self.time_ns))
+            elif piece.kind is PieceKind.MESSAGE:
+                messages.append(FramedMessage(piece.data, frame))
+        return messages
 
     def _settle(self, messages: list[FramedMessage], octets: int) -> list[FramedMessage]:
         if self.is_websocket:  # keep-alives, and what other protocols send in their frames
@@ -67,6 +160,7 @@ class StreamReader:
             over = isinstance(self._framer, WebSocketFramer) and self._framer.is_over
             if over or self._sniffed > MAX_SNIFFED_OCTETS:
                 self.is_other, self._framer = True, SipStreamFramer()
+                self._rtsp, self._held = None, []
         return messages
 
 

@@ -69,6 +69,11 @@ def _deviant(candidate: Candidate) -> Candidate | None:
     return Candidate(replace(context, suite=suite), key, candidate.bound, F8_NOTE)
 
 
+def keying_contexts(keying: Keying) -> tuple[SrtpContext, ...]:
+    """A context for every key of an exchange."""
+    return tuple(candidate.context for candidate in _candidates(keying.keys))
+
+
 def rtcp_contexts(flow: DatagramFlow, keying: Keying, contexts: Sequence[SrtpContext]) -> tuple[SrtpContext, ...]:
     """Contexts for an RTCP flow: of the handshake on its own path if there was one, else those of its stream."""
     own = [key for key in keying.keys if (key.sent_from, key.destination) == (flow.source, flow.destination)]

@@ -40,6 +40,7 @@ MIKEY_PSK = "MIKEY-PSK"
 # One message in which both sides prove themselves, so that nobody answers (RFC 6509 §2.1).
 NEVER_ANSWERED = frozenset({DataType.SAKKE_MSG})
 RCC_MODES: dict[int, int] = {SrtpAuthentication.RCCM1: 1, SrtpAuthentication.RCCM2: 2, SrtpAuthentication.RCCM3: 3}
+INITIATING = ALWAYS_ANSWERED | ANSWERED_IF_ASKED | NEVER_ANSWERED
 EMPTY = Keying(None, None, "")
 
 
@@ -216,6 +217,8 @@ class Keymaster:
         crypto: tuple[CryptoAttribute, ...],
         accepted: tuple[CryptoAttribute, ...],
     ) -> Keying:
+        reverse = _opened_in_reverse(offered, answered)
+        answered = tuple(evidence for evidence in answered if evidence not in reverse)
         opened, responses = self._check_answers(call, line, self._open(call, line, offered), answered)
         chosen = _chosen(opened, responses)
         verified, how, defects = _verdict_on(chosen, responses)
@@ -226,6 +229,12 @@ class Keymaster:
             *(with_facts(message.evidence, message.opening) for message in opened),
             *(with_facts(response) for response in responses),
         )
+        if reverse:
+            back = self._open(call, line, reverse)
+            verified, how, defects = _verdict_on_both(chosen, back)
+            keys = (*(key._replace(sender=Side.OFFERER) for key in keys), *_reverse_keys(back, line, chosen))
+            messages += tuple(with_facts(message.evidence, message.opening) for message in back)
+            responses += tuple(message.evidence for message in back)
         return Keying(
             method=_method_name(chosen, responses),
             verified=verified,
@@ -297,6 +306,47 @@ def _one_way(line: MediaLine, offered: Sequence[MikeyEvidence]) -> bool:
     kinds = {each.message.header.data_type for each in offered if each.message is not None}
     in_band = line.dtls or line.zrtp or _zrtp_agreed(line)
     return bool(kinds) and not kinds & ALWAYS_ANSWERED and not (in_band and any(map(_response_required, offered)))
+
+
+def _opened_in_reverse(
+    offered: Sequence[MikeyEvidence], answered: Sequence[MikeyEvidence]
+) -> tuple[MikeyEvidence, ...]:
+    """Messages of the answer that initiate an exchange of the answerer's own, as GStreamer's RTSP client sends.
+
+    Where the offer asks for a response, an initiator's message in its place is a wrong response, not another exchange.
+    """
+    if any(map(_response_required, offered)):
+        return ()
+    known = {evidence.octets for evidence in offered}
+    return tuple(
+        evidence
+        for evidence in answered
+        if evidence.message is not None
+        and evidence.message.header.data_type in INITIATING
+        and not _response_required(evidence)
+        and evidence.octets not in known
+    )
+
+
+def _verdict_on_both(
+    chosen: OpenedMikey | None, back: Sequence[OpenedMikey]
+) -> tuple[bool | None, str, tuple[Defect, ...]]:
+    """`verified`, `how` and defects of two one-way exchanges: each side proves itself by its own message."""
+    messages = [*([chosen.evidence] if chosen is not None else []), *(message.evidence for message in back)]
+    defects = tuple(dict.fromkeys(defect for message in messages for defect in message.defects))
+    worst = next((one for one in messages if one.mac.verified is False), None)
+    worst = worst or next((one for one in messages if one.mac.verified is None), None)
+    if chosen is None and (worst is None or worst.mac.verified is None):
+        return None, "the offered message was not seen", defects
+    return (True, messages[0].mac.how, defects) if worst is None else (worst.mac.verified, worst.mac.how, defects)
+
+
+def _reverse_keys(back: Sequence[OpenedMikey], line: MediaLine, chosen: OpenedMikey | None) -> tuple[MasterKey, ...]:
+    """What the answerer sends is under its own keys; where the offer was not seen they may be for both directions."""
+    keys = tuple(key for message in back for key in _session_keys(message, line))
+    if chosen is None:
+        return tuple(key._replace(sender=None, bound=False) for key in keys)
+    return tuple(key._replace(sender=Side.ANSWERER) for key in keys)
 
 
 def _response_required(evidence: MikeyEvidence) -> bool:

@@ -10,13 +10,20 @@ import numpy as np
 from analyzer.evidence.media_slice import StreamSlice
 from analyzer.evidence.media_statistics import stream_statistics
 from analyzer.keying.clear_runs import ClearRuns, find_clear_runs, observed_tag_octets
-from analyzer.keying.contexts import Candidate, candidates_for, keys_of, rivals_for, rtcp_contexts
+from analyzer.keying.contexts import (
+    Candidate,
+    candidates_for,
+    keying_contexts,
+    keys_of,
+    rivals_for,
+    rtcp_contexts,
+)
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.rtcp_audit import audit_rtcp
 from analyzer.keying.stream_opening import Case, Tally, open_case
 from analyzer.model.call import BoundStream, MediaLine, Side
 from analyzer.model.evidence import Protection, Wire
-from analyzer.model.keying import Keying, StreamAudit
+from analyzer.model.keying import Keying, RtcpCount, StreamAudit
 from analyzer.srtp.suites import suite_by_name
 from dissectors.grammar.sdp import RtpMap
 
@@ -41,6 +48,12 @@ def audit_stream(
     case = Case(bound, packets, statistics, rtpmap, keying, candidates, rivals, chosen_suite)
     tally = open_case(case)
     return _conclude(case, tally, _clear_runs(case, tally), tolerated)
+
+
+def audit_lone_rtcp(line: MediaLine, keying: Keying) -> RtcpCount:
+    """The RTCP of a side that sends no RTP, under whichever key of the exchange opens it."""
+    contexts = keying_contexts(keying)
+    return audit_rtcp(line.lone_rtcp, lambda flow: rtcp_contexts(flow, keying, contexts))
 
 
 def rtpmap_of(line: MediaLine | None, bound: BoundStream) -> dict[int, RtpMap]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from analyzer.model.evidence import DatagramFlow, MediaStream, SignallingMessage
+from analyzer.model.evidence import AnySignalling, DatagramFlow, MediaStream
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 
 
@@ -59,13 +59,13 @@ class CallLink(NamedTuple):
 
     kind: LinkKind
     call_id: str
-    message: "SignallingMessage | None"
+    message: AnySignalling | None
 
 
 class SdpBody(NamedTuple):
     """A session description and the message that carried it."""
 
-    message: SignallingMessage
+    message: AnySignalling
     session: SessionDescription
     party: Party
 
@@ -81,7 +81,7 @@ class Exchange(NamedTuple):
     offer: SdpBody | None
     answer: SdpBody | None
     resolution: Resolution
-    final: SignallingMessage | None  # the response or request that settled it
+    final: AnySignalling | None  # the response or request that settled it
     start_ns: int
     answered_ns: int | None
     end_ns: int | None
@@ -170,7 +170,7 @@ class Call:
     state: CallState
     start_ns: int
     end_ns: int
-    messages: tuple[SignallingMessage, ...]
+    messages: tuple[AnySignalling, ...]
     exchanges: tuple[Exchange, ...]
     media: tuple[MediaLine, ...]
     links: tuple[CallLink, ...] = ()
@@ -185,4 +185,4 @@ class CallSet:
 
     calls: tuple[Call, ...]
     unbound: tuple[BoundStream, ...]
-    outside: tuple[SignallingMessage, ...]
+    outside: tuple[AnySignalling, ...]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
+from dissectors.grammar.rtsp import RtspMessage
 from dissectors.grammar.sip import SipMessage
 
 
@@ -32,6 +33,47 @@ class SignallingMessage(NamedTuple):
     def ref(self) -> FrameRef:
         """Where it stands."""
         return FrameRef(self.capture, self.frame)
+
+    @property
+    def text(self) -> SipMessage:
+        """The message, whichever its protocol."""
+        return self.sip
+
+    @property
+    def call_id(self) -> str | None:
+        """Call-ID."""
+        return self.sip.call_id
+
+
+class RtspSignallingMessage(NamedTuple):
+    """One RTSP message as it crossed the wire; what comes in a tunnel in HTTP has the endpoints of the tunnel's GET."""
+
+    capture: int
+    frame: int
+    timestamp_ns: int
+    source: str
+    destination: str
+    transport: str  # UDP, TCP, TLS
+    rtsp: RtspMessage
+    retransmission_of: int | None = None  # the frame of the same capture that it repeats
+
+    @property
+    def ref(self) -> FrameRef:
+        """Where it stands."""
+        return FrameRef(self.capture, self.frame)
+
+    @property
+    def text(self) -> RtspMessage:
+        """The message, whichever its protocol."""
+        return self.rtsp
+
+    @property
+    def call_id(self) -> str | None:
+        """The Session id: what stands for a Call-ID in RTSP."""
+        return self.rtsp.session_id
+
+
+AnySignalling = SignallingMessage | RtspSignallingMessage
 
 
 class MikeyCarrier(StrEnum):
@@ -62,6 +104,8 @@ class LooseMikey(NamedTuple):
 
 class MediaStream(Protocol):
     """RTP (or SRTP) packets of one source, destination and SSRC; columns run parallel, one entry a packet.
+
+    Endpoints are `address:port`; of packets interleaved with RTSP they are `address:port$channel`.
 
     `frame`, `timestamp_ns`, `sequence_number`, `rtp_timestamp`, `payload_type`, `payload_octets` (UDP payload as
     captured), `wire_octets` (as sent) and `header_octets` (of the RTP header, 0 where it is broken) are integer arrays.

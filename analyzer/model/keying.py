@@ -165,6 +165,9 @@ class RtcpCount:
     defects: tuple[Defect, ...] = ()
 
 
+NO_RTCP = RtcpCount()
+
+
 @dataclass(frozen=True, slots=True)
 class StreamAudit:
     """What the packets of one stream (within one exchange) show.

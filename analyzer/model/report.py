@@ -5,8 +5,16 @@ from dataclasses import dataclass, field
 
 from analyzer.model.call import Call, MediaLine
 from analyzer.model.endpoint import EndpointProfile
-from analyzer.model.evidence import LooseMikey, SignallingMessage, TlsFlow
-from analyzer.model.keying import NOT_COMPARED, Keying, MikeyEvidence, MikeyFreshness, StreamAudit
+from analyzer.model.evidence import AnySignalling, LooseMikey, TlsFlow
+from analyzer.model.keying import (
+    NO_RTCP,
+    NOT_COMPARED,
+    Keying,
+    MikeyEvidence,
+    MikeyFreshness,
+    RtcpCount,
+    StreamAudit,
+)
 from analyzer.model.negotiation import Negotiation
 from analyzer.model.outcome import Finding, Outcome, Verdict
 from analyzer.model.policy import Policy
@@ -34,7 +42,10 @@ class CaptureFacts:
 
 @dataclass(frozen=True, slots=True)
 class AuditedMedia:
-    """One media line and exchange with everything that was found about it; `reasons` strongest first."""
+    """One media line and exchange with everything that was found about it; `reasons` strongest first.
+
+    `lone_rtcp` counts the RTCP of a side that sends no RTP, as the client of an RTSP session does.
+    """
 
     line: MediaLine
     negotiation: Negotiation
@@ -43,6 +54,7 @@ class AuditedMedia:
     verdict: Verdict
     reasons: tuple[str, ...]
     freshness: MikeyFreshness = NOT_COMPARED
+    lone_rtcp: RtcpCount = NO_RTCP
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +77,9 @@ class AuditedStream:
 
 @dataclass(frozen=True, slots=True)
 class AuditedMessage:
-    """A SIP message outside calls (REGISTER, OPTIONS, …) with the outcomes of the signalling rules."""
+    """A message outside calls (REGISTER, OPTIONS, …) with the outcomes of the signalling rules."""
 
-    message: SignallingMessage
+    message: AnySignalling
     outcomes: tuple[Outcome, ...]
 
 

@@ -15,6 +15,7 @@ from analyzer.negotiation.carriers.mikey_lines import (
     chosen_suite,
     is_error,
     mode_of,
+    opens_exchange,
     select_messages,
     suite_preferences,
 )
@@ -133,7 +134,8 @@ def _suite(
     offered = next((evidence for evidence in offering.messages if mode_of(evidence) == method), None)
     if offered is None:
         return None
-    answer = next((evidence for evidence in messages if mode_of(evidence) == method), None)
+    # An initiator's message in the answer keys the answerer's own direction: it takes up no policy of the offer.
+    answer = next((one for one in messages if mode_of(one) == method and not opens_exchange(one)), None)
     media_lines = len(line.offer.body.session.media) if line.offer is not None else 1
     return chosen_suite(offered, answer, line.index, media_lines)
 

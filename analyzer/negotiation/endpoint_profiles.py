@@ -58,7 +58,7 @@ def build_profiles(calls: Iterable[tuple[Call, Iterable[AuditedMedia]]]) -> tupl
     for _, _, call, audited, offer in offers:
         aor = call.caller if offer.body.party is Party.CALLER else call.callee
         message = offer.body.message
-        endpoint = bare_address(aor), message.sip.user_agent
+        endpoint = bare_address(aor), message.text.user_agent
         collector = collectors.setdefault(endpoint, _Collector())
         collector.add(_offered(audited, audited.line, offer), offer, host_of(message.source))
     return tuple(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from analyzer.model.call import Call, Exchange, MediaLine, MediaSide, Party, Resolution, SdpBody, Side
-from analyzer.model.evidence import FrameRef, SignallingMessage
+from analyzer.model.evidence import AnySignalling, FrameRef, SignallingMessage
 from analyzer.model.keying import Keying, MacState, MikeyEvidence
 from analyzer.model.negotiation import CapabilityKind, Carrier, ListOrigin, ListSource, Preference
 from analyzer.negotiation.carriers.attributes import KEYING
@@ -133,7 +133,7 @@ def _own_refs(exchange: Exchange) -> frozenset[FrameRef]:
 RANKS = {origin: rank for rank, origin in enumerate(ListOrigin)}
 
 
-def build_observations(calls: Iterable[Call], outside: Iterable[SignallingMessage] = ()) -> Observations:
+def build_observations(calls: Iterable[Call], outside: Iterable[AnySignalling] = ()) -> Observations:
     """What each address-of-record showed of its support, by (address-of-record, media type).
 
     Its own offers, its answers to OPTIONS, the MIKEY error messages with which it refused, and what it accepted.
@@ -145,11 +145,11 @@ def build_observations(calls: Iterable[Call], outside: Iterable[SignallingMessag
                 aor = call.caller if party is Party.CALLER else call.callee
                 _keep(found, aor, observation)
         for message in call.messages:
-            if message.sip.cseq_method == "OPTIONS" and message.sip.status is not None:
+            if isinstance(message, SignallingMessage) and _answers_options(message):
                 _keep_options(found, message, call.call_id)
     for message in outside:
-        if message.sip.status is not None and message.sip.cseq_method == "OPTIONS":
-            _keep_options(found, message, message.sip.call_id or None)
+        if isinstance(message, SignallingMessage) and _answers_options(message):
+            _keep_options(found, message, message.call_id or None)
     return {key: tuple(observations) for key, observations in found.items()}
 
 
@@ -159,7 +159,7 @@ def _of_line(call: Call, line: MediaLine) -> Iterator[tuple[Party, Observation]]
         if side is not None and _is_keyed(side) and (origin is ListOrigin.OWN_OFFER or side.media.port):
             yield side.body.party, Observation(origin, line, start, call.call_id, side.body.message.ref)
     refusal = line.exchange.final
-    if line.answer is None and line.exchange.offer is not None and refusal is not None and refusal.sip.body:
+    if line.answer is None and line.exchange.offer is not None and refusal is not None and refusal.text.body:
         party = Party.CALLEE if line.exchange.offer.party is Party.CALLER else Party.CALLER
         yield party, Observation(ListOrigin.OTHER_REFUSAL, line, start, call.call_id, refusal.ref)
 
@@ -169,6 +169,10 @@ def _keep(found: dict[tuple[str, str], list[Observation]], aor: str, observation
     kept.append(observation)
     if len(kept) > 2 * MAX_KEPT:
         del kept[:-MAX_KEPT]
+
+
+def _answers_options(message: SignallingMessage) -> bool:
+    return message.sip.cseq_method == "OPTIONS" and message.sip.status is not None
 
 
 def _keep_options(
@@ -197,7 +201,7 @@ def identify(call: Call, body: SdpBody | None, party: Party) -> Identity:
     aor = call.caller if party is Party.CALLER else call.callee
     if body is None:
         return Identity(aor or None, None, None)
-    return Identity(aor or None, body.message.source, body.message.sip.user_agent)
+    return Identity(aor or None, body.message.source, body.message.text.user_agent)
 
 
 def _is_keyed(side: MediaSide) -> bool:

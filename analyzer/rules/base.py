@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from analyzer.model.call import Call
-from analyzer.model.evidence import FrameRef, SignallingMessage
+from analyzer.model.evidence import AnySignalling, FrameRef
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, OutcomeValue, Severity
 from analyzer.model.report import AuditedMedia
@@ -78,7 +78,7 @@ class Rule:
     check_line: Callable[[LineFacts], Result] | None = None
     check_bare_call: Callable[[Call], Result] | None = None
     check_stream: Callable[[StreamAudit], Result | None] | None = None
-    check_message: Callable[[SignallingMessage], Result] | None = None
+    check_message: Callable[[AnySignalling], Result] | None = None
 
 
 def passed(explanation: str, refs: tuple[FrameRef, ...] = (), confidence: Confidence | None = None) -> Result:

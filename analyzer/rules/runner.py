@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import ParamSpec, TypeVar
 
 from analyzer.model.call import Call
-from analyzer.model.evidence import SignallingMessage
+from analyzer.model.evidence import AnySignalling
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Outcome, OutcomeValue, Severity
 from analyzer.model.policy import Policy
@@ -53,7 +53,7 @@ def evaluate_stream(audit: StreamAudit, policy: Policy) -> tuple[Outcome, ...]:
     return tuple(outcomes)
 
 
-def evaluate_message(message: SignallingMessage, policy: Policy) -> tuple[Outcome, ...]:
+def evaluate_message(message: AnySignalling, policy: Policy) -> tuple[Outcome, ...]:
     """The selected rules that speak of a message outside calls."""
     outcomes: list[Outcome] = []
     for rule, severity in _selected(policy):

@@ -4,7 +4,7 @@
 import re
 
 from analyzer.model.call import Call
-from analyzer.model.evidence import SignallingMessage
+from analyzer.model.evidence import AnySignalling
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
@@ -16,15 +16,15 @@ _CAPABILITY = re.compile(rb"a=acap:(?<=[\r\n]a=acap:)[0-9]+[ \t]+crypto:[^\r\n]*
 _NO_KEY = not_applicable("No SDES key was sent.")
 
 
-def _carries_key(message: SignallingMessage) -> bool:
-    sip = message.sip
+def _carries_key(message: AnySignalling) -> bool:
+    sip = message.text
     if sip.body_end <= sip.body_offset:
         return False
     where = (sip.raw, sip.body_offset, sip.body_end)
     return _CRYPTO.search(*where) is not None or _CAPABILITY.search(*where) is not None
 
 
-def _judge(carriers: list[SignallingMessage]) -> Result:
+def _judge(carriers: list[AnySignalling]) -> Result:
     clear = [message.ref for message in carriers if message.transport not in (*PROTECTED_TRANSPORTS, FROM_AGENT)]
     told = [message.ref for message in carriers if message.transport == FROM_AGENT]
     if told and not clear:
@@ -49,7 +49,7 @@ def _check_call(call: Call, media: tuple[AuditedMedia, ...]) -> Result:
     return _NO_KEY
 
 
-def _check_message(message: SignallingMessage) -> Result:
+def _check_message(message: AnySignalling) -> Result:
     return _judge([message]) if _carries_key(message) else _NO_KEY
 
 

@@ -25,6 +25,8 @@ _LINES = (
     ("mikey", re.compile(r"^mikey:[ \t]*([A-Za-z0-9+/=_-]{4,})", re.IGNORECASE | re.MULTILINE)),
     ("all", re.compile(r"^k=[^:\r\n]*:([^\r\n]+)", re.IGNORECASE | re.MULTILINE)),
     ("all", re.compile(r"\bice-pwd:([^\r\n]+)", re.IGNORECASE)),
+    ("all", re.compile(r"\brtsps?u?://[^\s/@:]{0,256}:([^\s/@]{1,256})@", re.IGNORECASE)),
+    ("all", re.compile(r"(?:^|:)[ \t]*Basic[ \t]+([A-Za-z0-9+/]{4,}={0,2})(?=\s*$)", re.IGNORECASE | re.MULTILINE)),
 )
 
 Span = tuple[int, int]
@@ -83,8 +85,8 @@ def _spans(text: str) -> Iterator[Span]:
 def mask_sdp_secrets(text: bytes | str) -> str:
     """The text with every secret character replaced by `·`, as long as before; octets are decoded first.
 
-    Secret are inline keys of `crypto` (also in `acap` and FEC_KEY), `k=` values, `ice-pwd`, and MIKEY messages that
-    could carry clear keys (`key-mgmt`, RTSP's KeyMgmt). Not a parser: it masks more rather than less.
+    Secret are inline keys of `crypto` (also in `acap` and FEC_KEY), `k=` values, `ice-pwd`, passwords and MIKEY
+    messages that could carry clear keys (`key-mgmt`, RTSP's KeyMgmt). Not a parser: it masks more rather than less.
     """
     shown = decode_text(text) if isinstance(text, bytes) else text
     pieces: list[str] = []

@@ -241,6 +241,16 @@ class RtspStreamFramer:
         return last_line if is_open else len(self._buffer)
 
 
+def opens_tunnel(data: bytes) -> bool:
+    """Whether a stream that begins with these octets is one side of an RTSP tunnel in HTTP."""
+    if data[:4].upper() not in (b"GET ", b"POST", b"HTTP"):
+        return False
+    head = data[:MAX_LINE_OCTETS]
+    line = head.partition(b"\n")[0].removesuffix(b"\r")
+    is_told = _COOKIE.search(head) is not None or _TUNNELLED.search(head) is not None
+    return is_told and _HTTP_LINE.fullmatch(line) is not None
+
+
 class _Base64Stream:
     """Base64 in pieces, padded anew for each message; `lost` octets before the first are not there."""
 

@@ -45,7 +45,7 @@ def _descriptions(exchange: Exchange) -> Iterator[tuple[SessionDescription, Fram
     if exchange.answer is not None:
         yield exchange.answer.session, exchange.answer.message.ref
     elif exchange.final is not None:
-        body = exchange.final.sip.sdp()
+        body = exchange.final.text.sdp()
         if body is not None:
             try:
                 yield parse_sdp(body.content), exchange.final.ref

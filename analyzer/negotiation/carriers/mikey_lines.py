@@ -34,6 +34,11 @@ def is_error(evidence: MikeyEvidence) -> bool:
     return evidence.message is not None and evidence.message.header.data_type == DataType.ERROR
 
 
+def opens_exchange(evidence: MikeyEvidence) -> bool:
+    """Whether the message is an initiator's that needs no response (RFC 3830 §3.1, §3.2, RFC 6509 §2.1)."""
+    return evidence.message is not None and evidence.message.header.data_type in ONE_WAY_TYPES
+
+
 def authenticated(evidence: MikeyEvidence) -> bool | None:
     """Whether what the message says is authenticated: its MAC's state, False where it has no MAC at all."""
     return False if evidence.mac.verified is None and evidence.mac.how == NO_MAC else evidence.mac.verified
