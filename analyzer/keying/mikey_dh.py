@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analyzer.keying.key_ring import CertificateEntry, DhEntry
+from analyzer.keying.mikey_numbering import read_mac_algorithm
 from analyzer.keying.mikey_pke import signer_step
 from analyzer.keying.mikey_prf import PrfVariant
 from analyzer.keying.mikey_protection import mac_matches
@@ -25,13 +26,12 @@ from analyzer.keying.mikey_steps import ModeOpening, sender_names, stated_sender
 from analyzer.model.mikey_facts import KnownBy, MikeyFact
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import Dh, Kemac, KeyData, MikeyMessage
-from dissectors.grammar.mikey.registries import DataType, DhGroup, KeyDataType, MacAlgorithm, name_of
+from dissectors.grammar.mikey.registries import DataType, DhGroup, KeyDataType
 from dissectors.grammar.secret import Secret
 
 CLAUSE = "RFC 3830 §3.3"
 GENERATOR = 2
 MAX_EXPONENT_OCTETS = 1024
-HMAC_OCTETS: dict[int, int] = {20: MacAlgorithm.HMAC_SHA_1_160, 32: MacAlgorithm.HMAC_SHA_256_256}
 # RFC 2409 §6.1 and §6.2, RFC 3526 §2; each begins and ends with 64 ones.
 _PI = (
     "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"
@@ -128,21 +128,6 @@ def verify_dhhmac_message(
                 defects.append(libmikey_defect(psk))
             return MacCheck(Authentication.VERIFIED, "", source.variant, reading, tuple(defects))
     return MacCheck(Authentication.FAILED, "wrong key or altered message", reading=reading, defects=tuple(defects))
-
-
-def read_mac_algorithm(kemac: Kemac) -> tuple[int, str]:
-    """The MAC algorithm by RFC 3830's numbers, as the octets that follow decide, and both readings in words.
-
-    RFC 4650 §4.2 numbers HMAC-SHA-1 as 0 and NULL as 1, RFC 3830 §6.2 the other way round.
-    """
-    number = kemac.mac_algorithm
-    by_length = HMAC_OCTETS.get(len(kemac.mac), MacAlgorithm.NULL if not kemac.mac else number)
-    by_4650 = {0: "HMAC-SHA-1", 1: "NULL"}.get(number, "nothing")
-    reading = (
-        f"MAC alg {number} is {name_of(MacAlgorithm, number)} by RFC 3830 §6.2 and {by_4650} by RFC 4650 §4.2; "
-        f"{len(kemac.mac)} octets follow"
-    )
-    return int(by_length), reading
 
 
 def agree(first: MikeyMessage, second: MikeyMessage, ring: Sequence[DhEntry]) -> DhAgreement:

@@ -8,6 +8,7 @@ is. Whoever made a signature is known only where something outside the message v
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from analyzer.keying.mikey_numbering import read_mac_algorithm
 from analyzer.keying.mikey_psk import Authentication, PskOpening
 from analyzer.keying.mikey_steps import ModeOpening, stated_sender
 from analyzer.model.keying import Keying, MikeyEvidence, StreamAudit
@@ -27,9 +28,10 @@ from dissectors.grammar.mikey import (
     name_of,
 )
 from dissectors.grammar.mikey.policy import srtp_policy
-from dissectors.grammar.mikey.registries import IdRole, KeyDataType
+from dissectors.grammar.mikey.registries import DataType, IdRole, KeyDataType
 
 SENDER = "sender"
+DHHMAC = frozenset({DataType.DHHMAC_INIT, DataType.DHHMAC_RESP})
 NOT_TRUSTED = "certificate-not-trusted"
 MAX_SESSIONS_NAMED = 8
 STRENGTH = tuple(KnownBy)
@@ -72,6 +74,9 @@ def _facts(
     yield _sender(evidence, message, proof)
     yield from _content(message, proof)
     yield from _policies(evidence, proof)
+    kemac = message.find(Kemac)
+    if kemac is not None and message.header.data_type in DHHMAC:
+        yield MikeyFact("MAC algorithm", proof, read_mac_algorithm(kemac)[1])
     if isinstance(opening, PskOpening):
         yield from _transported(message, opening)
     elif opening is not None:

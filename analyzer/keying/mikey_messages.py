@@ -141,12 +141,18 @@ def _open_initiator_message(
         opening = open_psk_message(octets, message, entry.key, earlier_rand)
         if opening.mac is Authentication.VERIFIED:
             return _opened(evidence, opening, entry, _mac_state(opening), bound=bound)
-        if bound and failure is None and opening.mac is Authentication.FAILED:
+        # Of several bound keys the one that opens the key data tells most: it is the right one.
+        tells_more = failure is None or (bool(opening.key_data) and not _opens_keys(failure))
+        if bound and tells_more and opening.mac is Authentication.FAILED:
             failure = _opened(evidence, opening, entry, MacState(False, _why_failed(opening)), bound=True)
     if failure is not None:
         return failure
     opening = open_psk_message(octets, message, None, earlier_rand)  # NULL-encrypted keys open without a key ring
     return _opened(evidence, opening, None, NO_KEY)
+
+
+def _opens_keys(opened: OpenedMikey) -> bool:
+    return opened.opening is not None and bool(opened.opening.key_data)
 
 
 def _mac_state(opening: PskOpening) -> MacState:

@@ -79,10 +79,10 @@ def verify_signature(
                 if coverage not in dict(signed[:rfc_coverages]):
                     defects += (Defect("signature-coverage", sign.offset, "RFC 3830 §5.2", f"covers {coverage}"),)
                 return SignatureCheck(Authentication.VERIFIED, "", scheme, coverage, signer, defects)
-    return _unverified(found)
+    return _unverified(found, sign)
 
 
-def _unverified(found: SignerSet) -> SignatureCheck:
+def _unverified(found: SignerSet, sign: Sign) -> SignatureCheck:
     bound = [signer for signer in found.signers if signer.bound]
     for signer in bound:
         key = signer.certificate.public_key()
@@ -90,10 +90,24 @@ def _unverified(found: SignerSet) -> SignatureCheck:
             reason = "the certificate's key is neither RSA nor of an elliptic curve with ECDSA"
             return SignatureCheck(Authentication.UNSUPPORTED, reason, defects=found.defects)
     if bound:
+        keys = [signer.certificate.public_key() for signer in bound]
         reason = "altered message, or signed with another key than its certificate's"
+        if any(isinstance(key, RSAPublicKey) and _is_signature_of(key, sign) for key in keys):
+            reason = "altered message: the signature is of the certificate's key, over other octets"
+        elif sign.signature_type == SignatureType.RSA_PKCS1 and all(isinstance(key, RSAPublicKey) for key in keys):
+            reason = "altered signature, or signed with another key than its certificate's"
         return SignatureCheck(Authentication.FAILED, reason, defects=found.defects)
     reason = found.reason or "no certificate in the key ring fits"
     return SignatureCheck(Authentication.NO_KEY, reason, defects=found.defects)
+
+
+def _is_signature_of(key: RSAPublicKey, sign: Sign) -> bool:
+    """Whether the key turns the signature into PKCS #1 v1.5 padding with a digest, whatever it is a digest of."""
+    try:
+        key.recover_data_from_signature(sign.signature, padding.PKCS1v15(), None)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
 
 
 def _oddities(found: SignerSet, signer: Signer, sign: Sign, scheme: str) -> Iterator[Defect]:

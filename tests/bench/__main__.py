@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench.captures import MESSAGES_PER_CALL, write_call_capture, write_media_capture
+from tests.bench.mikey import bench_mikey
 from tests.bench.opening import PROFILES, compare_opening, write_protected
 
 RUNS = 5
@@ -163,6 +164,7 @@ def main() -> int:
             print(f"| {contest.name} | {row} | ≤ {contest.limit:.2f} |", flush=True)
             if timing.ratio > contest.limit:
                 missed.append(f"{contest.name}: {timing.ratio:.2f} times the peer's time, not {contest.limit:.2f}")
+        missed += bench_mikey(folder)
         missed += bench_opening(folder)
         if shutil.which("tshark"):
             ours, theirs = counts_of_ours(folder / "media.pcap"), counts_of_tshark(planned[0].peer)

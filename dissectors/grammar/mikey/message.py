@@ -13,6 +13,7 @@ from dissectors.grammar.mikey.ibake_payloads import EccPoint, EncryptedSecretKey
 from dissectors.grammar.mikey.key_data import KeyData
 from dissectors.grammar.mikey.key_payloads import CertificateHash, Dh, Kemac, Pke, Sign, Verification
 from dissectors.grammar.mikey.later_payloads import IdentityWithRole, RandWithRole, Sakke, TimestampWithRole
+from dissectors.grammar.mikey.order import first_out_of_order
 from dissectors.grammar.mikey.payloads import (
     Certificate,
     ErrorPayload,
@@ -143,6 +144,7 @@ def parse_mikey(data: bytes) -> MikeyMessage:
     payloads = _read_chain(cursor, header.next_payload, reading) if header.map_complete else ()
     if header.cs_id_map_type == CsIdMapType.EMPTY:
         _note_policies(payloads, reading)
+    _note_order(header.data_type, payloads, reading)
     trailing = _read_trailing(cursor, reading)
     return MikeyMessage(header, payloads, trailing, tuple(reading.defects))
 
@@ -196,6 +198,16 @@ def _read_chain(
         payloads.append(payload)
         payload_type = payload.next_payload
     return tuple(payloads)
+
+
+def _note_order(data_type: int, payloads: tuple[Payload, ...], reading: Reading) -> None:
+    """The first payload that stands behind one which should follow it (RFC 3830 §5.2)."""
+    number = first_out_of_order(data_type, [payload.payload_type for payload in payloads])
+    if number is not None:
+        behind = (
+            f"{payload_name(payloads[number].payload_type)} behind {payload_name(payloads[number - 1].payload_type)}"
+        )
+        reading.note("payload-order", payloads[number].offset, "RFC 3830 §5.2", behind)
 
 
 def _note_policies(payloads: tuple[Payload, ...], reading: Reading) -> None:
