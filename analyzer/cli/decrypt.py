@@ -28,7 +28,9 @@ SCHEMA = "srtp-audit/decrypt/1"
 @click.command("decrypt", short_help="Open SRTP with the keys at hand.")
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.option("-o", "--output", "folder", required=True, metavar="DIR|-", help="Where the clear copies go.")
-@click.option("--keys", metavar="FILE.toml", help="Keys for MIKEY and SRTP; SDES keys are read from the SDP.")
+@click.option(
+    "--keys", metavar="FILE", help="Keys: TOML, crypto lines, a key log, a PEM key. SDES keys are read from the SDP."
+)
 @click.option("--redact", is_flag=True, help="Leave out which digits were pressed, and the packets that say it.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def decrypt_command(captures: tuple[str, ...], folder: str, keys: str | None, redact: bool, quiet: bool) -> ExitCode:

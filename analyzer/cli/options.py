@@ -26,7 +26,7 @@ def evidence_options(command: _F) -> _F:
         click.option(
             "--policy", default=DEFAULT_POLICY, metavar="NAME|FILE", show_default=True, help="What to demand."
         ),
-        click.option("--keys", metavar="FILE.toml", help="Keys for MIKEY and SRTP."),
+        click.option("--keys", metavar="FILE", help="Keys: TOML, crypto lines, a key log, a PEM key."),
     ):
         command = option(command)
     return command

@@ -31,6 +31,15 @@ def read_file(path: Path, max_octets: int) -> bytes:
     return octets
 
 
+def read_head(path: Path, octets: int) -> bytes:
+    """The first octets of a file, none where it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(octets)
+    except OSError:
+        return b""
+
+
 def read_private_key(path: Path) -> "PrivateKeyTypes":
     """The unencrypted private key in a PEM or DER file; raises `KeyMaterialError`."""
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415

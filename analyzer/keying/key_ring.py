@@ -12,20 +12,27 @@ states a URI alone. Ids are optional, as everywhere.
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.errors import KeyMaterialError
 from analyzer.keying.eccsi import P_256
-from analyzer.keying.key_files import read_certificates, read_file, read_key_log, read_private_key
+from analyzer.keying.key_files import (
+    PEM_MARK,
+    read_certificates,
+    read_file,
+    read_head,
+    read_key_log,
+    read_private_key,
+)
 from analyzer.keying.key_table import Destination, KeyTable, closest, shown
 from analyzer.keying.sakke import read_receiver_key
 from analyzer.srtp.suites import SUITES, Suite, suite_by_name
 from analyzer.tls.secrets import TlsSecrets
-from dissectors.grammar.errors import GrammarError
-from dissectors.grammar.key_log import KeyLogSecret
+from dissectors.grammar.errors import GrammarError, Malformed
+from dissectors.grammar.key_log import KeyLogSecret, parse_key_log_line
 from dissectors.grammar.sdes import CryptoAttribute, KeyParameter, parse_crypto
 from dissectors.grammar.secret import Secret
 
@@ -42,6 +49,8 @@ MAX_TAG_OCTETS = 24
 MAX_RCC_MODE, MAX_RCC_RATE = 3, 0xFFFF
 ZRTP_SECRET_OCTETS = (32, 48)
 DESCRIPTION = "sample"  # a sample's sidecar says there what its capture is; the rest of it is a key file
+HEAD_OCTETS = 1 << 16
+_CRYPTO = re.compile(rb"(?:a=)?crypto:|[0-9]{1,9}[ \t]+[A-Za-z0-9_]+[ \t]+inline:")
 _HEADER = re.compile(r"[ \t]*\[\[?[ \t]*(?P<name>[A-Za-z0-9_\"'-]+)[ \t]*\]\]?[ \t]*(?:#.*)?")
 _FIELD = re.compile(r"[ \t]*[\"']?(?P<name>[A-Za-z0-9_-]+)[\"']?[ \t]*=")
 
@@ -187,9 +196,13 @@ EMPTY_KEY_RING = KeyRing()
 def read_key_ring(path: str | Path) -> KeyRing:
     """Read a key file; raises `KeyMaterialError`, which names file, line, table and field but never a key.
 
-    The table `sample` of a sample's sidecar is passed over.
+    The table `sample` of a sample's sidecar is passed over. Instead of TOML the file may hold what auditors have at
+    hand: pasted `a=crypto` lines, an NSS key log, or a private key in PEM.
     """
     path = Path(path)
+    plain = _read_plain(path)
+    if plain is not None:
+        return plain
     document, text = _read_document(path)
     places = _find_places(text)
     entries: dict[str, list[object]] = {name: [] for name in _READERS}
@@ -206,6 +219,28 @@ def read_key_ring(path: str | Path) -> KeyRing:
             table.refuse_unknown(fields)
             entries[name].append(read(table))
     return KeyRing(**{name: tuple(values) for name, values in entries.items()})  # type: ignore[arg-type]
+
+
+def _read_plain(path: Path) -> KeyRing | None:
+    """The keys of a file that is no TOML, told by its first line that says anything."""
+    lines = enumerate(read_head(path, HEAD_OCTETS).split(b"\n"), start=1)
+    first = next((line.strip() for _, line in lines if line.strip() and not line.lstrip().startswith(b"#")), b"")
+    if first.startswith(PEM_MARK):
+        return KeyRing(private_key=(PrivateKeyEntry(path, read_private_key(path), 1),))
+    if _CRYPTO.match(first):
+        return KeyRing(srtp=tuple(_read_crypto_lines(path)))
+    try:
+        parse_key_log_line(first)
+    except Malformed:
+        return None
+    return KeyRing(dtls=(DtlsEntry(path, read_key_log(path), 1),)) if first else None
+
+
+def _read_crypto_lines(path: Path) -> Iterator[SrtpEntry]:
+    text = read_file(path, MAX_KEY_FILE_OCTETS).decode("utf-8", "replace")
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield _read_srtp(KeyTable(path, "srtp", {"crypto": line.strip()}, number, {}))
 
 
 def _read_document(path: Path) -> tuple[dict[str, object], str]:

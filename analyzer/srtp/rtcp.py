@@ -9,7 +9,7 @@ from analyzer.srtp.context import KeySchedule, SrtpContext
 from analyzer.srtp.kdf import Usage
 from analyzer.srtp.transform import OpenedRtcp, open_srtcp
 from dissectors.grammar.errors import GrammarError
-from dissectors.grammar.rtcp import is_clear_rtcp
+from dissectors.grammar.rtcp import SRTCP_CLEAR_OCTETS, is_clear_rtcp
 
 # RFC 4568 §6.2.2 and RFC 5764 §4.1.2 keep 80 bits for SRTCP; baresip, linphone and ffmpeg send 32 with the _32 suites.
 SHORT_SRTCP_TAG_OCTETS = 4
@@ -50,8 +50,8 @@ class RtcpOpening:
 def open_rtcp(packets: Sequence[bytes], context: SrtpContext, wire_lengths: Sequence[int] | None = None) -> RtcpOpening:
     """Tries every packet as SRTCP, then as clear RTCP; an MKI chooses the key, else each is tried.
 
-    Where not one packet has the suite's tag, the _32 suites are tried with a tag of 4 octets. Raises `SrtpError` only
-    for a context that can't be used.
+    Where not one packet has the suite's tag, the _32 suites are tried with a tag of 4 octets, which most packets must
+    have: a lone one was cut. Raises `SrtpError` only for a context that can't be used.
     """
     schedule = KeySchedule(context, Usage.SRTCP)
     whole = [wire_lengths is None or wire_lengths[number] <= len(packet) for number, packet in enumerate(packets)]
@@ -64,10 +64,18 @@ def open_rtcp(packets: Sequence[bytes], context: SrtpContext, wire_lengths: Sequ
             _try_keys(packet, schedule, tag_octets) if complete else None
             for packet, complete in zip(packets, whole, strict=True)
         )
-        if any(opened):
+        if any(opened) and (tag_octets == tags[0] or _is_habit(packets, opened)):
             break
+        opened = (None,) * len(packets)
     outcomes = tuple(_outcome(*parts) for parts in zip(packets, opened, whole, strict=True))
     return RtcpOpening(outcomes, opened, next((found.tag_octets for found in opened if found), None))
+
+
+def _is_habit(packets: Sequence[bytes], opened: Sequence[OpenedRtcp | None]) -> bool:
+    """Whether at least half of the packets that look like SRTCP open."""
+    pairs = zip(packets, opened, strict=True)
+    shut = [packet for packet, found in pairs if found is None and _looks_like_srtcp(packet)]
+    return sum(found is not None for found in opened) >= sum(not is_clear_rtcp(packet) for packet in shut)
 
 
 def _outcome(packet: bytes, found: OpenedRtcp | None, whole: bool) -> RtcpOutcome:
@@ -77,8 +85,11 @@ def _outcome(packet: bytes, found: OpenedRtcp | None, whole: bool) -> RtcpOutcom
         return RtcpOutcome.TRUNCATED
     if is_clear_rtcp(packet):
         return RtcpOutcome.CLEAR
-    looks = len(packet) >= 8 and packet[0] >> 6 == 2 and 192 <= packet[1] <= 223
-    return RtcpOutcome.BAD_TAG if looks else RtcpOutcome.NOT_SRTCP
+    return RtcpOutcome.BAD_TAG if _looks_like_srtcp(packet) else RtcpOutcome.NOT_SRTCP
+
+
+def _looks_like_srtcp(packet: bytes) -> bool:
+    return len(packet) >= SRTCP_CLEAR_OCTETS and packet[0] >> 6 == 2 and 192 <= packet[1] <= 223
 
 
 def _try_keys(packet: bytes, schedule: KeySchedule, tag_octets: int) -> OpenedRtcp | None:

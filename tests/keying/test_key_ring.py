@@ -253,3 +253,31 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with contextlib.suppress(KeyMaterialError):
         read_key_ring(path)
+
+
+def test_pasted_crypto_lines_are_a_key_file(key_file: Path) -> None:
+    lines = (
+        "# caller",
+        f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{INLINE}|2^20|5:2 KDR=3",
+        "",
+        f"2 AES_CM_128_HMAC_SHA1_32 inline:{INLINE}",
+    )
+    ring = read(key_file, "\n".join(lines))
+    assert [(entry.suite.name, entry.line, entry.key_derivation_rate) for entry in ring.srtp] == [
+        ("AES_CM_128_HMAC_SHA1_80", 2, 8),
+        ("AES_CM_128_HMAC_SHA1_32", 4, 0),
+    ]
+    assert ring.srtp[0].keys[0].mki == b"\0\5"
+    with pytest.raises(KeyMaterialError, match=r":2: .*wants 46 octets of key and salt, the entry has 30"):
+        read(key_file, f"\ncrypto:1 AES_256_CM_HMAC_SHA1_80 inline:{INLINE}\n")
+    with pytest.raises(KeyMaterialError, match=r":2: .*not an a=crypto line") as caught:
+        read(key_file, f"crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{INLINE}\nsecret-text\n")
+    assert "secret-text" not in str(caught.value)
+
+
+def test_a_key_log_and_a_private_key_are_key_files(key_file: Path) -> None:
+    folder = key_file.parent
+    (entry,) = read_key_ring(folder / "keys.log").dtls
+    assert entry.secrets[0].label == "CLIENT_RANDOM"
+    (key,) = read_key_ring(folder / "bob.pem").private_key
+    assert isinstance(key.key, ec.EllipticCurvePrivateKey)
