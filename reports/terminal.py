@@ -62,7 +62,6 @@ class _Pen:
         self._console = console
         self.ascii = console.options.ascii_only
         self.width = console.width
-        self.wide = console.width >= WIDE
 
     def text(self, text: str, style: str = "") -> Text:
         """One piece of one line."""
@@ -132,8 +131,8 @@ def _parties(call: AuditedCall, separator: str = " → ") -> str:
     return f"{visible(caller, 120)}{separator}{visible(callee, 120)}"
 
 
-def _separator(pen: _Pen) -> str:
-    return " → " if pen.wide else "\n→ "
+def _separator(wide: bool) -> str:
+    return " → " if wide else "\n→ "
 
 
 def _keyed(call: AuditedCall, separator: str = " ") -> list[str]:
@@ -180,44 +179,56 @@ def _chosen_rows(report: Report, verbose: bool) -> list[tuple[int, AuditedCall]]
     return sorted(sorted(numbered, key=lambda item: (urgency(item[1]), item[0]))[:MAX_ROWS])
 
 
-def _table(pen: _Pen, numbers: int, parties: int) -> Table:
-    """Columns that fit: in a narrow terminal two lines for each call, and the parties take what they need and is left.
-
-    `numbers` and `parties` are the widths that the longest of them asks for.
-    """
-    cut: OverflowMethod = "crop" if pen.ascii else "ellipsis"
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
-    columns = [("#", numbers), ("Verdict", 14), ("State", 9)][: 3 if pen.wide else 2]
+def _widths(pen: _Pen, rows: list[tuple[int, AuditedCall]], *, wide: bool) -> list[tuple[str, int]]:
+    """Titles and widths of the columns; the parties take what the longest of them needs and is left, at least 8."""
+    parties = max(len(line) for _, call in rows for line in _parties(call, _separator(wide)).split("\n"))
+    keyed = max(len(line) for _, call in rows for line in _keyed_text(call, wide).split("\n"))
+    numbers = len(str(rows[-1][0]))
+    columns = [("#", numbers), ("Verdict", 14), ("State", 9)][: 3 if wide else 2]
     columns += [
         ("From > to" if pen.ascii else "From → to", 0),
-        ("Keyed by", 37 if pen.wide else 23),
+        ("Keyed by", min(37 if wide else 23, max(keyed, 8))),
         ("Proved", 6),
-        ("Worst", 16 if pen.wide else 9),
+        ("Worst", 16 if wide else 9),
     ]
     left = pen.width - sum(width for _, width in columns) - 2 * (len(columns) - 1)
+    return [(title, width or max(8, min(left, max(parties, 9)))) for title, width in columns]
+
+
+def _fits_one_line(pen: _Pen, rows: list[tuple[int, AuditedCall]]) -> bool:
+    """Whether one line for each call names both parties whole."""
+    given = dict(_widths(pen, rows, wide=True))["From > to" if pen.ascii else "From → to"]
+    return all(len(_parties(call, _separator(wide=True))) <= given for _, call in rows)
+
+
+def _table(pen: _Pen, columns: list[tuple[str, int]]) -> Table:
+    cut: OverflowMethod = "crop" if pen.ascii else "ellipsis"
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
     for title, width in columns:
         right = title in ("#", "Proved")
-        wanted = width or max(8, min(left, max(parties, 9)))
-        table.add_column(title, justify="right" if right else "left", no_wrap=True, overflow=cut, width=wanted)
+        table.add_column(title, justify="right" if right else "left", no_wrap=True, overflow=cut, width=width)
     return table
 
 
-def _row(number: int, call: AuditedCall, pen: _Pen) -> Iterator[Text]:
+def _keyed_text(call: AuditedCall, wide: bool) -> str:
+    keyed = _keyed(call, " " if wide else "\n")
+    return keyed[0] + (f" and {len(keyed) - 1} more" if len(keyed) > 1 else "")
+
+
+def _row(number: int, call: AuditedCall, pen: _Pen, *, wide: bool) -> Iterator[Text]:
     symbol, style = _verdict_text(call_verdict(call), pen)
     state = call.call.state.value
     yield pen.text(str(number), "dim")
-    yield pen.text(symbol, style) if pen.wide else Text("\n").join([pen.text(symbol, style), pen.text(state, "dim")])
-    if pen.wide:
+    yield pen.text(symbol, style) if wide else Text("\n").join([pen.text(symbol, style), pen.text(state, "dim")])
+    if wide:
         yield pen.text(state, "dim")
-    yield pen.text(_parties(call, _separator(pen)))
-    keyed = _keyed(call, " " if pen.wide else "\n")
-    more = f" and {len(keyed) - 1} more" if len(keyed) > 1 else ""
-    yield pen.text(keyed[0] + more)
+    yield pen.text(_parties(call, _separator(wide)))
+    yield pen.text(_keyed_text(call, wide))
     proved, streams = proved_streams(call.media)
     yield pen.text(f"{proved}/{streams}" if streams else "–", "" if proved == streams else "magenta")
     worst = worst_failure(call.outcomes)
     if worst is not None:
-        yield pen.text(f"{worst.rule}{' ' if pen.wide else chr(10)}{worst.severity}", _SEVERITY_STYLES[worst.severity])
+        yield pen.text(f"{worst.rule}{' ' if wide else chr(10)}{worst.severity}", _SEVERITY_STYLES[worst.severity])
     else:
         unknown = outcome_counts(call.outcomes)[OutcomeValue.UNKNOWN]
         yield pen.text(f"{unknown} unknown", "magenta") if unknown else pen.text("none", "dim")
@@ -225,11 +236,10 @@ def _row(number: int, call: AuditedCall, pen: _Pen) -> Iterator[Text]:
 
 def _print_calls(report: Report, pen: _Pen, verbose: bool) -> None:
     rows = _chosen_rows(report, verbose)
-    separator = _separator(pen)
-    parties = max(len(line) for _, call in rows for line in _parties(call, separator).split("\n"))
-    table = _table(pen, len(str(len(report.calls))), parties)
+    wide = pen.width >= WIDE and _fits_one_line(pen, rows)
+    table = _table(pen, _widths(pen, rows, wide=wide))
     for number, call in rows:
-        table.add_row(*_row(number, call, pen))
+        table.add_row(*_row(number, call, pen, wide=wide))
     pen.line()
     pen.table(table)
     left_out = len(report.calls) - len(rows)

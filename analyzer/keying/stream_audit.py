@@ -5,6 +5,8 @@ A key is the strongest witness, then the statistics of the octets with the lengt
 clear before the answer is counted apart; what can't be tried (cut by the snaplen, unavailable suite) refutes nothing.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from analyzer.evidence.media_slice import StreamSlice
@@ -20,7 +22,7 @@ from analyzer.keying.contexts import (
 )
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.rtcp_audit import audit_rtcp
-from analyzer.keying.stream_opening import Case, Tally, open_case
+from analyzer.keying.stream_opening import NO_KEY, Case, Tally, open_case
 from analyzer.model.call import BoundStream, MediaLine, Side
 from analyzer.model.evidence import Protection, Wire
 from analyzer.model.keying import Keying, RtcpCount, StreamAudit
@@ -47,6 +49,8 @@ def audit_stream(
     rivals = rivals_for(bound, keying, ring)
     case = Case(bound, packets, statistics, rtpmap, keying, candidates, rivals, chosen_suite)
     tally = open_case(case)
+    if tally.reason == NO_KEY and line is not None and keying.method is None:
+        tally = replace(tally, reason="no keying was agreed, and the packets do not show whether they are clear")
     return _conclude(case, tally, _clear_runs(case, tally), tolerated)
 
 

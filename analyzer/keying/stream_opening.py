@@ -24,6 +24,7 @@ from analyzer.srtp.suites import SrtpError, suite_by_name
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.sdp import RtpMap
 
+NO_KEY = "no key at hand"
 TRIAL_PACKETS = 16
 TRIAL_PLACES = 4
 NEAR_ROC_LIMIT = 64
@@ -330,4 +331,4 @@ def _why_no_key(keying: Keying) -> str:
     if keying.method in {"DTLS-SRTP", "ZRTP"}:
         return f"{keying.how}; no key at hand"
     wrong = [defect.detail for defect in keying.defects if defect.code == "sdes-key-length"]
-    return wrong[0] if wrong else "no key at hand"
+    return wrong[0] if wrong else NO_KEY
