@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 REQUIRE_ALL ?= 0
+WORKERS ?= auto
 
 .PHONY: demo test proof bench check format clean
 
@@ -18,7 +19,7 @@ demo: $(STAMP)
 	$(BIN)/python -m pcaps.demo
 
 test: $(STAMP)
-	REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest -m 'not proof'
+	REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest -m 'not proof' -n $(WORKERS) --dist loadfile
 
 proof: $(STAMP)
 	$(BIN)/python -m tests.proof
