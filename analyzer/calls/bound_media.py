@@ -36,13 +36,12 @@ class Part:
     sent_by: Side | None = None
     before_answer: int = 0
     rtcp: RtcpCollector = field(default_factory=RtcpCollector)
+    order: tuple[int, int, int, int, str, str] = field(init=False)  # streams stand in order of their first packet
 
-    @property
-    def order(self) -> tuple[int, int, int, int, str, str]:
-        """Streams stand in order of their first packet."""
+    def __post_init__(self) -> None:
         stream, start = self.stream, self.start
         first = int(stream.timestamp_ns[start]), stream.capture, int(stream.frame[start])
-        return *first, stream.ssrc, stream.source, stream.destination
+        self.order = (*first, stream.ssrc, stream.source, stream.destination)
 
     def freeze(self) -> BoundStream:
         """The value that is passed on."""

@@ -12,7 +12,12 @@ import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from analyzer.capture.columns import Octets
+
+Places = npt.NDArray[np.int64]
 
 SPAN_OCTETS = 1 << 18
 MAP_SPANS = 1 << 10
@@ -43,6 +48,11 @@ class FileOctets:
         """`count` octets from `offset` on, fewer where the file ends."""
         return os.pread(self._file, count, offset)
 
+    def read_each(self, offsets: Sequence[int], counts: Sequence[int]) -> list[bytes]:
+        """`counts[i]` octets from `offsets[i]` on, for all i."""
+        pread, file = os.pread, self._file
+        return [pread(file, count, offset) for offset, count in zip(offsets, counts, strict=True)]
+
 
 def map_file(path: Path) -> Octets:
     """A file's octets, mapped; pipes and empty files are read."""
@@ -63,36 +73,40 @@ def let_go(octets: Octets, start: int, stop: int) -> None:
         octets.madvise(_LET_GO, start, stop - start)
 
 
-def read_spans(octets: Octets, offsets: Sequence[int], counts: Sequence[int]) -> list[bytes]:
+def read_spans(octets: Octets, offsets: Places, counts: Places) -> list[bytes]:
     """`counts[i]` octets at `offsets[i]`, for all i; of a file, neighbours are read together and many are mapped."""
     if not isinstance(octets, FileOctets):
-        return [bytes(octets[offset : offset + count]) for offset, count in zip(offsets, counts, strict=True)]
+        pairs = zip(offsets.tolist(), counts.tolist(), strict=True)
+        return [bytes(octets[offset : offset + count]) for offset, count in pairs]
     found: list[bytes] = []
     with contextlib.ExitStack() as stack:
         mapped: mmap.mmap | None = None
         for first in range(0, len(offsets), MAP_SPANS):
             some, sizes = offsets[first : first + MAP_SPANS], counts[first : first + MAP_SPANS]
-            low, high = min(some), max(some)
+            low, high = int(some.min()), int(some.max())
             if len(some) < MAP_SPANS or high - low > MAPPED_OCTETS:
                 found += _read_few(octets, some, sizes)
                 continue
             mapped = mapped or stack.enter_context(octets.map())
-            found.extend([mapped[offset : offset + count] for offset, count in zip(some, sizes, strict=True)])
+            pairs = zip(some.tolist(), sizes.tolist(), strict=True)
+            found.extend([mapped[offset : offset + count] for offset, count in pairs])
             let_go(mapped, low, high + mmap.PAGESIZE)
     return found
 
 
-def _read_few(octets: FileOctets, offsets: Sequence[int], counts: Sequence[int]) -> list[bytes]:
+def _read_few(octets: FileOctets, offsets: Places, counts: Places) -> list[bytes]:
+    gaps = offsets[1:] - offsets[:-1]
+    near = np.count_nonzero((gaps >= 0) & (gaps <= GAP_OCTETS))
+    places, sizes = offsets.tolist(), counts.tolist()
+    if 2 * near < len(places):
+        return octets.read_each(places, sizes)
     found: list[bytes] = []
-    for first, last in _spans(offsets, counts):
-        base = offsets[first]
-        span = octets.read(base, offsets[last - 1] + counts[last - 1] - base)
-        if last - first == 1:
-            found.append(span)
-            continue
+    for first, last in _spans(places, sizes):
+        base = places[first]
+        span = octets.read(base, places[last - 1] + sizes[last - 1] - base)
         for place in range(first, last):
-            start = offsets[place] - base
-            found.append(span[start : start + counts[place]])
+            start = places[place] - base
+            found.append(span[start : start + sizes[place]])
     return found
 
 

@@ -139,10 +139,11 @@ class PacketColumns:
     def read_payloads(self, indices: Iterable[int] | None = None) -> list[bytes]:
         """The payloads of these packets, or of all, in order."""
         records = self.records
-        chosen = np.arange(self._packets) if indices is None else np.asarray(tuple(indices), np.int64)
-        offsets, octets = records["payload_offset"][chosen], records["payload_octets"][chosen]
+        chosen = np.arange(self._packets) if indices is None else np.fromiter(indices, np.int64)
+        offsets = records["payload_offset"][chosen]
+        octets = records["payload_octets"][chosen].astype(np.int64)
         if len(self._buffers) == 1 and not (offsets < 0).any():
-            return read_spans(self._buffers[0][1], offsets.tolist(), octets.tolist())
+            return read_spans(self._buffers[0][1], offsets, octets)
         stops = [stop for stop, _ in self._buffers]
         return [
             self._one_payload(self._buffers[bisect.bisect_right(stops, index)][1], offset, count)

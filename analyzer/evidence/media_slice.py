@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from analyzer.model.evidence import MediaStream
 
 
@@ -85,5 +87,5 @@ class StreamSlice:
 
     def read_payloads(self, indices: Iterable[int] | None = None) -> list[bytes]:
         """The UDP payloads of these packets of the slice, or of all."""
-        chosen = range(len(self)) if indices is None else indices
-        return self.whole.read_payloads(self.start + index for index in chosen)
+        chosen = np.arange(len(self)) if indices is None else np.fromiter(indices, np.int64)
+        return self.whole.read_payloads((chosen + self.start).tolist())

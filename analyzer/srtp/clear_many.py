@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from analyzer.srtp import clear_test
 from analyzer.srtp.clear_test import Clearness, classify_payloads
 from analyzer.srtp.columns import Numbers
-from analyzer.srtp.framing import FRAMES, agreed_residue, encoding_of, frame_residues, timestamp_deltas
+from analyzer.srtp.framing import (
+    FRAMES,
+    MAX_RESIDUE_OCTETS,
+    agreed_residue,
+    encoding_of,
+    frame_octets,
+    timestamp_deltas,
+)
 
 Counts = NDArray[np.int64]
 
@@ -37,8 +44,9 @@ def classify_runs(
     """What `classify_payloads` says of each run of payloads with its sequence numbers and time stamps."""
     found: list[Clearness | None] = [None] * len(runs)
     alike: dict[tuple[int, int], list[int]] = {}
+    expected = _expected_octets(coding, sequence_numbers, rtp_timestamps)
     for place, (run, numbers, stamps) in enumerate(zip(runs, sequence_numbers, rtp_timestamps, strict=True)):
-        size = _sample_octets(run, coding, numbers, stamps)
+        size = _sample_octets(run, numbers, expected[place])
         if size is None:
             found[place] = classify_payloads(
                 run, coding.payload_type, coding.encoding,
@@ -53,17 +61,29 @@ def classify_runs(
     return [clearness for clearness in found if clearness is not None]
 
 
-def _sample_octets(run: Sequence[bytes], coding: Coding, numbers: Numbers, stamps: Numbers) -> int | None:
+def _expected_octets(
+    coding: Coding, sequence_numbers: Sequence[Numbers], rtp_timestamps: Sequence[Numbers]
+) -> list[Numbers | None]:
+    """Of each packet of each run the octets that its frames take, 0 where that isn't known; None for other codecs."""
+    name = encoding_of(coding.payload_type, coding.encoding)
+    if name not in FRAMES:
+        return [None] * len(sequence_numbers)
+    ends = np.cumsum([len(numbers) for numbers in sequence_numbers])
+    ticks = timestamp_deltas(np.concatenate(sequence_numbers), np.concatenate(rtp_timestamps))
+    ticks[ends[ends > 0] - 1] = 0  # the next packet is of another run
+    return list(np.split(frame_octets(ticks, name, coding.channels), ends[:-1]))
+
+
+def _sample_octets(run: Sequence[bytes], numbers: Numbers, expected: Numbers | None) -> int | None:
     """How many leading octets of each payload of a run are looked at; None for a run whose packets are not alike."""
     lengths = set(map(len, run))
     if len(lengths) != 1 or len(set(numbers.tolist())) != len(run):
         return None
     (octets,) = lengths
     size = (octets - clear_test.TRAILER_OCTETS) // 2
-    name = encoding_of(coding.payload_type, coding.encoding)
-    if name in FRAMES:
-        ticks = timestamp_deltas(numbers, stamps)
-        residue = agreed_residue(frame_residues(np.full(len(run), octets), ticks, name, coding.channels))
+    if expected is not None:
+        known = (expected > 0) & (octets >= expected - MAX_RESIDUE_OCTETS)
+        residue = agreed_residue(octets - expected[known])
         size = size if residue is None else octets - residue
     return size if size > 0 and size * len(run) < clear_test.MAX_OCTETS else None
 
@@ -91,7 +111,9 @@ def _judge(runs: Sequence[Sequence[bytes]], octets: int, size: int, coding: Codi
 
 def _chi_squares(table: NDArray[np.uint8], run_of: Numbers, octets: Counts) -> NDArray[np.float64]:
     runs = len(octets)
-    counts = np.bincount((run_of[:, None] * 256 + table).ravel(), minlength=256 * runs).reshape(runs, 256)
+    width: type[np.uint16 | np.int64] = np.uint16 if runs <= 256 else np.int64  # the narrower, the faster
+    cells = np.add((run_of * 256)[:, None], table, dtype=width, casting="unsafe")
+    counts = np.bincount(cells.ravel(), minlength=256 * runs).reshape(runs, 256)
     expected = octets[:, None] / 256
     squares: NDArray[np.float64] = ((counts - expected) ** 2).sum(axis=1) / expected[:, 0]
     return squares

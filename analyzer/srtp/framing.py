@@ -79,17 +79,10 @@ def classify_tag_length(
     name = encoding_of(payload_type, encoding)
     if name not in FRAMES:
         return None
-    return agreed_residue(frame_residues(payload_lengths, ticks, name, channels))
-
-
-def frame_residues(
-    payload_lengths: Sequence[int] | Numbers, ticks: Sequence[int] | Numbers, encoding: str, channels: int
-) -> Numbers:
-    """What the packets whose frames are known have beyond them."""
     lengths = np.asarray(payload_lengths, dtype=np.int64)
-    expected = frame_octets(np.asarray(ticks, dtype=np.int64), encoding, channels)
+    expected = frame_octets(np.asarray(ticks, dtype=np.int64), name, channels)
     known: NDArray[np.bool_] = (expected > 0) & (lengths >= expected - MAX_RESIDUE_OCTETS)
-    return (lengths - expected)[known]
+    return agreed_residue((lengths - expected)[known])
 
 
 def agreed_residue(residues: Numbers) -> int | None:
