@@ -16,6 +16,7 @@ import numpy as np
 from analyzer.audio.decoders import Decoder, Encoding, NoDecoderError, Samples, decoder_for
 
 REORDER_PACKETS = 64
+PENDING_PACKETS = 64
 LEAP_SECONDS = 10
 MAX_SECONDS = 6 * 3600
 SEQUENCE_NUMBERS = 1 << 16
@@ -77,6 +78,7 @@ class Track:
         self._line = _TimeLine(self.sample_rate)
         self._waiting = _ReorderBuffer()
         self._end = 0
+        self._pending: list[Samples] = []
 
     def add(self, packet: AudioPacket) -> None:
         """Take one packet; it is decoded once no earlier one is likely to come."""
@@ -95,6 +97,7 @@ class Track:
         for ready in self._waiting.drain():
             self._write(ready)
         self.counts.overlapping = self._waiting.dropped + self._line.overlapping
+        self._flush()
         self._file.truncate(self.counts.samples * SAMPLE_OCTETS)
         return self.counts
 
@@ -115,12 +118,22 @@ class Track:
         if place + len(samples) > MAX_SECONDS * self.sample_rate:
             self.counts.cut = True
             return
-        self._file.seek(place * SAMPLE_OCTETS)
-        self._file.write(samples.astype("<i2").tobytes())
+        if place != self._end:
+            self._flush()
+            self._file.seek(place * SAMPLE_OCTETS)
+        self._pending.append(samples)
+        if len(self._pending) == PENDING_PACKETS:
+            self._flush()
         self.counts.silence_samples += place - self._end
         self._end = place + len(samples)
         self.counts.samples = self._end
         self.counts.packets += 1
+
+    def _flush(self) -> None:
+        """Write what follows what was written before."""
+        if self._pending:
+            self._file.write(np.concatenate(self._pending).astype("<i2").tobytes())
+            self._pending.clear()
 
 
 class _TimeLine:

@@ -52,8 +52,7 @@ def build_udp_frame(source: str, destination: str, payload: bytes) -> bytes:
 
 def _checksum(octets: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
-    padded = octets + bytes(len(octets) % 2)
-    total: int = sum(struct.unpack(f">{len(padded) // 2}H", padded))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
+    number = int.from_bytes(octets, "big") << 8 * (len(octets) % 2)
+    # 65536 is 1 modulo 65535, so the number is as much as the sum of its words; that sum is zero of zeros only.
+    total = number % 0xFFFF or (0xFFFF if number else 0)
     return ~total & 0xFFFF

@@ -16,6 +16,7 @@ IF_TSRESOL = 9
 ISB_OSDROP = 7
 LINKTYPE_ETHERNET = 1
 NANOSECONDS = bytes([9])
+PACKET_BLOCK = struct.Struct("<IIIIIII")  # type, length, interface, time (two halves), captured and whole octets
 
 
 class PcapngWriter:
@@ -32,9 +33,12 @@ class PcapngWriter:
     def write(self, timestamp_ns: int, data: bytes, comment: str = "", original_octets: int | None = None) -> None:
         """Add one packet; `original_octets` is its length on the wire where the capture cut it."""
         whole = len(data) if original_octets is None else original_octets
-        head = struct.pack("<IIIII", 0, timestamp_ns >> 32, timestamp_ns & 0xFFFFFFFF, len(data), whole)
         options = _options([(OPT_COMMENT, comment.encode())]) if comment else b""
-        self._write_block(ENHANCED_PACKET_BLOCK, head + _padded(data) + options)
+        padding = bytes(-len(data) % 4)
+        length = PACKET_BLOCK.size + len(data) + len(padding) + len(options) + 4
+        high, low = timestamp_ns >> 32, timestamp_ns & 0xFFFFFFFF
+        head = PACKET_BLOCK.pack(ENHANCED_PACKET_BLOCK, length, 0, high, low, len(data), whole)
+        self._stream.write(b"".join((head, data, padding, options, length.to_bytes(4, "little"))))
 
     def write_statistics(self, timestamp_ns: int, dropped: int) -> None:
         """Say how many packets the system dropped on the interface until `timestamp_ns`."""

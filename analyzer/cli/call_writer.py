@@ -2,8 +2,10 @@
 """The files of one report's calls, and the account of what went where and why the rest did not."""
 
 import heapq
+import multiprocessing
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -23,6 +25,7 @@ from reports.spelling import time_text
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 MAX_NAME = 48
+MIN_PACKETS_TO_FORK = 20_000
 
 
 class _Stream(NamedTuple):
@@ -31,6 +34,14 @@ class _Stream(NamedTuple):
     audit: StreamAudit
     line: MediaLine | None
     keying: Keying
+
+
+class _Work(NamedTuple):
+    """What becomes one set of files."""
+
+    name: str
+    messages: tuple[AnySignalling, ...]
+    streams: list[_Stream]
 
 
 class _Item(NamedTuple):
@@ -49,19 +60,29 @@ class CallWriter:
         self._target = target
         self._redact = redact
 
-    def write(self) -> dict[str, Any]:
-        """All calls, then the streams of no call; returns the account."""
-        calls = []
-        for number, call in enumerate(self._report.calls, start=1):
-            name = f"{number:03d}-{safe_name(call.call.call_id)}"
-            calls.append({"call_id": call.call.call_id, **self._write(name, call.call.messages, _streams_of(call))})
+    def write(self, jobs: int = 1) -> dict[str, Any]:
+        """All calls, then the streams of no call, so many of them at a time; returns the account."""
+        work = self._work()
+        written = _in_processes(self._write, work, jobs)
+        count = len(self._report.calls)
+        calls = [
+            {"call_id": call.call.call_id, **account}
+            for call, account in zip(self._report.calls, written[:count], strict=True)
+        ]
         streams = []
-        for number, loose in enumerate(self._report.streams, start=len(calls) + 1):
-            name = f"{number:03d}-ssrc-{loose.audit.bound.stream.ssrc:08x}"
-            written = self._write(name, (), [_loose(loose)])
-            (account,) = written.pop("streams")
-            streams.append({**account, **written})
+        for account in written[count:]:
+            (stream,) = account.pop("streams")
+            streams.append({**stream, **account})
         return {"calls": calls, "streams": streams}
+
+    def _work(self) -> list[_Work]:
+        work = [
+            _Work(f"{number:03d}-{safe_name(call.call.call_id)}", call.call.messages, _streams_of(call))
+            for number, call in enumerate(self._report.calls, start=1)
+        ]
+        for number, loose in enumerate(self._report.streams, start=len(work) + 1):
+            work.append(_Work(f"{number:03d}-ssrc-{loose.audit.bound.stream.ssrc:08x}", (), [_loose(loose)]))
+        return work
 
     def play(self, out: BinaryIO, quiet: bool) -> None:
         """The speech of one call after the other, as raw samples; their form goes to standard error."""
@@ -83,7 +104,8 @@ class CallWriter:
                 out.writelines(parts)
                 out.flush()
 
-    def _write(self, name: str, messages: tuple[AnySignalling, ...], streams: list[_Stream]) -> dict[str, Any]:
+    def _write(self, work: _Work) -> dict[str, Any]:
+        name, messages, streams = work
         with CallAudio(self._target) as audio:
             copied = self._copy(name, messages, streams, audio)
             audio.finish()
@@ -152,6 +174,31 @@ class CallWriter:
             for event in events
         ]
         return {"count": len(events), "digits": digits_text(events), "events": listed}
+
+
+def _in_processes(write: Callable[[_Work], dict[str, Any]], work: list[_Work], jobs: int) -> list[dict[str, Any]]:
+    """Each account in order; with several jobs by processes that are forked, so that they see the report as it is."""
+    packets = sum(stream.audit.packets for one in work for stream in one.streams)
+    jobs = min(jobs, len(work))
+    if jobs < 2 or packets < MIN_PACKETS_TO_FORK or "fork" not in multiprocessing.get_all_start_methods():
+        return [write(one) for one in work]
+    order = sorted(range(len(work)), key=lambda place: -sum(s.audit.packets for s in work[place].streams))
+    _FORKED.extend((write, work))
+    try:
+        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("fork")) as pool:
+            done = dict(zip(order, pool.map(_write_forked, order), strict=True))
+    finally:
+        _FORKED.clear()
+    return [done[place] for place in range(len(work))]
+
+
+_FORKED: list[Any] = []  # what the forked processes find in their memory
+
+
+def _write_forked(place: int) -> dict[str, Any]:
+    write, work = _FORKED
+    account: dict[str, Any] = write(work[place])
+    return account
 
 
 def _streams_of(call: AuditedCall) -> list[_Stream]:

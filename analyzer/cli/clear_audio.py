@@ -17,8 +17,7 @@ from analyzer.keying.opening import ClearPacket
 from analyzer.keying.stream_audit import rtpmap_of
 from analyzer.model.call import BoundStream, MediaLine, Side
 from analyzer.srtp.framing import STATIC_ENCODINGS
-from dissectors.grammar.errors import GrammarError
-from dissectors.grammar.rtp import parse_rtp_header
+from dissectors.grammar.rtp import padding_octets, rtp_header_octets
 
 TELEPHONE_EVENT = "TELEPHONE-EVENT"
 STATIC_CLOCKS = {10: (44100, 2), 11: (44100, 1)}  # RFC 3551 §6; all others have 8000 Hz and one channel
@@ -162,14 +161,12 @@ class CallAudio:
 
 
 def _audio_packet(packet: ClearPacket) -> AudioPacket | None:
-    try:
-        header = parse_rtp_header(packet.octets)
-    except GrammarError:
+    start, octets = rtp_header_octets(packet.octets), packet.octets
+    if start is None:
         return None
-    payload = packet.octets[header.header_octets :]
-    if header.padding and payload:
-        payload = payload[: -payload[-1]] if 0 < payload[-1] <= len(payload) else payload
-    return AudioPacket(packet.timestamp_ns, header.sequence_number, header.timestamp, header.payload_type, payload)
+    padding = (padding_octets(octets[start:]) or 0) if octets[0] & 0x20 else 0
+    stamp, number = int.from_bytes(octets[4:8], "big"), int.from_bytes(octets[2:4], "big")
+    return AudioPacket(packet.timestamp_ns, number, stamp, octets[1] & 0x7F, octets[start : len(octets) - padding])
 
 
 def _recorded(voice: Voice) -> Recorded:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from analyzer.api import audit
+from analyzer.capture.windows import available_cores
 from analyzer.cli.call_writer import CallWriter, safe_name
 from analyzer.cli.capture_paths import expand_paths
 from analyzer.cli.clear_copy import WARNING
@@ -32,8 +33,11 @@ SCHEMA = "srtp-audit/decrypt/1"
     "--keys", metavar="FILE", help="Keys: TOML, crypto lines, a key log, a PEM key. SDES keys are read from the SDP."
 )
 @click.option("--redact", is_flag=True, help="Leave out which digits were pressed, and the packets that say it.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Calls opened at a time [default: all cores].")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def decrypt_command(captures: tuple[str, ...], folder: str, keys: str | None, redact: bool, quiet: bool) -> ExitCode:
+def decrypt_command(
+    captures: tuple[str, ...], folder: str, keys: str | None, redact: bool, jobs: int | None, quiet: bool
+) -> ExitCode:
     """Write for each call a clear pcapng, a WAV of each direction and one of both (stereo), and decrypt.json.
 
     G.711 and linear PCM are decoded as they are; G.722, G.726, GSM, Opus, G.729 and AMR need PyAV (the extra `audio`).
@@ -45,7 +49,7 @@ def decrypt_command(captures: tuple[str, ...], folder: str, keys: str | None, re
     ring = load_ring(keys)
     target = None if folder == "-" else _make_folder(Path(folder))
     with progress_line(quiet) as progress:
-        report = audit(expand_paths(captures), ring=ring, progress=progress)
+        report = audit(expand_paths(captures), ring=ring, progress=progress, jobs=jobs or available_cores())
     if target is None:
         with tempfile.TemporaryDirectory(prefix="srtp-audit-") as temporary:
             CallWriter(report, ring, Path(temporary), redact).play(sys.stdout.buffer, quiet)
@@ -54,7 +58,7 @@ def decrypt_command(captures: tuple[str, ...], folder: str, keys: str | None, re
         "schema": SCHEMA,
         "tool": {"name": report.tool_name, "version": report.tool_version},
         "warning": WARNING,
-        **CallWriter(report, ring, target, redact).write(),
+        **CallWriter(report, ring, target, redact).write(jobs or available_cores()),
     }
     write_output(str(target / "decrypt.json"), json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     if not quiet:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analyzer.cli import call_writer, main
 from analyzer.cli.call_writer import safe_name
 from analyzer.cli.clear_copy import clear_signalling
 from tests.captures.end_to_end import sidecar_of
@@ -249,3 +250,19 @@ def test_packets_that_fail_say_so_in_a_comment(captures: Path, tmp_path: Path) -
         ).splitlines()  # fmt: skip
         assert len(rows) == stream["shut"] == stream["failed"] > 0
         assert all(re.search(r"NOT DECRYPTED: (?:its tag does not verify|it is too short)", row) for row in rows)
+
+
+@pytest.mark.captures
+def test_several_processes_write_the_same_files(
+    captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_writer, "MIN_PACKETS_TO_FORK", 1)
+    source = captures / "public" / "wireshark-wiki" / "SampleCaptures" / "sip-rtp-g726.pcap"
+    found = []
+    for jobs in ("1", "3"):
+        with pytest.raises(SystemExit) as left:
+            main(["decrypt", str(source), "-o", str(tmp_path / jobs), "--jobs", jobs, "-q"])
+        assert left.value.code == 0
+        found.append({path.name: path.read_bytes() for path in (tmp_path / jobs).iterdir()})
+    assert found[0] == found[1]
+    assert len(found[0]) == 17
