@@ -26,6 +26,7 @@ from analyzer.keying.mikey_facts import with_media_facts
 from analyzer.keying.mikey_history import MikeyHistory
 from analyzer.keying.mikey_paths import KeyedPaths
 from analyzer.keying.stream_audit import audit_lone_rtcp, audit_stream
+from analyzer.keying.unseen_signalling import allow_for_unseen, contradicts, find_gaps
 from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
 from analyzer.model.evidence import (
     AnySignalling,
@@ -219,6 +220,8 @@ class Auditor:
         media = tuple(self._audit_line(call, line, knowledge) for line in call.media)
         if len(call.exchanges) > 1:
             media = self._hand_over(call, media, knowledge)
+        if any(map(contradicts, media)):
+            media = self._allow_for_unseen(call, media)
         for each in media:
             if each.keying.mikey:
                 self._history.add(call, each.line, each.keying.mikey)
@@ -235,6 +238,18 @@ class Auditor:
         ):
             return media
         return tuple(anew.get((each.line.exchange.number, each.line.index), each) for each in media)
+
+    def _allow_for_unseen(self, call: Call, media: tuple[AuditedMedia, ...]) -> tuple[AuditedMedia, ...]:
+        """The lines judged without the packets that messages which nobody saw may explain."""
+        gaps = find_gaps(call)
+        judged = []
+        for each in media:
+            streams = allow_for_unseen(each, gaps) if contradicts(each) else each.streams
+            if streams != each.streams:
+                verdict, reasons = judge(each.line, each.negotiation, each.keying, streams)
+                each = replace(each, streams=streams, verdict=verdict, reasons=reasons)
+            judged.append(each)
+        return tuple(judged)
 
     def _judge_call(self, call: Call, media: tuple[AuditedMedia, ...]) -> AuditedCall:
         """The call with its outcomes, once the MIKEY messages of all calls are known."""

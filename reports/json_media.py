@@ -226,6 +226,7 @@ def _proof(stream: StreamAudit) -> dict[str, Any]:
         "failed": stream.failed,
         "decrypted": stream.decrypted,
         "not_tried": stream.not_tried,
+        "keys_unseen": stream.keys_unseen,
         "clear": stream.clear,
         "clear_early": stream.clear_early,
         "before_answer": stream.bound.before_answer,

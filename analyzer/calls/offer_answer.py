@@ -160,11 +160,11 @@ class ProposalReader:
         if len(transaction.hops) < 2 or first.request is None:
             return transaction.hops or [first]
         wanted = self._contents(first, transaction.party)
-        rest = [hop for hop in transaction.hops if hop is not first and hop.request]
+        rest = [hop for hop in transaction.hops if hop is not first]
         if not wanted:
             return [first, *rest]
         contents = [(hop, self._contents(hop, transaction.party)) for hop in rest]
-        return [first, *(hop for hop, found in contents if not found or wanted & found)]
+        return [first, *(hop for hop, found in contents if not hop.request or not found or wanted & found)]
 
     def _contents(self, hop: Hop, party: Party) -> frozenset[bytes]:
         """What a hop describes: the request's description, else those of its responses."""

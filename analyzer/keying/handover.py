@@ -18,8 +18,8 @@ from analyzer.model.report import AuditedMedia
 def hand_over(media: Sequence[AuditedMedia]) -> tuple[MediaLine, ...]:
     """The lines of a call, each pair of exchanges with the packets moved that failed in the one and began the other.
 
-    Only packets at the very end of a stream's range move, sent after the next offer; where none do the lines are the
-    same values. Whether they belong there shows when both lines are audited anew.
+    Only packets at the very end of a stream's range move; where none do the lines are the same values. Whether they
+    belong there shows when both lines are audited anew.
     """
     lines = [each.line for each in media]
     last: dict[tuple[int, tuple[str, str] | None], int] = {}
@@ -38,7 +38,7 @@ def _move(lines: list[MediaLine], before: int, after: int, audits: Sequence[Stre
     for audit in audits:
         first = _first_of_failed_end(audit)
         bound = audit.bound
-        if first is None or int(bound.stream.timestamp_ns[first]) < lines[after].exchange.start_ns:
+        if first is None:
             continue
         place = earlier.index(bound)
         earlier[place] = replace(bound, stop=first)

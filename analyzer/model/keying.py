@@ -176,6 +176,7 @@ class StreamAudit:
     those before the answer. `tag_octets` is the tag length that the sizes show, `expected_tag_octets` the suite's.
     `not_tried` packets could be neither authenticated nor refuted; `reason` says why, or why the stream stays shut.
     `key` opened it; `fitting` are keys that open a stream which does not authenticate as was agreed.
+    `keys_unseen` counts packets that may be under keys which missing messages brought.
     `bound_key` says that a key bound to this exchange was tried. `clear_frames` lists the first packets proved clear,
     `clear_map` has a bit for each packet of the stream, the first one highest: set where it was proved clear.
     """
@@ -193,6 +194,7 @@ class StreamAudit:
     failed: int = 0
     decrypted: int = 0
     not_tried: int = 0
+    keys_unseen: int = 0
     clear: int = 0
     clear_early: int = 0
     tag_octets: int | None = None

@@ -34,6 +34,10 @@ class Reason(StrEnum):
     )
     SIGNALLING_UNSEEN = "signalling-unseen", "The offer was not seen."
     ANSWER_UNSEEN = "answer-unseen", "Neither an answer to the offer nor its refusal was seen."
+    KEYS_UNSEEN = (
+        "keys-unseen",
+        "Packets fail under the agreed keys, and messages of the call are missing that may have brought others.",
+    )
     MEDIA_NOT_RTP = "media-not-rtp", "The media line is not RTP, so nothing here can judge it."
     OFFER_UNREADABLE = "offer-unreadable", "The list that was offered was not seen or can't be read."
     CHOICE_UNKNOWN = "choice-unknown", "The suite that was chosen can't be told from what was seen."

@@ -15,7 +15,7 @@ _GUARDS = (
 
 
 def _proves(stream: StreamAudit) -> bool:
-    return stream.authenticated > 0 and stream.failed == 0
+    return stream.authenticated > 0 and stream.failed == 0 and not stream.keys_unseen
 
 
 def _judge(streams: tuple[StreamAudit, ...]) -> Result:

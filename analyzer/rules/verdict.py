@@ -96,6 +96,8 @@ def _is_stripped(line: MediaLine, negotiation: Negotiation) -> bool:
 
 def _missing(line: MediaLine, negotiation: Negotiation, streams: tuple[StreamAudit, ...]) -> Iterator[Reason]:
     """What was not seen and could change the verdict."""
+    if any(stream.keys_unseen for stream in streams):
+        yield Reason.KEYS_UNSEEN
     if line.offer is None:
         yield Reason.SIGNALLING_UNSEEN
         return

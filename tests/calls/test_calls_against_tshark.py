@@ -26,7 +26,10 @@ STATES = {
 # Captures in which we and tshark differ, in what, and why.
 DIFFERENCES = {
     "peers/libsrtp/*": ("stream", "tshark takes a few protected packets for something else than RTP"),
-    "public/veondigital__srtp_decoder/*": ("stream", "tshark opens RTP inside TURN channels, which we do not read"),
+    "public/veondigital__srtp_decoder/_history/2f0ba278fd-TCP_call_1.pcap": (
+        "stream",
+        "RTP in TURN over TCP, which we do not read, and single packets that tshark takes for RTP",
+    ),
     "public/wireshark-wiki/SampleCaptures/aaa.pcap": (
         "state",
         "a call that the caller gave up and the server timed out with 408: refused, and for Wireshark cancelled",

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whatever is missing from the capture of a protected call, it never reads as one that was not protected."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from pcaps.flow_script import Datagram
+from pcaps.flow_table import FLOWS, Flow
+from tests.calls.flow_calls import audit_datagrams, datagrams_of
+
+BAD = frozenset(("unprotected", "mismatch", "downgrade"))
+PROTECTED = [flow for flow in FLOWS if not any(bad in said for said in flow.calls.values() for bad in BAD)]
+JITTER_NS = 45_000_000
+
+
+def is_sip(datagram: Datagram) -> bool:
+    return b"SIP/2.0" in datagram[3][:200]
+
+
+def lose(datagrams: list[Datagram], rng: random.Random) -> list[Datagram]:
+    """Some SIP messages are gone."""
+    places = [place for place, each in enumerate(datagrams) if is_sip(each)]
+    gone = set(rng.sample(places, min(rng.choice((1, 1, 2, 3, 5)), len(places))))
+    return [each for place, each in enumerate(datagrams) if place not in gone]
+
+
+def cut(datagrams: list[Datagram], rng: random.Random) -> list[Datagram]:
+    """A stretch of the capture is all there is, or is missing."""
+    begin, end = sorted(rng.sample(range(len(datagrams) + 1), 2))
+    return datagrams[begin:end] if rng.random() < 0.5 else datagrams[:begin] + datagrams[end:]
+
+
+def shake(datagrams: list[Datagram], rng: random.Random) -> list[Datagram]:
+    """Signalling and media come by different ways and are seen out of order."""
+    return [
+        (time + is_sip(each) * rng.randrange(-JITTER_NS, JITTER_NS), *rest)
+        for each in datagrams
+        for time, *rest in (each,)
+    ]
+
+
+def never_reads_as_bad(flow: Flow, seed: int, folder: Path) -> None:
+    rng = random.Random(f"{flow.name} {seed}")
+    change = rng.choice((lose, lose, cut, shake))
+    report = audit_datagrams(change(datagrams_of(flow), rng), folder)
+    verdicts = {(media.verdict.value, media.reasons) for call in report.calls for media in call.media}
+    assert not {verdict for verdict, _ in verdicts} & BAD, (change.__name__, verdicts)
+    failed = {outcome.rule for call in report.calls for outcome in call.outcomes if outcome.outcome == "fail"}
+    assert failed <= {"SIG-002"}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_missing_messages_make_no_bad_verdict(seed: int, tmp_path: Path) -> None:
+    for flow in random.Random(seed).sample(PROTECTED, 30):
+        never_reads_as_bad(flow, seed, tmp_path)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(100, 140))
+def test_missing_messages_of_every_flow_make_no_bad_verdict(seed: int, tmp_path: Path) -> None:
+    for flow in PROTECTED:
+        never_reads_as_bad(flow, seed, tmp_path)
+
+
+def test_a_call_whose_messages_are_all_there_is_still_contradicted(tmp_path: Path) -> None:
+    (flow,) = [one for one in FLOWS if one.name == "rekey-never"]
+    report = audit_datagrams(datagrams_of(flow), tmp_path)
+    assert [media.verdict.value for media in report.calls[0].media] == ["conform", "mismatch"]
+    lost = [
+        each for each in datagrams_of(flow) if b"CSeq: 2 INVITE" not in each[3] or not each[3].startswith(b"INVITE")
+    ]
+    report = audit_datagrams(lost, tmp_path)
+    assert "mismatch" not in [media.verdict.value for media in report.calls[0].media]
