@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`srtp-audit negotiate`: two lists in, every rule's winner out; with no lists, the example of the paper."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from itertools import permutations
 from typing import NamedTuple
 
 import click
@@ -11,19 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from analyzer.cli.options import load_inventory, load_policy, wants_color
+from analyzer.cli.typed_lists import Lists, find_lists, list_of, read_list, unregistered
 from analyzer.errors import UsageError
 from analyzer.model.exit_code import ExitCode
-from analyzer.model.mikey_modes import MIKEY_MODES
-from analyzer.model.negotiation import COMPUTED_RULES, CapabilityKind, SelectionRule
+from analyzer.model.negotiation import COMPUTED_RULES, CapabilityKind, Carrier, Method, Preference, SelectionRule
 from analyzer.model.policy import Policy
-from analyzer.negotiation.inventory import Identity, Inventory
-from analyzer.negotiation.selection import Selection, dominated_by, read_priorities, select
+from analyzer.negotiation.inventory import Inventory
+from analyzer.negotiation.prospects import read_prospects
+from analyzer.negotiation.selection import Selection, dominated_by, select
 from analyzer.policies import DEFAULT_POLICY
-from dissectors.grammar.sdes import canonical_suite
 
-KEY_AGREEMENTS = {mode.removeprefix("MIKEY-").upper(): mode for mode in MIKEY_MODES.values()}
-KEY_AGREEMENTS |= {mode.upper(): mode for mode in (*MIKEY_MODES.values(), "SDES", "DTLS-SRTP", "ZRTP")}
-ENTRY = re.compile(r"\s*([A-Za-z0-9_-]{1,64})\s*(?:[=:]\s*(-?[0-9]{1,9}))?\s*")
+MAX_PAIRS = 400
 TABLE_4 = (
     "PSK=0,PKE=1,DH=2,AES_CM_128_HMAC_SHA1_80=0,AES_CM_128_HMAC_SHA1_32=1",
     "PKE=0,DH=1,PSK=2,AES_CM_128_HMAC_SHA1_32=0,F8_128_HMAC_SHA1_80=1",
@@ -35,16 +33,22 @@ initiator-first, and min-sum is the reading under which both sides' wishes count
 outcome has the 32-bit tag.
 """
 TITLES = {CapabilityKind.KEY_AGREEMENT: "Key agreements", CapabilityKind.SUITE: "Crypto suites"}
-
-Lists = dict[CapabilityKind, dict[str, int | None]]
+NOTHING_COMMON = "nothing is common: the call must fail, never fall back to clear media"
 
 
 class _Rows(NamedTuple):
-    """One category: both lists, and what each rule selects."""
+    """One category: both lists, the policy's strengths, and what each rule selects."""
 
+    kind: CapabilityKind
     initiator: dict[str, int | None]
     responder: dict[str, int | None]
+    strength: dict[str, int]
     selections: dict[SelectionRule, Selection]
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """What stands in both lists."""
+        return tuple(name for name in self.initiator if name in self.responder)
 
     def dominated(self, name: str) -> tuple[str, ...]:
         """The common capabilities that are better than `name` for one side and worse for none."""
@@ -64,81 +68,61 @@ def negotiate_command(
 ) -> ExitCode:
     """Two lists such as PSK=0,PKE=1,AES_CM_128_HMAC_SHA1_80=0 in; the matrix, every rule's winner and the ties out.
 
-    Without numbers the order counts. With no lists at all, the example of the paper is explained.
+    Without numbers the order counts. With an inventory and no names, each of its endpoints calls each other. With
+    nothing at all, the example of the paper is explained.
     """
     if (initiator is None) != (responder is None):
         raise UsageError("negotiate takes two lists, or none")
     resolved = load_policy(policy)
-    if initiator is None or responder is None:
-        click.echo(INTRODUCTION)
-        lists = [read_list(text) for text in TABLE_4]
-    elif inventory is not None:
-        known = load_inventory(inventory)
-        lists = [_listed(known, name) for name in (initiator, responder)]
-    else:
-        lists = [read_list(initiator), read_list(responder)]
     color = wants_color(no_color)
     console = Console(no_color=not color, force_terminal=None if color else False, highlight=False, markup=False)
-    _print(lists[0], lists[1], resolved, console)
+    known = None if inventory is None else load_inventory(inventory)
+    if initiator is None or responder is None:
+        if known is not None:
+            _print_pairs(known, resolved, console)
+            return ExitCode.OK
+        click.echo(INTRODUCTION)
+        lists = [read_list(text) for text in TABLE_4]
+    else:
+        lists = [read_list(one) if known is None else find_lists(known, one) for one in (initiator, responder)]
+    for name in unregistered(lists):
+        click.echo(f"note: {name} is no registered suite", err=True)
+    for rows in _categories(lists[0], lists[1], resolved):
+        _print_category(rows, console)
     return ExitCode.OK
 
 
-def read_list(text: str) -> Lists:
-    """A list as it is typed: NAME=NUMBER or NAME, separated by commas; raises UsageError for what is none."""
-    entries: dict[CapabilityKind, list[tuple[str, int | None]]] = {kind: [] for kind in CapabilityKind}
-    for part in filter(str.strip, text.split(",")):
-        found = ENTRY.fullmatch(part)
-        if found is None:
-            raise UsageError(f"{part.strip()[:64]!r} is not NAME=NUMBER")
-        agreement = KEY_AGREEMENTS.get(found[1].upper())
-        kind = CapabilityKind.SUITE if agreement is None else CapabilityKind.KEY_AGREEMENT
-        name = canonical_suite(found[1]) if agreement is None else agreement
-        entries[kind].append((name, len(entries[kind]) if found[2] is None else int(found[2])))
-    return {kind: _priorities(entries[kind]) for kind in CapabilityKind}
-
-
-def _priorities(entries: Iterable[tuple[str, int | None]]) -> dict[str, int | None]:
-    priorities, defects = read_priorities(entries)
-    if defects:
-        raise UsageError("; ".join(defect.detail for defect in defects))
-    return priorities
-
-
-def _listed(inventory: Inventory, name: str) -> Lists:
-    party = Identity(name, name, name.removeprefix("ua:"))
-    lists = {
-        kind: _priorities((one.name, one.priority) for one in inventory.preferences(party, kind))
-        for kind in CapabilityKind
-    }
-    if not any(lists.values()):
-        raise UsageError(f"the inventory has no endpoint {name[:64]!r}")
-    return lists
-
-
-def _print(initiator: Lists, responder: Lists, policy: Policy, console: Console) -> None:
+def _categories(initiator: Lists, responder: Lists, policy: Policy) -> Iterator[_Rows]:
     strengths = {
         CapabilityKind.KEY_AGREEMENT: dict(policy.key_agreement_strength),
         CapabilityKind.SUITE: dict(policy.suite_strength),
     }
     for kind in CapabilityKind:
-        if not (initiator[kind] or responder[kind]):
-            continue
-        selections = {rule: select(initiator[kind], responder[kind], rule, strengths[kind]) for rule in COMPUTED_RULES}
-        _print_category(TITLES[kind], _Rows(initiator[kind], responder[kind], selections), console)
+        own, peer, strength = initiator[kind], responder[kind], strengths[kind]
+        if own or peer:
+            yield _Rows(kind, own, peer, strength, {rule: select(own, peer, rule, strength) for rule in COMPUTED_RULES})
 
 
-def _print_category(title: str, rows: _Rows, console: Console) -> None:
+def _print_category(rows: _Rows, console: Console) -> None:
+    title = TITLES[rows.kind]
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for column in ("", "initiator", "responder", "sum", "max", "dominated by"):
-        table.add_column(column, justify="left" if column in {"", "dominated by"} else "right")
+    for column in ("", "initiator", "responder", "sum", "max", "strength", "dominated by"):
+        table.add_column(column, justify="left" if column in {"", "dominated by"} else "right", no_wrap=not column)
     for name in dict.fromkeys((*rows.initiator, *rows.responder)):
         table.add_row(*_cells(name, rows))
     console.print(table)
-    if any(name in rows.responder for name in rows.initiator):
+    if rows.common:
         for rule, selection in rows.selections.items():
             console.print(_winner_line(rule, selection))
-    else:
-        console.print(Text("  nothing is common: the call must fail, never fall back to clear media", "red"))
+        console.print(Text.assemble(f"  {'undominated':<16} ", ", ".join(_undominated(rows))))
+    for line in _method_lines(rows) if rows.initiator and rows.responder else ():
+        console.print(line)
+    if not (rows.initiator and rows.responder):
+        console.print(Text("  one side lists none of these, so nothing can be told", "dim"))
+    elif not rows.common:
+        console.print(Text(f"  {NOTHING_COMMON}", "red"))
+    elif (weaker := _weaker(rows)) is not None:
+        console.print(Text(f"  {weaker}", "yellow"))
     console.print()
 
 
@@ -147,7 +131,7 @@ def _cells(name: str, rows: _Rows) -> tuple[Text, ...]:
     common = name in rows.initiator and name in rows.responder
     numbers = (own, peer, own + peer if own is not None and peer is not None else None)
     greatest = max(own, peer) if own is not None and peer is not None else None
-    shown = tuple(Text("–" if number is None else str(number)) for number in (*numbers, greatest))
+    shown = (Text("–" if number is None else str(number)) for number in (*numbers, greatest, rows.strength.get(name)))
     rivals = ", ".join(rows.dominated(name)) if common else ""
     return (Text(name, style="" if common else "dim"), *shown, Text(rivals))
 
@@ -156,3 +140,63 @@ def _winner_line(rule: SelectionRule, selection: Selection) -> Text:
     rivals = [name for name in selection.tie if name != selection.winner]
     tie = f"   tied with {', '.join(rivals)}" if rivals else ""
     return Text.assemble(f"  {rule.value:<16} ", (selection.winner or "not known", "bold"), tie)
+
+
+def _undominated(rows: _Rows) -> list[str]:
+    return [name for name in rows.common if not rows.dominated(name)]
+
+
+def _method_lines(rows: _Rows) -> Iterator[Text]:
+    """What the paper's other two methods make of the lists."""
+    offered, answered = _preferences(rows.kind, rows.initiator), _preferences(rows.kind, rows.responder)
+    for prospect in read_prospects(rows.kind, offered, answered, None, None):
+        if prospect.method is Method.PRIORITY:
+            continue
+        found = " or ".join(prospect.candidates)
+        said = "no agreement" if prospect.agreed is False else found if prospect.agreed else f"depends: {found}"
+        yield Text(f"  {prospect.method.value:<16} {said}", "dim")
+
+
+def _preferences(kind: CapabilityKind, priorities: dict[str, int | None]) -> list[Preference]:
+    return [
+        Preference(kind, name, number, Carrier.PRIORITY_EXTENSION, None, None) for name, number in priorities.items()
+    ]
+
+
+def _weaker(rows: _Rows) -> str | None:
+    """A sentence where the outcome is weaker than another common capability: priorities are not strength."""
+    winner = rows.selections[SelectionRule.MIN_SUM].winner
+    ranked = [name for name in rows.common if name in rows.strength]
+    if winner not in ranked:
+        return None
+    strongest = max(ranked, key=lambda name: rows.strength[name])
+    return None if strongest == winner else f"{strongest} is common too, and stronger than min-sum's {winner}"
+
+
+def _print_pairs(inventory: Inventory, policy: Policy, console: Console) -> None:
+    """What each endpoint gets when it calls each other one, by the rule the policy names (min-sum if it names none)."""
+    rule = policy.selection_rule if policy.selection_rule in COMPUTED_RULES else SelectionRule.MIN_SUM
+    pairs = list(permutations(inventory.endpoints, 2))
+    if not pairs:
+        raise UsageError("negotiate compares the endpoints of an inventory, and this one has fewer than two")
+    table = Table(title=f"Each calls each other, by {rule}", title_justify="left", title_style="bold", box=None)
+    for column in ("initiator", "responder", "key agreement", "suite"):
+        table.add_column(column, overflow="fold")
+    for one, other in pairs[:MAX_PAIRS]:
+        rows = {found.kind: found for found in _categories(list_of(one), list_of(other), policy)}
+        table.add_row(Text(one.id), Text(other.id), *(_outcome(rows.get(kind), rule) for kind in CapabilityKind))
+    console.print(table)
+    if len(pairs) > MAX_PAIRS:
+        console.print(Text(f"and {len(pairs) - MAX_PAIRS} more pairs", "dim"))
+
+
+def _outcome(rows: _Rows | None, rule: SelectionRule) -> Text:
+    if rows is None or not (rows.initiator and rows.responder):
+        return Text("not listed by both", "dim")
+    selection = rows.selections[rule]
+    if not rows.common:
+        return Text("nothing common", "red")
+    rivals: Sequence[str] = [name for name in selection.tie if name != selection.winner]
+    return Text.assemble(
+        selection.winner or "not known", (f" (tied with {', '.join(rivals)})" if rivals else "", "dim")
+    )
