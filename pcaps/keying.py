@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -151,6 +152,7 @@ def stack(first: Layer, layers: Iterable[Layer]) -> Layer:
     return first
 
 
+@cache
 def private_key(name: str) -> RSAPrivateKey:
     """The test key of `alice` or `bob`."""
     key = load_pem_private_key((KEYS / f"{name}.pem").read_bytes(), password=None)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The protocol of the paper under an attacker, checked by spin: where it holds, and the attack where it does not."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+MODEL = Path(__file__).with_name("negotiation.pml")
+IN_EVERY_MESSAGE = 5
+ATTACKED = {
+    0: "lines without any MAC",
+    1: "repeated key-mgmt lines",
+    2: "lines that each message counts",
+    3: "a list in the first message alone",
+    4: "a list in every message, and no replay cache",
+}
+pytestmark = pytest.mark.tool("spin", "gcc")
+
+
+class Search(NamedTuple):
+    """What a search found: how many errors in how many states, and the steps of the attack as spin prints it."""
+
+    errors: int
+    states: int
+    steps: tuple[str, ...]
+
+
+def search(folder: Path, carrier: int, modes: int = 3, *options: str) -> Search:
+    """Search all states of the model."""
+    model = folder / MODEL.name
+    model.write_bytes(MODEL.read_bytes())
+    defines = (f"-DCARRIER={carrier}", f"-DN={modes}", *options)
+
+    def run(*command: str) -> str:
+        return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+    run("spin", "-a", *defines, model.name)
+    run("gcc", "-O1", "-w", "-DSAFETY", "-DCOLLAPSE", "-DMEMLIM=3000", "-o", "pan", "pan.c")
+    found = run("./pan", "-m100000")
+    assert "Search not completed" not in found or "errors: 1" in found, found
+    trail = run("spin", "-t", *defines, model.name) if (folder / f"{model.name}.trail").exists() else ""
+    steps = re.findall(r"^ *((?:Mallory|Bob) .*)$", trail, re.MULTILINE)
+    errors, states = re.search(r"errors: (\d+)", found), re.search(r"(\d+) states, stored", found)
+    assert errors is not None
+    assert states is not None
+    return Search(int(errors[1]), int(states[1]), tuple(steps))
+
+
+def assert_attack(found: Search) -> None:
+    """Spin prints what Mallory does, and Bob takes a weaker mode than he would have taken."""
+    assert found.errors == 1
+    assert any(step.startswith("Mallory ") for step in found.steps)
+    taken = re.fullmatch(r"Bob takes mode (\d); without Mallory he would have taken (\d)", found.steps[-1])
+    assert taken is not None
+    assert int(taken[1]) > int(taken[2])
+
+
+def test_with_a_list_in_every_message_no_downgrade_is_unnoticed(tmp_path: Path) -> None:
+    found = search(tmp_path, IN_EVERY_MESSAGE)
+    assert found.errors == 0
+    assert found.states > 100_000
+
+
+def test_repeated_lines_are_attacked(tmp_path: Path) -> None:
+    assert_attack(search(tmp_path, 1))
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("carrier", ATTACKED, ids=ATTACKED.get)
+def test_the_attack_on_each_other_carrier(tmp_path: Path, carrier: int) -> None:
+    assert_attack(search(tmp_path, carrier))
+
+
+@pytest.mark.proof
+def test_a_replay_needs_no_more_than_the_old_message(tmp_path: Path) -> None:
+    assert any("replays" in step for step in search(tmp_path, 4).steps)
+
+
+@pytest.mark.proof
+def test_the_claim_is_not_empty(tmp_path: Path) -> None:
+    found = search(tmp_path, IN_EVERY_MESSAGE, 3, "-DREACHABLE")
+    assert found.errors == 1
+    taken, honest = re.findall(r"\d", found.steps[-1])
+    assert taken == honest
+
+
+@pytest.mark.proof
+def test_two_modes_too(tmp_path: Path) -> None:
+    assert search(tmp_path, IN_EVERY_MESSAGE, 2).errors == 0
