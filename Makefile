@@ -6,7 +6,7 @@ STAMP := $(VENV)/installed
 REQUIRE_ALL ?= 0
 WORKERS ?= auto
 
-.PHONY: demo test proof bench check format clean
+.PHONY: demo test proof bench lab check format clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "srtp-audit needs Python 3.11 or newer")'
@@ -23,6 +23,10 @@ test: $(STAMP)
 
 proof: $(STAMP)
 	$(BIN)/python -m tests.proof
+
+# The experiment of docs/experiment.md, its plots and tables, from a seed; about ten minutes.
+lab: $(STAMP)
+	$(BIN)/python -m pcaps.lab
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench

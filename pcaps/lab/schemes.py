@@ -3,8 +3,8 @@
 
 Each scheme carries one choice: among key agreements (lines of MIKEY modes), or among suites. The attacker has none of
 the keys, so that what a MAC covers he can replace only by what Alice once made, or by what does not verify; of the
-rest he knows everything, Bob's list included. A checking Bob does all that his protocol lets him do, and refuses with 488 what
-fails; a careless one takes what arrives.
+rest he knows everything, Bob's list included. A checking Bob does all that his protocol lets him do, and refuses with
+488 what fails; a careless one takes what arrives.
 """
 
 from collections.abc import Callable, Mapping, Sequence

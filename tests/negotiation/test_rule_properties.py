@@ -176,7 +176,7 @@ def _decide(name: str, rule: SelectionRule, examples: int) -> None:
 
 @pytest.mark.parametrize(("name", "rule"), CASES)
 def test_property(name: str, rule: SelectionRule) -> None:
-    _decide(name, rule, 60)
+    _decide(name, rule, 40)
 
 
 @pytest.mark.proof
