@@ -214,8 +214,7 @@ def _kind_view(kind: CapabilityKind, title: str, negotiation: Negotiation) -> Ki
             for (name, _), carried in merged.items()
         )
 
-    known = negotiation.answer_preferences is not None
-    return KindView(title, entries(offer), entries(answer) if known else None, chosen, expected, rule)
+    return KindView(title, entries(offer), entries(answer) if answer else None, chosen, expected, rule)
 
 
 def _winner_rows(negotiation: Negotiation) -> tuple[WinnerRow, ...]:

@@ -91,6 +91,24 @@ def find_changed_retry(
             yield Disagreement(f"After a refusal the list of the offer is another one: {shown}.", refs)
 
 
+def find_changed_leg(
+    nearest: tuple[MediaLine, Negotiation], onward: tuple[MediaLine, Negotiation]
+) -> Iterator[Disagreement]:
+    """A list that reads otherwise between two further elements than nearest the caller."""
+    (line, first), (leg, second) = nearest, onward
+    between = leg.exchange.between
+    if between is None or line.offer is None or leg.offer is None:
+        return
+    refs = (line.offer.body.message.ref, leg.offer.body.message.ref)
+    for kind in CapabilityKind:
+        before, after = _order(first.offer_preferences, kind), _order(second.offer_preferences, kind)
+        if before != after:
+            shown = f"{', '.join(before) or 'nothing'}; there {', '.join(after) or 'nothing'}"
+            yield Disagreement(
+                f"Between {between[0]} and {between[1]} the list of the offer is another one: {shown}.", refs
+            )
+
+
 def _is_asked_for(names: Iterable[str], negotiation: Negotiation) -> bool:
     """Whether all these stand in a refusal that is authenticated: any other may be forged to bring the offer down."""
     refusals = [one for one in negotiation.answer_preferences or () if one.carrier is Carrier.MIKEY_ERROR]

@@ -37,8 +37,8 @@ def _check_call(_call: Call, media: tuple[AuditedMedia, ...]) -> Result:
         return failed(found[0].explanation, cited or refs, _GUARDS, proof)
     if all(map(_is_vouched_for, listing)):
         return passed("A verified MAC or signature covers each list, or the answer echoes it.", refs, Confidence.C4)
-    if any(_was_retried(one, media) for one in listing):
-        return passed("The list is the same in each try.", refs)
+    if any(_was_seen_again(one, media) for one in listing):
+        return passed("The list is the same in each try and on each leg.", refs)
     return unknown("other-leg", "The list was seen once, and nothing vouches for it being the one that was sent.", refs)
 
 
@@ -49,9 +49,22 @@ def _disagreements(listing: Sequence[AuditedMedia], media: Sequence[AuditedMedia
     by_index: dict[int, list[AuditedMedia]] = {}
     for one in media:
         by_index.setdefault(one.line.index, []).append(one)
-    for tries in by_index.values():
+    for lines in by_index.values():
+        tries = [one for one in lines if one.line.exchange.between is None]
         for one, other in pairwise(tries):
             yield from find_changed_retry((one.line, one.negotiation), (other.line, other.negotiation))
+        for nearest, leg in _legs(lines):
+            yield from find_changed_leg((nearest.line, nearest.negotiation), (leg.line, leg.negotiation))
+
+
+def _legs(lines: Sequence[AuditedMedia]) -> Iterator[tuple[AuditedMedia, AuditedMedia]]:
+    """Each offer between further elements with the one nearest the caller that it stands for."""
+    nearest = None
+    for one in lines:
+        if one.line.exchange.between is None:
+            nearest = one
+        elif nearest is not None:
+            yield nearest, one
 
 
 def _has_list(media: AuditedMedia) -> bool:
@@ -75,7 +88,7 @@ def _is_vouched_for(media: AuditedMedia) -> bool:
     return True
 
 
-def _was_retried(media: AuditedMedia, others: Sequence[AuditedMedia]) -> bool:
+def _was_seen_again(media: AuditedMedia, others: Sequence[AuditedMedia]) -> bool:
     line = media.line
     return any(one.line.index == line.index and one.line.exchange.number != line.exchange.number for one in others)
 
@@ -91,8 +104,8 @@ RULE = Rule(
     remediation="Find the element that rewrites the list; put the list inside every message's MAC, and let the answer"
     " echo its hash.",
     meaning=Meaning(
-        passes="A verified MAC covers the list, the answer echoes it, or it is the same in each try.",
-        fails="Messages, carriers, tries or the echo in the answer state different lists of one side.",
+        passes="A verified MAC covers the list, the answer echoes it, or it is the same in each try and on each leg.",
+        fails="Messages, carriers, legs, tries or the echo in the answer state different lists of one side.",
         unknown="The list was seen once, and nothing vouches for it being the one that was sent.",
         not_applicable="No list put several capabilities in an order.",
     ),
