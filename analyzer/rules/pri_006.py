@@ -11,6 +11,7 @@ from analyzer.model.outcome import Confidence, Severity
 from analyzer.model.report import AuditedMedia
 from analyzer.negotiation.agreement import (
     Disagreement,
+    find_changed_leg,
     find_changed_retry,
     find_contradictions,
     find_false_echoes,
