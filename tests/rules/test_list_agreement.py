@@ -25,7 +25,7 @@ def exchange(
     media = scene.media
     changed = media.line.exchange._replace(number=number, between=ELEMENTS if leg else None)
     line = replace(media.line, exchange=changed)
-    return replace(media, line=line, negotiation=replace(media.negotiation, offer_preferences=preferences))
+    return replace(media, line=line, negotiation=media.negotiation._replace(offer_preferences=preferences))
 
 
 def judged(*media: AuditedMedia) -> tuple[OutcomeValue, str]:
@@ -52,5 +52,5 @@ def test_an_authenticated_refusal_may_ask_for_another_list() -> None:
     retry = exchange(1, DOWN)
     for authenticated, expected in ((True, OutcomeValue.PASS), (False, OutcomeValue.FAIL)):
         told = tuple(one._replace(authenticated=authenticated) for one in asked)
-        answered = replace(retry, negotiation=replace(retry.negotiation, answer_preferences=told))
+        answered = replace(retry, negotiation=retry.negotiation._replace(answer_preferences=told))
         assert judged(exchange(0, UP, refused=True), answered)[0] is expected
