@@ -14,7 +14,7 @@ from dissectors.grammar.mikey import name_of
 from dissectors.grammar.mikey.registries import DataType
 from reports.endpoints import endpoint_object
 from reports.json_media import defect_objects, fact_objects, media_object, stream_object
-from reports.json_signalling import legs_of, link_object, message_object
+from reports.json_signalling import legs_of, link_object, message_object, other_leg_object
 from reports.spelling import time_text
 from reports.tally import all_outcomes, outcome_counts, severity_counts, sorted_findings, verdict_counts
 from reports.wording import explain_tls
@@ -119,6 +119,7 @@ def _call(audited: AuditedCall) -> dict[str, Any]:
         "end": time_text(call.end_ns),
         "links": [link_object(link) for link in call.links],
         "legs": legs_of(call.messages),
+        "other_legs": [other_leg_object(leg) for leg in call.other_legs],
         "messages": [message_object(message, call.call_id) for message in call.messages],
         "media": [media_object(media) for media in audited.media],
         "outcomes": [_outcome(outcome) for outcome in audited.outcomes],

@@ -6,6 +6,7 @@ from typing import Any
 
 from analyzer.model.call import CallLink
 from analyzer.model.evidence import AnySignalling
+from analyzer.model.legs import OtherLeg
 from reports.messages import cseq_text, shown_parts
 from reports.spelling import time_text
 
@@ -39,6 +40,26 @@ def link_object(link: CallLink) -> dict[str, Any]:
         "call_id": link.call_id,
         "capture": message.capture if message else None,
         "frame": message.frame if message else None,
+    }
+
+
+def other_leg_object(leg: OtherLeg) -> dict[str, Any]:
+    """Another call that is a leg of this one, with what was changed from the earlier leg to the later."""
+    return {
+        "call_id": leg.call_id,
+        "is_earlier": leg.is_earlier,
+        "evidence": [each.value for each in leg.evidence],
+        "confidence": leg.confidence,
+        "differences": [
+            {
+                "change": each.change.value,
+                "media_index": each.media_index,
+                "detail": each.detail,
+                **each.here._asdict(),
+                "there": each.there._asdict(),
+            }
+            for each in leg.differences
+        ],
     }
 
 

@@ -3,6 +3,7 @@
 
 from analyzer.model.call import CallState, LinkKind, Resolution, Side
 from analyzer.model.evidence import Protection, TlsFlow, Wire
+from analyzer.model.legs import LegChange
 from analyzer.model.negotiation import Carrier, ListOrigin, Method, SelectionRule, Sight
 from analyzer.model.outcome import Confidence, OutcomeValue, Verdict
 from analyzer.model.reasons import REASONS
@@ -38,6 +39,14 @@ LINKS = {
     LinkKind.TRANSFER_OF: "Asked for by a transfer (REFER) in call",
     LinkKind.REPLACES: "Takes the place of call",
     LinkKind.JOINS: "Joins call",
+}
+LEG_CHANGES = {
+    LegChange.PROFILE_CHANGED: "Profile changed",
+    LegChange.LINES_REMOVED: "Lines removed",
+    LegChange.LINES_ADDED: "Lines added",
+    LegChange.LINES_REORDERED: "Lines in another order",
+    LegChange.KEYS_REPLACED: "Keys replaced",
+    LegChange.FINGERPRINT_REPLACED: "Fingerprint replaced",
 }
 SIPS_PORT = 5061  # IANA: sips
 

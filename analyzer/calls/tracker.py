@@ -9,6 +9,7 @@ from analyzer.calls.binding import Binder, endpoints_of
 from analyzer.calls.claims import LINGER_NS
 from analyzer.calls.dialog import RETRY_STATUSES, CallDraft, build_draft
 from analyzer.calls.ice import learn_endpoints
+from analyzer.calls.legs import join_legs
 from analyzer.calls.links import CallLinks
 from analyzer.calls.named_ssrcs import mapped_ssrcs, stated_ssrcs
 from analyzer.calls.rtsp_sessions import RtspSessions, SessionKey
@@ -129,7 +130,7 @@ class CallTracker:
                 outside += record.split()[1]
         outside.sort(key=lambda message: (message.timestamp_ns, message.capture, message.frame))
         calls = tuple(binder.call(draft, self._links.of(draft)) for draft in drafts)
-        return CallSet(calls, binder.unbound(), tuple(outside))
+        return CallSet(join_legs(calls), binder.unbound(), tuple(outside))
 
     def _draft(self, call_id: str) -> CallDraft:
         draft = self._records[call_id].draft

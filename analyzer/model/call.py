@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from analyzer.model.evidence import AnySignalling, DatagramFlow, MediaStream
+from analyzer.model.legs import OtherLeg
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 
 
@@ -174,6 +175,7 @@ class Call:
     exchanges: tuple[Exchange, ...]
     media: tuple[MediaLine, ...]
     links: tuple[CallLink, ...] = ()
+    other_legs: tuple[OtherLeg, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What became of an offer between two legs of one call: profile, keying lines, keys, fingerprints (RFC 4567 §8)."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from analyzer.model.call import Call, SdpBody
+from analyzer.model.evidence import FrameRef
+from analyzer.model.legs import LegChange, LegDifference
+from dissectors.grammar.sdp import MediaDescription, SessionDescription
+
+_KEYING = ("crypto", "key-mgmt", "fingerprint")
+Line = tuple[str, str]  # what a keying line offers, and the key or message with which it does
+
+
+def compare_offers(first: Call, second: Call) -> tuple[LegDifference, ...]:
+    """The differences between the first offers of two legs, from the earlier leg to the later one."""
+    one, other = _first_offer(first), _first_offer(second)
+    if one is None or other is None:
+        return ()
+    found: list[LegDifference] = []
+    places = one.message.ref, other.message.ref
+    for mine, theirs in zip(one.session.media, other.session.media, strict=False):
+        lines = _lines(one.session, mine), _lines(other.session, theirs)
+        found += _compare_profile(mine, theirs, places)
+        found += _compare_lines(mine.index, *lines, places)
+    for media in one.session.media[len(other.session.media) :]:
+        detail = f"m={media.type} {media.proto}"
+        found.append(LegDifference(LegChange.LINES_REMOVED, media.index, detail, *places))
+    return tuple(found)
+
+
+def _first_offer(call: Call) -> SdpBody | None:
+    return next((exchange.offer for exchange in call.exchanges if exchange.offer is not None), None)
+
+
+def _lines(session: SessionDescription, media: MediaDescription) -> list[Line]:
+    """The keying lines that hold for a medium, in order; secrets stay in the second half, which is only compared."""
+    found = [
+        _line(attribute.name, attribute.value or "") for attribute in media.attributes if attribute.name in _KEYING
+    ]
+    own = {name.partition(" ")[0] for name, _ in found}
+    inherited = [one for one in session.attributes if one.name in _KEYING and one.name not in own]
+    return [*(_line(one.name, one.value or "") for one in inherited), *found]
+
+
+def _line(name: str, value: str) -> Line:
+    words = value.split()
+    if name == "crypto":
+        return f"crypto {words[1] if len(words) > 1 else ''}", " ".join(words[2:])
+    return f"{name} {words[0] if words else ''}", " ".join(words[1:])
+
+
+def _compare_profile(
+    mine: MediaDescription, theirs: MediaDescription, places: tuple[FrameRef, FrameRef]
+) -> Iterator[LegDifference]:
+    if mine.proto != theirs.proto:
+        yield LegDifference(LegChange.PROFILE_CHANGED, mine.index, f"{mine.proto} → {theirs.proto}", *places)
+
+
+def _compare_lines(
+    index: int, mine: Sequence[Line], theirs: Sequence[Line], places: tuple[FrameRef, FrameRef]
+) -> Iterator[LegDifference]:
+    here, there = Counter(name for name, _ in mine), Counter(name for name, _ in theirs)
+    for change, missing in ((LegChange.LINES_REMOVED, here - there), (LegChange.LINES_ADDED, there - here)):
+        if missing:
+            yield LegDifference(change, index, ", ".join(missing.elements()), *places)
+    common = [name for name, _ in mine if name in there], [name for name, _ in theirs if name in here]
+    if common[0] != common[1] and Counter(common[0]) == Counter(common[1]):
+        yield LegDifference(LegChange.LINES_REORDERED, index, ", ".join(common[1]), *places)
+    yield from _compare_keys(index, mine, theirs, places)
+
+
+def _compare_keys(
+    index: int, mine: Sequence[Line], theirs: Sequence[Line], places: tuple[FrameRef, FrameRef]
+) -> Iterator[LegDifference]:
+    keys = dict(mine)
+    replaced = [
+        name for name, key in theirs if name in keys and key not in {one for known, one in mine if known == name}
+    ]
+    for change, names in (
+        (LegChange.KEYS_REPLACED, [name for name in replaced if not name.startswith("fingerprint")]),
+        (LegChange.FINGERPRINT_REPLACED, [name for name in replaced if name.startswith("fingerprint")]),
+    ):
+        if names:
+            yield LegDifference(change, index, ", ".join(dict.fromkeys(names)), *places)

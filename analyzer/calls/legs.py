@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Calls joined as legs of one call by what they share, where a B2BUA or SBC stands between (RFC 7092).
+
+An identifier alone joins nothing: the later leg must also begin within seconds of the earlier one, while that lasts. An
+identifier that many calls share names something else (a trunk, a company) and counts for nothing.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from analyzer.calls.leg_differences import compare_offers
+from analyzer.model.call import Call, Exchange
+from analyzer.model.evidence import SignallingMessage
+from analyzer.model.legs import LegEvidence, OtherLeg
+from dissectors.grammar.base64_text import parse_base64
+
+SIP = "sip"
+WITHIN_NS = 10_000_000_000  # from the INVITE of one leg to that of the next
+MAX_LEGS = 8  # of one call: an identifier of more calls is no call's
+JOINS_FROM = 0.7
+CONFIDENCE = {
+    LegEvidence.SESSION_ID: 0.95,
+    LegEvidence.CALL_ID_IN_HEADER: 0.95,
+    LegEvidence.HEADER_ID: 0.8,
+    LegEvidence.CSB_ID: 0.95,
+    LegEvidence.SDP_ORIGIN: 0.8,
+    LegEvidence.MEDIA_ADDRESS: 0.7,
+}
+NIL_UUID = "0" * 32  # RFC 7989 §5
+MIN_ID = 6  # characters of an identifier that is worth comparing
+_NAMED = re.compile(
+    rb"^(session-id|x-[^:\r\n]{1,64}|p-charging-vector|cisco-guid|in-reply-to|user-to-user)"
+    rb"[ \t]*:[ \t]*([^\r\n]{1,512})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_TOKEN = re.compile(r"[^\s;,=\"<>]+")
+_UUID = re.compile(r"[0-9a-f]{32}")
+_SPEAKS_OF_CALLS = re.compile(r"call|cid|guid|ucid|correlation|session|leg|icid|uuid", re.IGNORECASE)
+_KEY_MGMT = re.compile(rb"a=key-mgmt:mikey[ \t]+([A-Za-z0-9+/]{12,16})", re.IGNORECASE)
+
+Token = tuple[LegEvidence, str]
+
+
+class _Leg(NamedTuple):
+    call: Call
+    place: int
+    start_ns: int
+    way: tuple[str, str]  # between which hosts its first message went
+    tokens: frozenset[Token]
+
+
+def join_legs(calls: Sequence[Call]) -> tuple[Call, ...]:
+    """The calls with their other legs; linear in the number of calls."""
+    names = {call.call_id for call in calls if call.protocol == SIP}
+    legs = [
+        _Leg(call, place, call.start_ns, _way(call), frozenset(_tokens(call, names)))
+        for place, call in enumerate(calls)
+    ]
+    shared: dict[tuple[int, int], set[LegEvidence]] = {}
+    for evidence, group in _groups(legs):
+        for one, other in _pairs(group):
+            shared.setdefault((one.place, other.place), set()).add(evidence)
+    found: dict[int, list[OtherLeg]] = {}
+    for (earlier, later), kinds in sorted(shared.items()):
+        if _confidence(kinds) >= JOINS_FROM:
+            there, back = _join(calls[earlier], calls[later], kinds)
+            found.setdefault(earlier, []).append(there)
+            found.setdefault(later, []).append(back)
+    if not found:
+        return tuple(calls)
+    return tuple(replace(call, other_legs=tuple(found.get(place, ()))) for place, call in enumerate(calls))
+
+
+def _join(first: Call, second: Call, kinds: set[LegEvidence]) -> tuple[OtherLeg, OtherLeg]:
+    """The later leg as the earlier one has it, and the other way round."""
+    differences = compare_offers(first, second)
+    back = tuple(each._replace(here=each.there, there=each.here) for each in differences)
+    evidence = tuple(kind for kind in LegEvidence if kind in kinds)
+    confidence = _confidence(kinds)
+    there = OtherLeg(
+        second.call_id, is_earlier=False, evidence=evidence, confidence=confidence, differences=differences
+    )
+    return there, OtherLeg(first.call_id, is_earlier=True, evidence=evidence, confidence=confidence, differences=back)
+
+
+def _confidence(evidence: Iterable[LegEvidence]) -> float:
+    """One minus the chance that all of it is coincidence, as if each kind were independent of the others."""
+    coincidence = 1.0
+    for each in evidence:
+        coincidence *= 1 - CONFIDENCE[each]
+    return round(1 - coincidence, 3)
+
+
+def _groups(legs: Iterable[_Leg]) -> Iterator[tuple[LegEvidence, list[_Leg]]]:
+    by_token: dict[Token, list[_Leg]] = {}
+    for leg in legs:
+        for token in leg.tokens:
+            by_token.setdefault(token, []).append(leg)
+    for (evidence, _), group in by_token.items():
+        if len(group) > 1:
+            yield evidence, group
+
+
+def _pairs(group: list[_Leg]) -> list[tuple[_Leg, _Leg]]:
+    """Pairs that begin close together, the earlier first; none where one identifier has too many calls at a time."""
+    group.sort(key=lambda leg: (leg.start_ns, leg.place))
+    pairs: list[tuple[_Leg, _Leg]] = []
+    for number, one in enumerate(group):
+        following = group[number + 1 : number + 1 + MAX_LEGS]
+        near = [leg for leg in following if leg.start_ns <= min(one.start_ns + WITHIN_NS, one.call.end_ns)]
+        if len(near) == MAX_LEGS:
+            return []
+        pairs += [(one, other) for other in near if other.way != one.way and other.call.call_id != one.call.call_id]
+    return pairs
+
+
+def _way(call: Call) -> tuple[str, str]:
+    """From which host to which the call went: two legs never go the same way."""
+    first = call.messages[0]
+    return first.source.rpartition(":")[0], first.destination.rpartition(":")[0]
+
+
+def _tokens(call: Call, names: set[str]) -> Iterator[Token]:
+    """Everything by which another leg may be found."""
+    if call.protocol != SIP:
+        return
+    invite = next((one for one in call.messages if one.text.method == "INVITE"), None)
+    if isinstance(invite, SignallingMessage):
+        yield LegEvidence.CALL_ID_IN_HEADER, call.call_id
+        yield from _header_tokens(invite.sip.raw[: invite.sip.body_offset], call.call_id, names)
+    offered = next((exchange for exchange in call.exchanges if exchange.offer is not None), None)
+    if offered is not None:
+        yield from _offer_tokens(offered)
+    for line in call.media[:MAX_LEGS]:
+        for side in (line.offer, line.answer):
+            if side is not None and side.address is not None:
+                yield LegEvidence.MEDIA_ADDRESS, side.address
+
+
+def _header_tokens(head: bytes, own: str, names: set[str]) -> Iterator[Token]:
+    for found in _NAMED.finditer(head):
+        name, value = found[1].decode("ascii", "replace").lower(), found[2].decode("utf-8", "replace").strip()
+        words = _TOKEN.findall(value)
+        if name == "session-id":
+            uuids = (word.lower() for word in words if _UUID.fullmatch(word.lower()))
+            yield from ((LegEvidence.SESSION_ID, uuid) for uuid in uuids if uuid != NIL_UUID)
+            continue
+        yield from ((LegEvidence.CALL_ID_IN_HEADER, word) for word in words if word in names and word != own)
+        if _SPEAKS_OF_CALLS.search(name) or name in ("p-charging-vector", "user-to-user"):
+            yield from ((LegEvidence.HEADER_ID, word) for word in words if len(word) >= MIN_ID and _is_identifier(word))
+
+
+def _is_identifier(word: str) -> bool:
+    """Whether a word could name one call alone: parameter names and switches can't."""
+    return sum(character.isdigit() for character in word) >= 3 and word not in ("gtd", "hex")
+
+
+def _offer_tokens(exchange: Exchange) -> Iterator[Token]:
+    if exchange.offer is None:
+        return
+    session = exchange.offer.session
+    origin = session.origin
+    if origin is not None and len(origin.session_id) >= MIN_ID:
+        yield LegEvidence.SDP_ORIGIN, f"{origin.username} {origin.session_id} {origin.address}"
+    for found in _KEY_MGMT.finditer(session.raw):
+        text = found[1].decode("ascii")
+        octets = parse_base64(text[: len(text) // 4 * 4]).octets or b""
+        if len(octets) >= 8:
+            yield LegEvidence.CSB_ID, octets[4:8].hex()

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Legs of one call: how two calls are known to belong together, and what the element between them changed."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from analyzer.model.evidence import FrameRef
+
+
+class LegEvidence(StrEnum):
+    """What two legs share."""
+
+    SESSION_ID = "session-id"  # RFC 7989
+    CALL_ID_IN_HEADER = "call-id-in-header"  # one leg names the Call-ID of the other
+    HEADER_ID = "header-id"  # the same identifier in an extension header
+    CSB_ID = "mikey-csb-id"  # RFC 3830 §6.1
+    SDP_ORIGIN = "sdp-origin"  # RFC 8866 §5.2
+    MEDIA_ADDRESS = "media-address"  # both announce one transport address
+
+
+class LegChange(StrEnum):
+    """What became of an offer between two legs."""
+
+    PROFILE_CHANGED = "profile-changed"
+    LINES_REMOVED = "lines-removed"
+    LINES_ADDED = "lines-added"
+    LINES_REORDERED = "lines-reordered"
+    KEYS_REPLACED = "keys-replaced"
+    FINGERPRINT_REPLACED = "fingerprint-replaced"
+
+
+class LegDifference(NamedTuple):
+    """One change of a media line; this leg's offer stands `here`, the other's `there`; there is no key in `detail`."""
+
+    change: LegChange
+    media_index: int
+    detail: str
+    here: FrameRef
+    there: FrameRef
+
+
+class OtherLeg(NamedTuple):
+    """A call that is another leg of this one; `confidence` from 0 to 1, `is_earlier` says that its offer came first.
+
+    Differences read from the earlier leg to the later one.
+    """
+
+    call_id: str
+    is_earlier: bool
+    evidence: tuple[LegEvidence, ...]
+    confidence: float
+    differences: tuple[LegDifference, ...]

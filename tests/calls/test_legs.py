@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Two calls are legs of one where they share what only legs share, and what the element between changed is told."""
+
+from typing import Any
+
+import pytest
+
+from analyzer.model.call import Call
+from analyzer.model.legs import LegChange, LegEvidence
+from tests.calls.call_builders import ALICE, BOB, PROXY, Script, sdp, track
+
+UUID = "ab30317f1a784dc48ff824d0d3715d86"
+SESSION = f"Session-ID: {UUID};remote={'0' * 32}"
+KEY, OTHER_KEY = "inline:" + "A" * 40, "inline:" + "B" * 40
+CM_80, CM_32 = "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"
+MIKEY = "AQAFgM0XflABAAAAAAAAAAAAAAsAyONQ6gAAAAAJAAAQbWlrZXk="
+
+
+def savp(*attributes: str, port: int = 4000, address: str = "10.0.0.1") -> bytes:
+    return sdp(address, port, *attributes, proto="RTP/SAVP")
+
+
+def leg(call_id: str, offer: bytes, *headers: str, at: float, hop: tuple[str, str]) -> Script:
+    script = Script(call_id, clock=at, frame=int(100 * at))
+    invite = script.request("INVITE", 1, offer, hop=hop, headers=headers)
+    script.response(invite, 200, sdp("10.0.0.2", 6000 if hop[0] == ALICE else 6500))
+    script.response(script.request("BYE", 2, to_tag="b", at=script.clock + 20, hop=hop), 200)
+    return script
+
+
+def two(
+    first: bytes, second: bytes, *headers: str, later: float = 0.5, second_headers: Any = None
+) -> tuple[Call, Call]:
+    one = leg("leg-one@host", first, *headers, at=1, hop=(ALICE, PROXY))
+    other = leg("leg-two@host", second, *(second_headers or headers), at=1 + later, hop=(PROXY, BOB))
+    calls = track(one, other).calls
+    assert [call.call_id for call in calls] == ["leg-one@host", "leg-two@host"]
+    return calls[0], calls[1]
+
+
+OFFER_1 = savp(f"crypto:1 {CM_80} {KEY}")
+OFFER_2 = savp(f"crypto:1 {CM_80} {KEY}", port=7000, address="10.0.0.9")
+
+
+@pytest.mark.parametrize(
+    ("headers", "second_headers", "evidence"),
+    [
+        ((SESSION,), (SESSION,), LegEvidence.SESSION_ID),
+        ((), ("X-CID: leg-one@host",), LegEvidence.CALL_ID_IN_HEADER),
+        ((), ("In-Reply-To: leg-one@host",), LegEvidence.CALL_ID_IN_HEADER),
+        (("X-Call-ID: 8af3-77102",), ("X-Call-ID: 8af3-77102",), LegEvidence.HEADER_ID),
+        (("P-Charging-Vector: icid-value=1234bc98;orig=a",) * 1, None, LegEvidence.HEADER_ID),
+    ],
+)
+def test_identifiers_in_headers(headers: Any, second_headers: Any, evidence: LegEvidence) -> None:
+    first, second = two(OFFER_1, OFFER_2, *headers, second_headers=second_headers)
+    (there,), (back,) = first.other_legs, second.other_legs
+    assert (there.call_id, there.is_earlier, back.call_id, back.is_earlier) == (
+        second.call_id,
+        False,
+        first.call_id,
+        True,
+    )
+    assert there.evidence == back.evidence == (evidence,)
+    assert 0.7 <= there.confidence == back.confidence <= 0.95
+    assert there.differences == ()
+
+
+def test_origin_media_address_and_csb_id() -> None:
+    origin = OFFER_1.replace(b"o=- 1 1", b"o=pbx 1234567 1")
+    first, _ = two(origin, origin)
+    assert first.other_legs[0].evidence == (LegEvidence.SDP_ORIGIN, LegEvidence.MEDIA_ADDRESS)
+    assert first.other_legs[0].confidence == pytest.approx(0.94)
+    first, _ = two(savp(f"key-mgmt:mikey {MIKEY}"), savp(f"key-mgmt:mikey {MIKEY}", port=7000, address="10.0.0.9"))
+    assert first.other_legs[0].evidence == (LegEvidence.CSB_ID,)
+
+
+def test_nothing_shared_joins_nothing() -> None:
+    for headers, later in (((), 0.5), (("X-Account: acme-company",), 0.5), ((SESSION,), 12.0), ((SESSION,), 40.0)):
+        first, second = two(OFFER_1, OFFER_2, *headers, later=later)
+        assert first.other_legs == second.other_legs == ()
+    nil = f"Session-ID: {'0' * 32}"
+    assert two(OFFER_1, OFFER_2, nil)[0].other_legs == ()
+
+
+def test_an_identifier_of_many_calls_is_none() -> None:
+    headers = ("X-Call-ID: trunk-00017",)
+    scripts = [
+        leg(f"call-{n}@host", savp(port=7000 + 2 * n), *headers, at=1 + n / 100, hop=(ALICE, BOB)) for n in range(30)
+    ]
+    joined = [call.call_id for call in track(*scripts).calls if call.other_legs]
+    assert len(joined) < 10
+
+
+def changes(first: bytes, second: bytes) -> dict[LegChange, str]:
+    one, other = two(first, second, SESSION)
+    differences = one.other_legs[0].differences
+    assert [each.change for each in other.other_legs[0].differences] == [each.change for each in differences]
+    for each in differences:
+        assert (each.here.frame, each.there.frame) == (101, 151)
+        assert "AAAA" not in each.detail
+        assert "BBBB" not in each.detail
+    return {each.change: each.detail for each in differences}
+
+
+def test_what_was_changed_between_the_legs() -> None:
+    two_lines = (f"crypto:1 {CM_80} {KEY}", f"crypto:2 {CM_32} {OTHER_KEY}")
+    at = {"port": 7000, "address": "10.0.0.9"}
+    assert changes(savp(*two_lines), savp(two_lines[1], **at)) == {LegChange.LINES_REMOVED: f"crypto {CM_80}"}
+    assert changes(savp(two_lines[0]), savp(*two_lines, **at)) == {LegChange.LINES_ADDED: f"crypto {CM_32}"}
+    assert changes(savp(*two_lines), savp(*two_lines[::-1], **at)) == {
+        LegChange.LINES_REORDERED: f"crypto {CM_32}, crypto {CM_80}"
+    }
+    assert changes(savp(f"crypto:1 {CM_80} {KEY}"), savp(f"crypto:1 {CM_80} {OTHER_KEY}", **at)) == {
+        LegChange.KEYS_REPLACED: f"crypto {CM_80}"
+    }
+    assert changes(savp(two_lines[0]), sdp("10.0.0.9", 7000)) == {
+        LegChange.PROFILE_CHANGED: "RTP/SAVP → RTP/AVP",
+        LegChange.LINES_REMOVED: f"crypto {CM_80}",
+    }
+    prints = [f"fingerprint:sha-256 {':'.join([byte] * 32)}" for byte in ("AA", "BB")]
+    assert changes(savp(prints[0]), savp(prints[1], **at)) == {LegChange.FINGERPRINT_REPLACED: "fingerprint sha-256"}
+    assert changes(savp(f"key-mgmt:mikey {MIKEY}"), sdp("10.0.0.9", 7000)) == {
+        LegChange.PROFILE_CHANGED: "RTP/SAVP → RTP/AVP",
+        LegChange.LINES_REMOVED: "key-mgmt mikey",
+    }
+
+
+def test_a_retry_after_a_refusal_is_no_leg() -> None:
+    offer = OFFER_1.replace(b"o=- 1 1", b"o=pbx 1234567 1")
+    one = Script("first@host")
+    one.response(one.request("INVITE", 1, offer), 488)
+    other = leg("second@host", offer, at=4, hop=(ALICE, BOB))
+    assert [call.other_legs for call in track(one, other).calls] == [(), ()]
