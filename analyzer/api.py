@@ -14,6 +14,7 @@ from analyzer.calls.tracker import CallTracker
 from analyzer.capture.columns import PacketBatch, PayloadKind
 from analyzer.capture.source import Capture, open_capture
 from analyzer.errors import CaptureError
+from analyzer.evidence.capture_points import compare_captures, seen_once
 from analyzer.evidence.media import MediaTable
 from analyzer.evidence.media_statistics import is_plausible_rtp
 from analyzer.evidence.mikey_datagrams import iter_mikey_bodies, iter_mikey_datagrams
@@ -306,7 +307,7 @@ class Auditor:
     ) -> Report:
         """The report over everything that was read."""
         knowledge = self.knowledge(calls.calls, calls.outside)
-        loose, paths = self._audit_loose([message for reading in readings for message in reading.mikey])
+        loose, paths = self._audit_loose(seen_once(message for reading in readings for message in reading.mikey))
         keyed = [(call, self._audit_media(call, knowledge)) for call in calls.calls]
         audited = tuple(self._judge_call(call, media) for call, media in keyed)
         plausible = [bound for bound in calls.unbound if is_plausible_rtp(bound.stream)]
@@ -364,12 +365,25 @@ def audit(
     messages: list[AnySignalling] = []
     for path, reading in zip(paths, readings, strict=True):
         facts.append(_read(path, reading, messages, progress, jobs))
-    if len(paths) > 1:
-        messages.sort(key=lambda message: message.timestamp_ns)
+    points = compare_captures(messages, len(paths))
     tracker = CallTracker()
-    for message in messages:
+    for message in points.messages:
         tracker.feed(message)
-    return auditor.report(facts, tracker.finish(merge_evidence(readings)), readings)
+    calls = tracker.finish(points.align(merge_evidence(readings)))
+    facts = [replace(each, clock_offset_ns=offset) for each, offset in zip(facts, points.offsets_ns, strict=True)]
+    return auditor.report(facts, calls, readings, notes=_point_notes(facts, points.repeated))
+
+
+def _point_notes(facts: Sequence[CaptureFacts], repeated: Sequence[int]) -> list[str]:
+    """What was done about captures that show the same messages."""
+    notes = []
+    for each, copies in zip(facts, repeated, strict=True):
+        if each.clock_offset_ns is not None:
+            way = "ahead of" if each.clock_offset_ns >= 0 else "behind"
+            seconds = abs(each.clock_offset_ns) / 1e9
+            clock = f"its clock is {seconds:.6f} s {way} that of the capture before, and its times were moved by that"
+            notes.append(f"{each.path}: {clock}; {copies} message(s) that both show count once")
+    return notes
 
 
 def _read(

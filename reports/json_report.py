@@ -91,6 +91,7 @@ def _capture(capture: CaptureFacts) -> dict[str, Any]:
         "defects": defect_objects(capture.defects),
         "readable": capture.readable,
         "interface_drops": capture.interface_drops,
+        "clock_offset_seconds": None if capture.clock_offset_ns is None else capture.clock_offset_ns / 1e9,
         "signalling_messages": capture.signalling_messages,
         "media_packets": capture.media_packets,
         "unread": [{"what": what, "packets": packets} for what, packets in capture.unread],

@@ -38,6 +38,7 @@ class CaptureFacts:
     media_packets: int = 0
     unread: tuple[tuple[str, int], ...] = ()  # traffic of other kinds that was passed over, and how many packets
     readable: bool = True
+    clock_offset_ns: int | None = None  # ahead of the first capture that shows messages of this one; None: none does
 
 
 @dataclass(frozen=True, slots=True)
