@@ -51,6 +51,7 @@ class Call:
     tries: tuple[tuple[Description, Description | None], ...] = ()
     refusal: Description | None = None
     hellos: tuple[bytes, ...] = ()
+    headers: tuple[str, ...] = ()  # of the INVITE, beside the usual ones
 
     @property
     def messages(self) -> int:
@@ -71,7 +72,7 @@ class Call:
 
     def _frames(self) -> Iterator[Packet]:
         there, back = (self.caller, self.callee), (self.callee, self.caller)
-        dialog = Dialog(self.name, self.caller, self.callee)
+        dialog = Dialog(self.name, self.caller, self.callee, self.headers)
         yield from self._before(dialog)
         dialog.attempt = len(self.tries) + 1
         yield from self._sip(0, there, dialog.invite(self.offer))

@@ -83,10 +83,11 @@ class Description:
 class Dialog:
     """The messages of one call; each method gives the next one."""
 
-    def __init__(self, name: str, caller: Phone, callee: Phone) -> None:
+    def __init__(self, name: str, caller: Phone, callee: Phone, headers: tuple[str, ...] = ()) -> None:
         self.call_id = f"{name}@example.com"
         self.caller, self.callee = caller, callee
         self._branch = f"z9hG4bK-{name}"
+        self._extra = headers
         self.attempt = 1
 
     @property
@@ -155,7 +156,7 @@ class Dialog:
     def _request(
         self, method: str, cseq: int, branch: str, body: SDP | None = None, *, to_tag: bool = True, target: str = ""
     ) -> bytes:
-        extra = [f"Contact: <{self._contact(self.caller)}>"] if method == "INVITE" else []
+        extra = [f"Contact: <{self._contact(self.caller)}>", *self._extra] if method == "INVITE" else []
         headers = [*self._headers(method, cseq, branch, to_tag=to_tag), "Max-Forwards: 70", *extra]
         sip = SIP(method=method, request_uri=target or self._contact(self.callee), headers=headers)
         return bytes(sip if body is None else sip / body)

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Two calls are legs of one where they share what only legs share, and what the element between changed is told."""
 
+import json
 from typing import Any
 
 import pytest
 
+from analyzer.api import audit
 from analyzer.model.call import Call
 from analyzer.model.legs import LegChange, LegEvidence
+from reports.json_report import render_json
 from tests.calls.call_builders import ALICE, BOB, PROXY, Script, sdp, track
+from tests.samples.sample_cases import FOLDER
 
 UUID = "ab30317f1a784dc48ff824d0d3715d86"
 SESSION = f"Session-ID: {UUID};remote={'0' * 32}"
@@ -132,3 +136,21 @@ def test_a_retry_after_a_refusal_is_no_leg() -> None:
     one.response(one.request("INVITE", 1, offer), 488)
     other = leg("second@host", offer, at=4, hop=(ALICE, BOB))
     assert [call.other_legs for call in track(one, other).calls] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("b2bua_strips_keying", [LegChange.PROFILE_CHANGED, LegChange.LINES_REMOVED]),
+        ("b2bua_keys_anew", [LegChange.KEYS_REPLACED]),
+    ],
+)
+def test_the_legs_of_a_b2bua(name: str, changes: list[LegChange]) -> None:
+    document = json.loads(render_json(audit([FOLDER / f"{name}.pcapng"])))
+    incoming, outgoing = document["calls"]
+    (after,), (before,) = incoming["other_legs"], outgoing["other_legs"]
+    assert (after["call_id"], before["call_id"]) == (outgoing["call_id"], incoming["call_id"])
+    assert after["evidence"] == ["session-id"]
+    assert [each["change"] for each in after["differences"]] == changes
+    assert [each["change"] for each in before["differences"]] == changes
+    assert after["differences"][0]["frame"] == before["differences"][0]["there"]["frame"]
