@@ -120,10 +120,15 @@ def _sdp_notes(call: Call) -> dict[FrameRef, str]:
     notes: dict[FrameRef, str] = {}
     for exchange in call.exchanges:
         if exchange.offer is not None:
-            notes[exchange.offer.message.ref] = "SDP offer"
+            notes[exchange.offer.message.ref] = _spoken("offer", exchange.offer.message)
         if exchange.answer is not None:
-            notes[exchange.answer.message.ref] = "SDP answer"
+            notes[exchange.answer.message.ref] = _spoken("answer", exchange.answer.message)
     return notes
+
+
+def _spoken(what: str, message: AnySignalling) -> str:
+    """`SDP offer`; what RTSP says in headers alone is an offer or an answer without SDP."""
+    return f"SDP {what}" if carries_sdp(message) else what
 
 
 def _note(message: AnySignalling, notes: dict[FrameRef, str]) -> str:
