@@ -35,7 +35,7 @@ class StreamMessage(NamedTuple):
 
 
 class StreamMedia(NamedTuple):
-    """Media out of an RTSP connection, one interleaved frame."""
+    """Media out of an RTSP or TURN connection, one interleaved frame or one relayed datagram."""
 
     direction: Direction
     packet: InterleavedPacket
@@ -146,8 +146,14 @@ class ConnectionTable:
         framed = reader.feed(chunk.data, chunk.frame, chunk.gap, chunk.from_start)
         if reader.is_rtsp:
             return self._name_rtsp(one, chunk.direction, framed)
+        if reader.interleaved:
+            self._take_relayed(reader, chunk.direction)
         transport = "WS" if reader.is_websocket else "TCP"
         return _name(framed, chunk.direction, transport, chunk.timestamp_ns)
+
+    def _take_relayed(self, reader: StreamReader, way: Direction) -> None:
+        self._media += [StreamMedia(way, packet) for packet in reader.interleaved]
+        reader.interleaved = []
 
     def _name_rtsp(self, one: _Connection, key: Direction | int, framed: list[FramedMessage]) -> list[StreamMessage]:
         """RTSP messages of one direction; the first make the other direction RTSP too."""
@@ -166,8 +172,7 @@ class ConnectionTable:
         elif one.tls is not None:
             way, transport = _way(one.tls, key), _transport(one.tls, reader)
         way = self._tunnel_way(reader, way)
-        self._media += [StreamMedia(way, packet) for packet in reader.interleaved]
-        reader.interleaved = []
+        self._take_relayed(reader, way)
         return [StreamMessage(way, transport, data, frame, time_ns, is_rtsp=True) for data, frame in framed]
 
     def _tunnel_way(self, reader: StreamReader, way: Direction) -> Direction:
@@ -199,6 +204,8 @@ class ConnectionTable:
             if reader.is_rtsp:
                 messages += self._name_rtsp(one, item.role, framed)
                 continue
+            if reader.interleaved:
+                self._take_relayed(reader, _way(tls, item.role))
             transport = _transport(tls, reader)
             messages += _name(framed, _way(tls, item.role), transport, item.timestamp_ns)
         return messages

@@ -8,16 +8,19 @@ from dissectors.grammar.rtsp import looks_like_rtsp
 from dissectors.grammar.rtsp_stream import PieceKind, RtspPiece, RtspStreamFramer, opens_tunnel
 from dissectors.grammar.sip import looks_like_sip
 from dissectors.grammar.sip_stream import FramedMessage, SipStreamFramer
+from dissectors.grammar.turn_stream import TurnStreamFramer, opens_turn
 from dissectors.grammar.websocket import WebSocketFramer, is_sip_frame, may_be_upgrade
 
 MAX_SNIFFED_OCTETS = 256 * 1024  # of a stream joined in its middle, until it counts as something else
-
-
+NO_CHANNEL = -1  # of media that a TURN server relays
 TELLING_FRAMES = 4  # interleaved frames in a row that make a stream joined in its middle RTSP
 
 
 class InterleavedPacket(NamedTuple):
-    """The payload of one interleaved frame (RFC 2326 §10.12), and the frame of the capture that completed it."""
+    """The payload of one interleaved frame (RFC 2326 §10.12), and the frame of the capture that completed it.
+
+    Media that a TURN server relays stands here with `NO_CHANNEL`.
+    """
 
     channel: int
     data: bytes
@@ -26,19 +29,21 @@ class InterleavedPacket(NamedTuple):
 
 
 class StreamReader:
-    """Undecided at first, then SIP, SIP over WebSocket (RFC 7118), RTSP, or of no interest.
+    """Undecided at first, then SIP, SIP over WebSocket (RFC 7118), RTSP, TURN (RFC 8656), or of no interest.
 
-    `interleaved` gathers the media of an RTSP connection until somebody takes it; `time_ns` is set before each `feed`.
+    `interleaved` gathers the media of an RTSP or TURN connection until somebody takes it; `time_ns` is set before each
+    `feed`.
     """
 
     __slots__ = (
-        *("_framer", "_held", "_last_frame", "_rtsp", "_sniffed", "_started"),
+        *("_framer", "_held", "_last_frame", "_rtsp", "_sniffed", "_started", "_turn"),
         *("interleaved", "is_other", "is_rtsp", "is_sip", "time_ns"),
     )
 
     def __init__(self, *, is_rtsp: bool = False) -> None:
         self._rtsp: RtspStreamFramer | None = RtspStreamFramer() if is_rtsp else None
         self._held: list[tuple[RtspPiece, int, int]] = []
+        self._turn: TurnStreamFramer | None = None
         self._last_frame = 0
         self.is_rtsp = is_rtsp
         self.interleaved: list[InterleavedPacket] = []
@@ -59,6 +64,8 @@ class StreamReader:
         """What was missing or out of place, where the stream carries SIP or RTSP; offsets count its octets."""
         if self.is_rtsp and self._rtsp is not None:
             return self._rtsp.defects
+        if self._turn is not None:
+            return self._turn.defects
         return self._framer.defects if self.is_sip else []
 
     def feed(self, data: bytes, frame: int, gap: int, from_start: bool) -> list[FramedMessage]:
@@ -67,6 +74,8 @@ class StreamReader:
             self._started = True
             if not self.is_rtsp:
                 self._choose(data, from_start)
+        if self._turn is not None:
+            self._feed_turn(self._turn, data, frame, gap)
         if self._rtsp is not None:
             messages = self._feed_rtsp(self._rtsp, data, frame, gap)
             if self.is_rtsp:
@@ -90,7 +99,9 @@ class StreamReader:
         return [] if self.is_other else self._settle(self._framer.flush(), 0)
 
     def _choose(self, data: bytes, from_start: bool) -> None:
-        if looks_like_rtsp(data) or opens_tunnel(data):
+        if opens_turn(data):
+            self._turn, self.is_other = TurnStreamFramer(), True
+        elif looks_like_rtsp(data) or opens_tunnel(data):
             self._rtsp, self.is_rtsp = RtspStreamFramer(), True
         elif may_be_upgrade(data):
             self._framer = WebSocketFramer()
@@ -116,6 +127,12 @@ class StreamReader:
             self._rtsp, self._held = RtspStreamFramer(), []
         self.is_rtsp, self.is_other = True, False
         return self._release()
+
+    def _feed_turn(self, framer: TurnStreamFramer, data: bytes, frame: int, gap: int) -> None:
+        if gap:
+            framer.skip(gap)
+        for datagram in framer.feed(data):
+            self.interleaved.append(InterleavedPacket(NO_CHANNEL, datagram, frame, self.time_ns))
 
     def _feed_rtsp(self, framer: RtspStreamFramer, data: bytes, frame: int, gap: int) -> list[FramedMessage]:
         self._last_frame = frame

@@ -17,6 +17,7 @@ from analyzer.capture.source import open_capture
 from analyzer.capture.speed import view_plain
 from analyzer.keying.key_ring import read_key_ring
 from dissectors.grammar.stun import read_relayed
+from dissectors.grammar.turn_stream import TurnStreamFramer
 
 RTP = bytes.fromhex("8000000100000002deadbeef") + b"speech"
 PEER = bytes.fromhex("00120008000111223344abcd")
@@ -94,6 +95,47 @@ def test_the_pass_finds_what_the_grammar_finds() -> None:
         elif inside:
             peel_payload(inside, 0, len(inside), view_plain(work), 0)
             assert work[C_KIND, 0] in (PayloadKind.UNKNOWN, PayloadKind.STUN)
+
+
+@pytest.mark.captures
+def test_a_call_through_a_turn_server_over_tcp_opens(captures: Path, tmp_path: Path) -> None:
+    """Messages lie anywhere in the segments; of those that begin one alone, 174 authenticate."""
+    ring = tmp_path / "keys.toml"
+    key = "ZDc5YzZiYjRkMzI0MjQwZTdkMzFhOGI5ZTIxN2Fk"
+    ring.write_text(f'[[srtp]]\ncrypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}"\n')
+    path = captures / "public" / "veondigital__srtp_decoder" / "_history" / "2f0ba278fd-TCP_call_1.pcap"
+    (stream,) = audit([path], ring=read_key_ring(ring)).streams
+    found = stream.audit
+    assert (found.bound.stream.ssrc, found.packets, found.authenticated, found.lost) == (0x11EA8138, 300, 300, 0)
+    assert (found.rtcp.packets, found.rtcp.authenticated) == (3, 3)
+
+
+def streamed(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_cut_of_a_stream_gives_the_same_datagrams(seed: int) -> None:
+    chance = random.Random(seed)
+    stream = b"".join(streamed(data) for data in (indication(1), *RELAYED.values(), indication(3, PEER), CHANNEL))
+    framer, found, at = TurnStreamFramer(), [], 0
+    while at < len(stream):
+        octets = chance.randrange(1, 40)
+        found += framer.feed(stream[at : at + octets])
+        at += octets
+    assert found == [RTP] * 5
+    assert framer.defects == []
+
+
+def test_a_hole_in_a_stream_is_stepped_over() -> None:
+    framer = TurnStreamFramer()
+    assert framer.feed(streamed(CHANNEL) + CHANNEL[:9]) == [RTP]
+    framer.skip(40)
+    assert framer.feed(b"anything") == []
+    assert framer.feed(indication(1) + streamed(CHANNEL)) == [RTP]
+    assert framer.feed(b"\x7fno message") == []
+    assert framer.feed(streamed(RELAYED["data"])) == [RTP]
+    assert [defect.code for defect in framer.defects] == ["stream-gap", "no-turn-message"]
 
 
 @pytest.mark.captures
