@@ -9,6 +9,7 @@ from analyzer.model.evidence import DatagramFlow
 from analyzer.model.keying import RtcpCount
 from analyzer.srtp.context import SrtpContext, StreamKey
 from analyzer.srtp.diagnose import key_trials
+from analyzer.srtp.kdf import KeyDerivation
 from analyzer.srtp.rtcp import RtcpOpening, RtcpOutcome, open_rtcp
 from analyzer.srtp.suites import SrtpError
 from dissectors.grammar.defects import Defect
@@ -95,5 +96,7 @@ def _trials(context: SrtpContext) -> Iterator[tuple[str, SrtpContext]]:
     if context.mki_octets:
         bare = tuple(StreamKey(key.key, key.salt) for key in context.keys)
         yield "the signalled MKI is absent", replace(context, keys=bare)
+    literal = replace(context, derivation=KeyDerivation.SP_800_135)
+    yield "session keys with labels 16 bits lower, as in NIST SP 800-135", literal
     for reason, detail, trial in key_trials(context):
         yield f"{reason.value} ({detail})", trial

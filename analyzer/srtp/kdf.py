@@ -26,6 +26,7 @@ class KeyDerivation(Enum):
     """Which derivation: the RFCs', or that of a widely deployed stack which differs from them."""
 
     RFC = "rfc"
+    SP_800_135 = "sp-800-135"  # NIST's vectors take SRTCP's 32-bit index literally, so its labels stand 16 bits lower
     LIBSRTP_AES_192 = "libsrtp-aes-192"  # for 192-bit keys: AES-256 over key ‖ salt ‖ zeros, seen in 2.5 and 2.7
 
 
@@ -39,17 +40,24 @@ class SessionKeys:
 
 
 def derive_key(
-    master_key: bytes, master_salt: bytes, label: int, octets: int, *, epoch: int = 0, cipher: Cipher = Cipher.AES_CM
+    master_key: bytes,
+    master_salt: bytes,
+    label: int,
+    octets: int,
+    *,
+    epoch: int = 0,
+    cipher: Cipher = Cipher.AES_CM,
+    index_bits: int = 48,
 ) -> bytes:
     """`octets` octets of the PRF: counter mode with the block cipher of a suite's `cipher` (RFC 3711 §4.3.3).
 
     Its key is as long as the master key (RFC 6188 §3; SEED: RFC 5669 §4, ARIA: RFC 8269 §3).
 
-    A shorter salt is left-justified, as RFC 9335 A.2 settles; the label stands 48 bits up for SRTCP as well, as every
-    implementation has it. `epoch` is index DIV key derivation rate.
+    A shorter salt is left-justified, as RFC 9335 A.2 settles; the label stands 48 bits up (`index_bits`) for SRTCP as
+    well, as nearly every implementation has it. `epoch` is index DIV key derivation rate.
     """
     salt = int.from_bytes(master_salt.ljust(PRF_SALT_OCTETS, b"\0"), "big")
-    return counter_keystream(cipher, master_key, (salt ^ (label << 48 | epoch)) << 16, octets)
+    return counter_keystream(cipher, master_key, (salt ^ (label << index_bits | epoch)) << 16, octets)
 
 
 def derive_session_keys(
@@ -69,8 +77,9 @@ def derive_session_keys(
     key, salt = _prf_input(master_key, master_salt, suite, derivation)
     epoch = index // kdr if kdr else 0
     sizes = (suite.key_octets, suite.auth_key_octets, suite.salt_octets)
+    index_bits = 32 if derivation is KeyDerivation.SP_800_135 and usage is Usage.SRTCP else 48
     derived = [
-        derive_key(key, salt, usage.value + number, size, epoch=epoch, cipher=suite.cipher)
+        derive_key(key, salt, usage.value + number, size, epoch=epoch, cipher=suite.cipher, index_bits=index_bits)
         for number, size in enumerate(sizes)
     ]
     return SessionKeys(*map(Secret, derived))

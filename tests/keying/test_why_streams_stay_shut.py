@@ -17,6 +17,7 @@ from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Verdict
 from analyzer.model.report import AuditedMedia
 from analyzer.srtp.context import SrtpContext, StreamKey
+from analyzer.srtp.kdf import KeyDerivation
 from analyzer.srtp.suites import suite_by_name
 from analyzer.srtp.transform import protect_rtcp, protect_rtp
 from dissectors.grammar.secret import Secret
@@ -315,6 +316,10 @@ def keys_of_context(under: SrtpContext | None) -> bytes:
     [
         ({"srtcp_tag": 16}, "another tag length (16 octets)"),
         ({"key": OTHER}, "wrong key or altered packets"),
+        (
+            {"derivation": KeyDerivation.SP_800_135},
+            "session keys with labels 16 bits lower, as in NIST SP 800-135",
+        ),
         ({"suite_name": "AEAD_AES_128_GCM"}, "another suite under the same key (AEAD_AES_128_GCM)"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from analyzer.srtp.context import Session, SrtpContext, StreamKey
 from analyzer.srtp.header_protection import rtp_start
-from analyzer.srtp.kdf import SessionKeys, Usage, derive_key, derive_session_keys
+from analyzer.srtp.kdf import KeyDerivation, SessionKeys, Usage, derive_key, derive_session_keys
 from analyzer.srtp.keystream import counter_mode_start, keystream
 from analyzer.srtp.suites import SUITES, SrtpError, Suite, UnavailableSuiteError, suite_by_dtls_profile, suite_by_name
 from analyzer.srtp.transform import AuthenticationError, protect_rtcp, protect_rtp, unprotect_rtcp, unprotect_rtp
@@ -148,6 +148,28 @@ def test_session_keys(
     assert keys.authentication.reveal().hex() == authentication
     assert keys.salt.reveal().hex() == session_salt
     assert encryption not in repr(keys)
+
+
+def test_session_keys_of_sp_800_135() -> None:
+    """The first AES-128 vector of NIST's component validation: SRTP as everybody, SRTCP with labels 16 bits lower."""
+    master = Secret(bytes.fromhex("c4809f6d369888728e26adb532129890"))
+    salt = Secret(bytes.fromhex("0e23006c6c044f5662400e9d1bd6"))
+    expected = {
+        Usage.SRTP: (
+            "dc382192ab65108a86b259b61b3af46f",
+            "b83937fb321792ee87b788193be5a4e3bd326ee4",
+            "f1c035c00b5a54a61692c016276c",
+        ),
+        Usage.SRTCP: (
+            "ab5be0b456235dcf77d5086929bafb38",
+            "c52fde0b80b0f0bad8d15645cb86e7c7c3d8770e",
+            "deb5f85f81336a965ed32bb7ede8",
+        ),
+    }
+    for usage, keys in expected.items():
+        cm = suite("AES_CM_128_HMAC_SHA1_80")
+        found = derive_session_keys(master, salt, cm, usage, derivation=KeyDerivation.SP_800_135)
+        assert tuple(key.reveal().hex() for key in (found.encryption, found.authentication, found.salt)) == keys
 
 
 def test_long_authentication_key_of_rfc3711_b3() -> None:
