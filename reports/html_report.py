@@ -24,6 +24,7 @@ from reports.html_views import (
 )
 from reports.messages import message_name, mikey_name, shown_parts
 from reports.safe_text import VisibleText, visible, visible_block
+from reports.second_opinion import MAX_DIFFERENCES, describe_difference, describe_gap
 from reports.summary import headline, plain_words
 from reports.tally import (
     all_outcomes,
@@ -78,6 +79,9 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "BAR_WIDTH": BAR_WIDTH,
+        "MAX_DIFFERENCES": MAX_DIFFERENCES,
+        "describe_difference": describe_difference,
+        "describe_gap": describe_gap,
         "MAX_ENDPOINTS": MAX_ENDPOINTS,
         "MAX_OPEN_ENDPOINTS": MAX_OPEN_ENDPOINTS,
         "MAX_OUTSIDE": MAX_OUTSIDE,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from analyzer.model.cross_check import CrossCheck
 from analyzer.model.evidence import FrameRef, TlsFlow
 from analyzer.model.outcome import Finding, Outcome
 from analyzer.model.policy import Policy
@@ -43,6 +44,7 @@ def render_json(report: Report) -> str:
         "mikey": [_mikey(message) for message in report.mikey],
         "findings": [_finding(finding) for finding in sorted_findings(report)],
         "tls_flows": [_tls_flow(flow) for flow in report.tls_flows],
+        "cross_check": None if report.cross_check is None else _cross_check(report.cross_check),
         "drops": report.drops,
         "notes": list(report.notes),
     }
@@ -59,6 +61,34 @@ def _lay_out(document: dict[str, Any]) -> str:
             text = _compact(value)
         fields.append(f"{_compact(name)}: {text}")
     return "{\n" + ",\n".join(fields) + "\n}\n"
+
+
+def _cross_check(check: CrossCheck) -> dict[str, Any]:
+    return {
+        "tool": check.tool,
+        "agreements": [{"topic": each.topic, "number": each.number} for each in check.agreements],
+        "differences": [
+            {
+                "topic": each.topic,
+                "capture": each.capture,
+                "frames": list(each.frames),
+                "ours": each.ours,
+                "theirs": each.theirs,
+            }
+            for each in check.differences
+        ],
+        "gaps": [
+            {
+                "gap": each.gap,
+                "explanation": each.explanation,
+                "capture": each.capture,
+                "number": each.number,
+                "frames": list(each.frames),
+            }
+            for each in check.gaps
+        ],
+        "notes": list(check.notes),
+    }
 
 
 def _compact(value: Any) -> str:

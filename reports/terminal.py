@@ -17,6 +17,7 @@ from analyzer.model.report import AuditedCall, CaptureFacts, Report
 from reports.endpoints import PeriodView, view_endpoints
 from reports.messages import mikey_name
 from reports.safe_text import visible
+from reports.second_opinion import print_second_opinion
 from reports.spelling import clock_text, frames_text, plural, short_uri, ssrc_text
 from reports.summary import headline
 from reports.tally import (
@@ -97,6 +98,8 @@ def render_terminal(report: Report, console: Console, *, verbose: bool = False) 
     _print_shut(report, pen, verbose)
     _print_endpoints(report, pen, verbose)
     _print_outside(report, pen)
+    if report.cross_check is not None:
+        print_second_opinion(report.cross_check, pen, None if verbose else MAX_LINES)
     for note in report.notes:
         pen.line(("note  ", "dim"), (note, ""))
     pen.line()

@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field
 
 from analyzer.model.call import Call, MediaLine
+from analyzer.model.cross_check import CrossCheck
 from analyzer.model.endpoint import EndpointProfile
 from analyzer.model.evidence import AnySignalling, LooseMikey, TlsFlow
 from analyzer.model.keying import (
@@ -131,4 +132,5 @@ class Report:
     notes: tuple[str, ...] = ()
     endpoints: tuple[EndpointProfile, ...] = ()
     mikey: tuple[AuditedMikey, ...] = ()
+    cross_check: CrossCheck | None = None  # None: nobody asked for a second opinion
     drops: int | None = None  # packets the system dropped before they were captured; None: nobody counted

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What one dissector says of one capture, in words that the other uses as well."""
+
+from dataclasses import dataclass, field
+
+Texts = dict[int, tuple[str, ...]]  # by frame
+
+
+@dataclass(slots=True)
+class StreamFacts:
+    """An RTP stream; `first_frame` is 0 where nobody told."""
+
+    packets: int
+    lost: int
+    first_frame: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.packets} packets, {self.lost} lost"
+
+
+@dataclass(slots=True)
+class Observation:
+    """Frames; methods and statuses, media lines, crypto lines and MIKEY headers by frame; RTP streams by their ends.
+
+    `hidden` are frames whose messages lay inside TLS, `media_level` counts MIKEY messages in media-level attributes.
+    """
+
+    frames: int | None = None
+    sip: Texts = field(default_factory=dict)
+    media: Texts = field(default_factory=dict)
+    crypto: Texts = field(default_factory=dict)
+    mikey: Texts = field(default_factory=dict)
+    streams: dict[str, StreamFacts] = field(default_factory=dict)
+    hidden: set[int] = field(default_factory=set)
+    media_level: dict[int, int] = field(default_factory=dict)
+
+
+def stream_name(source: str, source_port: str, destination: str, destination_port: str, ssrc: int) -> str:
+    """How a stream is called on both sides."""
+    return f"{source} {source_port} > {destination} {destination_port} 0x{ssrc:08x}"
+
+
+def mikey_text(version: int, data_type: int, v: int, csb_id: int, sessions: int) -> str:
+    """The fixed header of a MIKEY message (RFC 3830 §6.1)."""
+    return f"version {version}, type {data_type}, V {v}, CSB ID 0x{csb_id:08x}, {sessions} crypto sessions"

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Our own reading of a capture, out of the finished report."""
+
+from collections.abc import Iterator
+
+from analyzer.crosscheck.observation import Observation, StreamFacts, mikey_text, stream_name
+from analyzer.evidence.media_statistics import stream_statistics
+from analyzer.model.evidence import MediaStream, SignallingMessage
+from analyzer.model.report import Report
+from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.key_mgmt import parse_key_mgmt
+from dissectors.grammar.mikey import parse_mikey
+from dissectors.grammar.sdes import parse_crypto
+from dissectors.grammar.sdp import parse_sdp
+
+PLAIN_TRANSPORTS = ("UDP", "TCP", "WS")
+
+
+def observe_report(report: Report, capture: int) -> Observation:
+    """What the report says of one of its captures."""
+    seen = Observation(frames=report.captures[capture].packets)
+    for message in _messages(report):
+        if message.capture == capture:
+            _add_message(seen, message)
+    for stream in _streams(report):
+        if stream.capture == capture:
+            told = stream_statistics(stream)
+            ends = (*stream.source.rpartition(":")[::2], *stream.destination.rpartition(":")[::2])
+            source, source_port, destination, destination_port = (end.strip("[]") for end in ends)
+            name = stream_name(source, source_port, destination, destination_port, stream.ssrc)
+            seen.streams[name] = StreamFacts(told.packets, told.lost, told.first_frame)
+    return seen
+
+
+def loose_ports(report: Report, capture: int) -> list[int]:
+    """The UDP ports to which streams went that belong to no call."""
+    bounds = [stream.audit.bound.stream for stream in report.streams]
+    return sorted({int(stream.destination.rpartition(":")[2]) for stream in bounds if stream.capture == capture})
+
+
+def _messages(report: Report) -> Iterator[SignallingMessage]:
+    for call in report.calls:
+        yield from (message for message in call.call.messages if call.call.protocol == "sip")
+    yield from (outside.message for outside in report.messages)
+
+
+def _streams(report: Report) -> Iterator[MediaStream]:
+    """Every stream that was judged, whole and once."""
+    inside = (audit.bound for call in report.calls for line in call.media for audit in line.streams)
+    loose = (stream.audit.bound for stream in report.streams)
+    seen: set[int] = set()
+    for bound in (*inside, *loose):
+        if id(bound.stream) not in seen:
+            seen.add(id(bound.stream))
+            yield bound.stream
+
+
+def _add_message(seen: Observation, message: SignallingMessage) -> None:
+    sip, frame = message.sip, message.frame
+    if message.transport not in PLAIN_TRANSPORTS:
+        seen.hidden.add(frame)
+    start = sip.method if sip.status is None else str(sip.status)
+    seen.sip[frame] = (*seen.sip.get(frame, ()), start or "")
+    body = sip.sdp()
+    if body is None:
+        return
+    try:
+        session = parse_sdp(body.content)
+    except GrammarError:
+        return
+    _add(seen.media, frame, [f"{media.proto} {media.port}" for media in session.media])
+    lines = [parse_crypto(value) for media in session.media for value in media.attribute_values("crypto")]
+    _add(seen.crypto, frame, [f"{line.tag} {line.suite}" for line in lines])
+    _add(seen.mikey, frame, list(_mikey(session.attribute_values("key-mgmt"))))
+    below = sum(len(list(_mikey(media.attribute_values("key-mgmt")))) for media in session.media)
+    if below:
+        seen.media_level[frame] = seen.media_level.get(frame, 0) + below
+
+
+def _mikey(values: tuple[str, ...]) -> Iterator[str]:
+    for value in values:
+        data = parse_key_mgmt(value).data
+        try:
+            header = None if data is None else parse_mikey(data).header
+        except GrammarError:
+            continue
+        if header is not None:
+            yield mikey_text(header.version, header.data_type, int(header.v), header.csb_id, header.cs_count)
+
+
+def _add(texts: dict[int, tuple[str, ...]], frame: int, more: list[str]) -> None:
+    if more:
+        texts[frame] = (*texts.get(frame, ()), *more)
