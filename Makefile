@@ -29,7 +29,7 @@ lab: $(STAMP)
 	$(BIN)/python -m pcaps.lab
 
 bench: $(STAMP)
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench; told=$$?; $(BIN)/python -m tests.bench.large && exit $$told
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -39,9 +39,9 @@ def loose_ports(report: Report, capture: int) -> list[int]:
 
 
 def _messages(report: Report) -> Iterator[SignallingMessage]:
-    for call in report.calls:
-        yield from (message for message in call.call.messages if call.call.protocol == "sip")
-    yield from (outside.message for outside in report.messages)
+    inside = (message for call in report.calls for message in call.call.messages)
+    outside = (each.message for each in report.messages)
+    yield from (message for message in (*inside, *outside) if isinstance(message, SignallingMessage))
 
 
 def _streams(report: Report) -> Iterator[MediaStream]:

@@ -5,6 +5,7 @@ A flow's records are read again when somebody asks for that flow, so memory foll
 not the capture. Payloads stay where they are: a record holds their offset.
 """
 
+import mmap
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable
@@ -118,7 +119,8 @@ class PacketStore:
             self._cache.move_to_end(key)
             return found
         table = self._parts[flow]
-        found = np.empty(self.packets(flow, parts), RECORD)
+        # Mapped, not from the heap: what is let go of leaves no holes there.
+        found = np.frombuffer(mmap.mmap(-1, self.packets(flow, parts) * RECORD.itemsize), RECORD)
         octets, start = found.view(np.uint8).data, 0
         for place in range(0, 3 * parts, 3):
             stop = start + table[place + 2] * RECORD.itemsize
