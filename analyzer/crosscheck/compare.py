@@ -70,7 +70,7 @@ def compare(capture: int, ours: Observation, theirs: Observation, tally: _Tally)
     """Everything that both have read of one capture."""
     if ours.frames == theirs.frames:
         tally.agreed["frames"] += ours.frames or 0
-    else:
+    elif theirs.frames is not None:
         tally.differences.append(Difference("frames", capture, (), str(ours.frames), str(theirs.frames)))
     pairs = (
         (ours.sip, theirs.sip),

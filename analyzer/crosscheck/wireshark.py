@@ -13,11 +13,13 @@ from analyzer.crosscheck.observation import Observation, StreamFacts, mikey_text
 from analyzer.errors import CaptureError, UsageError
 
 TSHARK = "tshark"
+CAPINFOS = "capinfos"
 MAX_PORTS = 1000
 _STREAM = re.compile(
     r"^\s*\S+\s+\S+\s+(\S+)\s+(\d+)\s+(\S+)\s+(\d+)\s+0x([0-9A-Fa-f]+)\s+.*?\s+(\d+)\s+(-?\d+) \(\S+%\)", re.MULTILINE
 )
 _FRAMES = re.compile(r"<>[^|]*\|\s*(\d+)\s*\|")
+_COUNT = re.compile(r"Number of packets:\s*(\d+)")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 Fields = dict[str, list[Any]]
 
@@ -58,7 +60,16 @@ def _read_statistics(path: Path, ports: Sequence[int], seen: Observation) -> Non
         name = stream_name(source, source_port, destination, destination_port, int(ssrc, 16))
         seen.streams[name] = StreamFacts(int(packets), int(lost))
     found = _FRAMES.search(done.stdout)
-    seen.frames = int(found[1]) if found else None
+    seen.frames = int(found[1]) if found else _count_frames(path)
+
+
+def _count_frames(path: Path) -> int | None:
+    """As capinfos counts them: tshark's statistics are empty where all packets have one time."""
+    if shutil.which(CAPINFOS) is None:
+        return None
+    told = subprocess.run([CAPINFOS, "-c", "-M", str(path)], capture_output=True, text=True, check=False).stdout
+    found = _COUNT.search(told)
+    return int(found[1]) if found else None
 
 
 def _iter_sip(path: Path) -> Iterator[tuple[int, Fields]]:

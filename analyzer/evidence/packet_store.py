@@ -20,6 +20,7 @@ BLOCK_PACKETS = 1 << 18
 FIRST_PACKETS = 1 << 10
 CACHE_OCTETS = 16 << 20
 _UINT16_FLOWS = 1 << 16
+_PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 RECORD = np.dtype(
     [
@@ -120,7 +121,7 @@ class PacketStore:
             return found
         table = self._parts[flow]
         # Mapped, not from the heap: what is let go of leaves no holes there.
-        found = np.frombuffer(mmap.mmap(-1, self.packets(flow, parts) * RECORD.itemsize), RECORD)
+        found = np.frombuffer(mmap.mmap(-1, self.packets(flow, parts) * RECORD.itemsize, flags=_PRIVATE), RECORD)
         octets, start = found.view(np.uint8).data, 0
         for place in range(0, 3 * parts, 3):
             stop = start + table[place + 2] * RECORD.itemsize
