@@ -4,6 +4,7 @@
 from analyzer.rules import (
     kmg_002,
     kmg_003,
+    kmg_009,
     mky_001,
     mky_004,
     mky_005,
@@ -35,7 +36,7 @@ from analyzer.rules import (
 )
 from analyzer.rules.base import Rule
 
-CATALOGUE_VERSION = 2  # grows when a rule is added or asks something else
+CATALOGUE_VERSION = 3  # grows when a rule is added or asks something else
 
 RULES: tuple[Rule, ...] = (
     sig_002.RULE,
@@ -46,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     sde_006.RULE,
     kmg_002.RULE,
     kmg_003.RULE,
+    kmg_009.RULE,
     mky_001.RULE,
     mky_004.RULE,
     mky_005.RULE,

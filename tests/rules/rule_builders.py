@@ -18,6 +18,7 @@ from analyzer.model.call import (
 )
 from analyzer.model.evidence import FrameRef, Protection, SignallingMessage, Wire
 from analyzer.model.keying import NOT_COMPARED, Keying, MacState, MikeyEvidence, MikeyFreshness, StreamAudit
+from analyzer.model.legs import OtherLeg
 from analyzer.model.negotiation import Choice, Expected, Judgement, Negotiation
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.verdict import judge
@@ -154,6 +155,7 @@ class Scene:
     dtls: bool = False
     state: CallState = CallState.ENDED
     freshness: MikeyFreshness = NOT_COMPARED
+    other_legs: tuple[OtherLeg, ...] = ()
 
     def build(self) -> tuple[Call, tuple[AuditedMedia, ...]]:
         messages = []
@@ -183,7 +185,8 @@ class Scene:
         )
         verdict, reasons = judge(line, self.negotiation, self.keying, self.streams)
         media = AuditedMedia(line, self.negotiation, self.keying, self.streams, verdict, reasons, self.freshness)
-        return bare_call(self.state, tuple(messages), (exchange,), (line,)), (media,)
+        call = bare_call(self.state, tuple(messages), (exchange,), (line,))
+        return replace(call, other_legs=self.other_legs), (media,)
 
     @property
     def media(self) -> AuditedMedia:

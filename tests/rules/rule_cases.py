@@ -29,6 +29,7 @@ from rule_builders import (
 from analyzer.model.call import CallState, Resolution, Side
 from analyzer.model.evidence import FrameRef, Protection, Wire
 from analyzer.model.keying import Keying, MikeyFreshness, MikeyReuse, MikeyUpdate, Shared
+from analyzer.model.legs import LegChange, LegDifference, LegEvidence, OtherLeg
 from analyzer.model.negotiation import (
     CapabilityKind,
     Carrier,
@@ -211,6 +212,13 @@ REFUSED = {"answer": None, "streams": (), "resolution": Resolution.REJECTED}
 SILENT = {"answer": None, "streams": (), "resolution": Resolution.UNANSWERED}
 
 
+def after_leg(scene: Scene, change: LegChange, detail: str, *, is_earlier: bool = True) -> Scene:
+    """The scene as the leg behind another one, from which its offer differs in one thing."""
+    difference = LegDifference(change, 0, detail, FrameRef(0, 1), FrameRef(0, 9))
+    leg = OtherLeg("other@example.com", is_earlier, (LegEvidence.SESSION_ID,), 0.95, (difference,))
+    return replace(scene, other_legs=(leg,))
+
+
 CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
     "SIG-002": {
         FAIL: (SDES, replace(SDES, transport="TCP"), replace(REJECTED), UNANSWERED),
@@ -332,6 +340,19 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             offering(None),
         ),
         NA: (PLAIN, SDES, offering(mikey_message(extension_types=()))),
+    },
+    "KMG-009": {
+        FAIL: (
+            after_leg(PLAIN, LegChange.LINES_REMOVED, "key-mgmt mikey"),
+            after_leg(PLAIN, LegChange.LINES_REMOVED, f"crypto {CRYPTO_80.split()[1]}"),
+        ),
+        PASS: (
+            after_leg(SDES, LegChange.LINES_REMOVED, "key-mgmt mikey"),
+            after_leg(MIKEY, LegChange.KEYS_REPLACED, "key-mgmt mikey"),
+            after_leg(PLAIN, LegChange.LINES_REMOVED, "m=video RTP/SAVP"),
+        ),
+        UNKNOWN: (after_leg(replace(SDES, offer=None), LegChange.LINES_REMOVED, "key-mgmt mikey"),),
+        NA: (PLAIN, SDES, MIKEY, after_leg(PLAIN, LegChange.LINES_REMOVED, "key-mgmt mikey", is_earlier=False)),
     },
     "MKY-001": {
         FAIL: (offering(mikey_message(encryption=0)), offering(mikey_message(), mikey_message(encryption=0))),

@@ -21,7 +21,8 @@ BAD = (Verdict.UNPROTECTED, Verdict.MISMATCH, Verdict.DOWNGRADE)
 SHOWN_BY = {
     "SIG-002": "sdes_in_clear", "PRO-001": "plain_call", "PRO-003": "profile_weakened",
     "PRO-004": "savp_without_keying", "SDE-005": "sdes_same_key", "SDE-006": "sdes_not_offered",
-    "KMG-002": "no_sdp_ids", "KMG-003": "stripped_line", "MKY-001": "mikey_null_encryption",
+    "KMG-002": "no_sdp_ids", "KMG-003": "stripped_line", "KMG-009": "b2bua_strips_keying",
+    "MKY-001": "mikey_null_encryption",
     "MKY-004": "mikey_replayed", "MKY-005": "mikey_timestamp_reused", "MKY-006": "mikey_keystream_reused",
     "MKY-007": "mikey_rand_reused", "MKY-008": "mikey_dh_value_reused", "MKY-009": "mikey_clock_wrong",
     "MKY-010": "mikey_csb_id_reused", "MKY-011": "mikey_update_with_rand",

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""KMG-009: between two legs of one call all keying was taken out of an offer."""
+
+from collections.abc import Iterator
+
+from analyzer.model.call import Call, Exchange
+from analyzer.model.evidence import FrameRef
+from analyzer.model.legs import LegChange, LegDifference
+from analyzer.model.outcome import Confidence, Severity
+from analyzer.model.report import AuditedMedia
+from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.protection import KEYING_ATTRIBUTES
+
+_NO_EARLIER_LEG = not_applicable("No earlier leg of this call is known.")
+_GUARDS = ("a back-to-back user agent, or the provider behind it, may speak plain RTP on its other side",)
+
+
+def _check_call(call: Call, _media: tuple[AuditedMedia, ...]) -> Result:
+    earlier = [leg for leg in call.other_legs if leg.is_earlier]
+    if not earlier:
+        return _NO_EARLIER_LEG
+    offered = next((exchange for exchange in call.exchanges if exchange.offer is not None), None)
+    if offered is None:
+        return unknown("offer", "An earlier leg is known, and the offer of this one was not seen.")
+    stripped = [each for leg in earlier for each in _stripped(offered, leg.differences)]
+    if stripped:
+        refs = tuple(dict.fromkeys(ref for each in stripped for ref in (each.there, each.here)))
+        taken = ", ".join(dict.fromkeys(each.detail for each in stripped))
+        return failed(f"The leg before offered keying that this one lacks altogether: {taken}.", refs, _GUARDS)
+    return passed("Each medium that was keyed on the leg before is keyed on this one.", (_ref(offered),))
+
+
+def _stripped(offered: Exchange, differences: tuple[LegDifference, ...]) -> Iterator[LegDifference]:
+    """Removed lines of media that this leg's offer keys in no way any more."""
+    if offered.offer is None:
+        return
+    session = offered.offer.session
+    if any(session.attribute(name) is not None for name in KEYING_ATTRIBUTES):
+        return
+    for each in differences:
+        media = session.media[each.media_index] if each.media_index < len(session.media) else None
+        is_bare = media is None or all(media.attribute(name) is None for name in KEYING_ATTRIBUTES)
+        if each.change is LegChange.LINES_REMOVED and is_bare and not each.detail.startswith("m="):
+            yield each
+
+
+def _ref(exchange: Exchange) -> FrameRef:
+    return exchange.offer.message.ref if exchange.offer is not None else FrameRef(0, 0)
+
+
+RULE = Rule(
+    id="KMG-009",
+    title="All keying removed between two legs",
+    citation="RFC 4567 §8",
+    level=Level.POLICY,
+    severity=Severity.HIGH,
+    confidence=Confidence.C2,
+    needs=(Need.SIGNALLING,),
+    remediation="Let the element between the legs key its other side too, or refuse calls that it can't protect;"
+    " endpoints that require protection must refuse plain RTP, as no list inside a message can show that all is gone.",
+    meaning=Meaning(
+        passes="The legs of the call were joined, and every medium that was keyed on the earlier one is keyed on this.",
+        fails="An earlier leg offered keying for a medium, and the offer of this leg has none for it.",
+        unknown="An earlier leg is known, and the offer of this leg was not seen.",
+        not_applicable="No earlier leg of the call is known.",
+    ),
+    check_call=_check_call,
+)
