@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.model.call import MediaLine, MediaSide
 from analyzer.model.keying import MikeyEvidence
+from analyzer.model.mikey_modes import is_initiators
 from analyzer.negotiation.carriers.attributes import read_attributes
 from analyzer.negotiation.carriers.capability import read_capabilities
 from analyzer.negotiation.carriers.mikey_lines import crypto_sessions, is_error, mode_of, suite_of
@@ -17,12 +18,18 @@ from dissectors.grammar.mikey import MikeyMessage, SecurityPolicy
 def find_misfits(
     line: MediaLine, offered: Sequence[MikeyEvidence], answered: Sequence[MikeyEvidence], chosen: str | None
 ) -> tuple[str, ...]:
-    """Each misfit as a sentence; the messages are those of the media line, errors passed over."""
-    answers = [one for one in answered if one.message is not None and not is_error(one)]
+    """Each misfit as a sentence; the messages are those of the media line, of which responses alone answer another."""
+    answers = [one for one in answered if is_response(one)]
     found = [text for answer in answers for text in _message_misfits(line, offered, answer)]
     found += _version_misfits(offered, answers)
     found += _configuration_misfits(line, offered, chosen)
     return tuple(dict.fromkeys(found))
+
+
+def is_response(evidence: MikeyEvidence) -> bool:
+    """Whether a message answers one of the offer; with one that begins an exchange a side keys its own direction."""
+    message = evidence.message
+    return message is not None and not is_error(evidence) and not is_initiators(message.header.data_type)
 
 
 def _message_misfits(line: MediaLine, offered: Sequence[MikeyEvidence], answer: MikeyEvidence) -> Iterator[str]:

@@ -4,7 +4,7 @@
 from analyzer.model.call import Side
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.negotiation.carriers.mikey_lines import select_messages
-from analyzer.negotiation.compatibility import find_misfits
+from analyzer.negotiation.compatibility import find_misfits, is_response
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.protection import is_pending
@@ -25,6 +25,8 @@ def _check_line(facts: LineFacts) -> Result:
         return unknown("readable-mikey", "A MIKEY message can't be read.", facts.refs)
     if facts.negotiation.chosen.key_agreement is None:
         return not_applicable("Nothing was chosen.")
+    if answered and not (has_configurations or any(map(is_response, answered))):
+        return not_applicable("Each side keys its own direction with a message of its own.")
     return passed("Key agreement and suite are of one offered message.", facts.refs)
 
 
@@ -42,7 +44,8 @@ RULE = Rule(
         passes="The answer's data type, CSB ID, policy and configuration are those of one offered message.",
         fails="The answer mixes what belongs to different messages, lists or configurations of the offer.",
         unknown="The answer was not seen, or a message can't be read.",
-        not_applicable="Neither MIKEY nor capability negotiation was used, or nothing was chosen.",
+        not_applicable="Neither MIKEY nor capability negotiation was used, nothing was chosen, or each side keys its"
+        " own direction.",
     ),
     check_line=_check_line,
 )

@@ -485,7 +485,12 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             replace(offering(mikey_message()), answer=None, streams=(), resolution=Resolution.UNANSWERED),
             answered_by(None),
         ),
-        NA: (PLAIN, SDES, replace(MIKEY, negotiation=negotiation(chosen=Choice(None, None)))),
+        NA: (
+            PLAIN,
+            SDES,
+            replace(MIKEY, negotiation=negotiation(chosen=Choice(None, None))),
+            answered_by(mikey_message(kind=0)),  # as GStreamer keys each direction
+        ),
     },
     "PRI-008": {
         FAIL: (
