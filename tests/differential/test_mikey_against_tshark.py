@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every MIKEY message at hand as tshark reads it on UDP port 2269, field by field; where it differs has a name.
+
+The messages are GStreamer's, those from the wild, and one of every data type. What tshark 4.0 reads otherwise, with the
+clause that decides:
+
+* `GENERIC_ID`: it does not know the GENERIC-ID map, and takes its octets for payloads (RFC 6043 §6.1.1).
+* `STOPS_AT`: it goes no further than a CHASH (RFC 3830 §6.8), a DH payload with a KV (§6.4), TR, RANDR, TP and TICKET
+  (RFC 6043 §6.4, §6.8, §6.10), IBAKE and ESK (RFC 6267 §6.1), and a KEMAC that RFC 4650 §4.2 numbers.
+* `CUT`: of a payload that is cut short it shows the fields before the cut, here such a payload has no fields; and it
+  stops in a KEMAC whose keys are no key data, which here is one payload like another (RFC 3830 §6, §6.2).
+* `CLEAR_KEYS`: it shows the keys of a NULL-encrypted KEMAC in place of its data (§6.2), and an empty MAC as missing.
+"""
+
+import base64
+import binascii
+import json
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from analyzer.capture.frames import build_udp_frame
+from analyzer.capture.writer import PcapngWriter
+from dissectors.grammar.mikey import (
+    Certificate,
+    CertificateHash,
+    Dh,
+    EncryptedSecretKey,
+    ErrorPayload,
+    GeneralExtension,
+    Ibake,
+    Identity,
+    IdentityWithRole,
+    Kemac,
+    MikeyMessage,
+    Opaque,
+    Pke,
+    Rand,
+    RandWithRole,
+    Sakke,
+    SecurityPolicy,
+    Sign,
+    SrtpIdEntry,
+    Ticket,
+    TicketPolicy,
+    Timestamp,
+    TimestampWithRole,
+    Verification,
+    parse_mikey,
+)
+from dissectors.grammar.mikey.registries import CsIdMapType, DataType, EncryptionAlgorithm
+from tests.grammar.mikey.mode_messages import message_of
+
+pytestmark = [pytest.mark.tool("tshark"), pytest.mark.captures]
+
+FIELDS = (
+    "version", "type", "next_payload", "v.set", "prf_func", "csb_id", "cs_count", "cs_id_map_type", "srtp_id.policy_no",
+    "srtp_id.ssrc", "srtp_id.roc", "t.ts_type", "rand.data", "id.type", "cert.type", "dh.group", "dh.value",
+    "kemac.encr_alg", "kemac.key_data", "kemac.mac_alg", "kemac.mac", "v.auth_alg", "v.ver_data", "sp.no",
+    "sp.proto_type", "sp.param.type", "sp.patam.value", "sign.data", "ext.type", "pke.data", "err.no", "sakke.params",
+    "sakke.idscheme", "sakke.data",
+)  # fmt: skip
+OCTETS = ("data", "value", "mac")
+STOPS_AT = (CertificateHash, TimestampWithRole, RandWithRole, TicketPolicy, Ticket, Ibake, EncryptedSecretKey)
+Reading = dict[str, list[int | str]]
+
+
+def messages(captures: Path) -> Iterator[tuple[str, bytes]]:
+    for name, key in (("gstreamer", "base64"), ("in_the_wild", "b64")):
+        for line in (captures / "mikey" / f"{name}.jsonl").read_text().splitlines():
+            case = json.loads(line)
+            try:
+                octets = base64.b64decode(case[key], validate=True)
+            except binascii.Error:
+                continue
+            if len(octets) >= 10:
+                yield case.get("id") or case["source"], octets
+    for data_type in DataType:
+        yield f"built {data_type.name}", message_of(data_type)
+
+
+def read_with_tshark(path: Path, octets: list[bytes]) -> list[Reading]:
+    with path.open("wb") as stream:
+        writer = PcapngWriter(stream)
+        for number, each in enumerate(octets):
+            writer.write(number * 1000, build_udp_frame("192.0.2.1:2269", "192.0.2.2:2269", each))
+    names = [argument for field in FIELDS for argument in ("-e", f"mikey.{field}")]
+    command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-E", "separator=|", *names]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    rows = [dict(zip(FIELDS, line.split("|"), strict=True)) for line in lines]
+    return [{field: list(_values(field, shown)) for field, shown in row.items() if shown} for row in rows]
+
+
+def _values(field: str, shown: str) -> Iterator[int | str]:
+    for value in shown.split(","):
+        if value and value != "<MISSING>":
+            yield value if field.endswith(OCTETS) else int(value, 0)
+
+
+def our_reading(message: MikeyMessage) -> Reading:
+    header = message.header
+    found: Reading = defaultdict(list)
+    for field, value in (
+        ("version", header.version), ("type", header.data_type), ("next_payload", header.next_payload),
+        ("v.set", int(header.v)), ("prf_func", header.prf_function), ("csb_id", header.csb_id),
+        ("cs_count", header.cs_count), ("cs_id_map_type", header.cs_id_map_type),
+    ):  # fmt: skip
+        found[field].append(value)
+    for entry in header.crypto_sessions:
+        if isinstance(entry, SrtpIdEntry):
+            numbers = zip(("policy_no", "ssrc", "roc"), (entry.policy_number, entry.ssrc, entry.roc), strict=True)
+            for name, number in numbers:
+                found[f"srtp_id.{name}"].append(number)
+    for payload in message.payloads:
+        if not isinstance(payload, Sign | Opaque):
+            found["next_payload"].append(payload.next_payload)
+        for field, value in payload_fields(payload):
+            if value != "":
+                found[field].append(value)
+    return found
+
+
+# How tshark names the fields of a payload, and where the value is in ours.
+SIMPLE: dict[type[object], dict[str, str]] = {
+    Timestamp: {"t.ts_type": "timestamp_type"},
+    Rand: {"rand.data": "data"},
+    Identity: {"id.type": "id_type"},
+    IdentityWithRole: {"id.type": "id_type"},
+    Certificate: {"cert.type": "cert_type"},
+    Dh: {"dh.group": "group", "dh.value": "value"},
+    Kemac: {"kemac.encr_alg": "encryption_algorithm", "kemac.mac_alg": "mac_algorithm", "kemac.mac": "mac"},
+    Verification: {"v.auth_alg": "mac_algorithm", "v.ver_data": "mac"},
+    SecurityPolicy: {"sp.no": "policy_number", "sp.proto_type": "protocol_type"},
+    Sign: {"sign.data": "signature"},
+    GeneralExtension: {"ext.type": "extension_type"},
+    Pke: {"pke.data": "data"},
+    ErrorPayload: {"err.no": "error_number"},
+    Sakke: {"sakke.params": "parameters", "sakke.idscheme": "id_scheme", "sakke.data": "data"},
+}
+
+
+def payload_fields(payload: object) -> Iterator[tuple[str, int | str]]:
+    for field, attribute in SIMPLE.get(type(payload), {}).items():
+        value = getattr(payload, attribute)
+        yield field, value.hex() if isinstance(value, bytes) else value
+    if isinstance(payload, Kemac) and payload.encryption_algorithm != EncryptionAlgorithm.NULL:  # CLEAR_KEYS
+        yield "kemac.key_data", payload.data.reveal().hex()
+    if isinstance(payload, SecurityPolicy):
+        for kind, value in payload.parameters:
+            yield from (("sp.param.type", kind), ("sp.patam.value", value.hex()))
+
+
+def difference(message: MikeyMessage) -> str:
+    """The name under which tshark may read a message otherwise, "" where it may not."""
+    if message.header.cs_id_map_type == CsIdMapType.GENERIC_ID:
+        return "GENERIC_ID"
+    if message.find(Opaque) or message.trailing or message.header.map_info:
+        return "CUT"
+    stops = any(
+        isinstance(each, STOPS_AT) or (isinstance(each, Dh) and each.validity.kind) for each in message.payloads
+    )
+    by_4650 = any(defect.code == "kemac-numbered-by-rfc4650" for defect in message.defects)
+    return "STOPS_AT" if stops or by_4650 else ""
+
+
+def test_every_field_of_every_message_is_tsharks_or_differs_by_name(captures: Path, tmp_path: Path) -> None:
+    named = list(messages(captures))
+    theirs = read_with_tshark(tmp_path / "all.pcapng", [octets for _, octets in named])
+    assert len(theirs) == len(named)
+    counts: dict[str, int] = defaultdict(int)
+    for (name, octets), read in zip(named, theirs, strict=True):
+        message = parse_mikey(octets)
+        ours, why = our_reading(message), difference(message)
+        counts[why] += 1
+        for field in FIELDS if why != "GENERIC_ID" else FIELDS[:8]:
+            mine, other = ours.get(field, []), read.get(field, [])
+            shared = max(len(mine), len(other))
+            if why == "GENERIC_ID":
+                shared = 1
+            elif why:  # as far as both go
+                shared = min(len(mine), len(other))
+            assert mine[:shared] == other[:shared], (name, field)
+    assert counts[""] >= 50, dict(counts)
