@@ -112,9 +112,13 @@ def _opened(case: Case, columns: PacketColumns, candidate: Candidate, reason: st
 
 
 def _is_unencrypted(case: Case, columns: PacketColumns, candidate: Candidate, tally: Tally) -> bool:
-    context = candidate.context
-    encrypts = context.srtp_encrypted and context.suite.encrypts
-    return bool(tally.authenticated) and encrypts and is_clear_as_it_stands(columns, case.encodings)
+    """Whether packets that authenticate are clear without their MKI and tag; an AEAD encrypts what it authenticates."""
+    context = tally.context or candidate.context
+    if not tally.authenticated or context.suite.aead or not (context.srtp_encrypted and context.suite.encrypts):
+        return False
+    lengths = np.maximum(columns.lengths - context.mki_octets - context.srtp_tag_octets, 0)
+    bare = PacketColumns(columns.buffer, columns.offsets, lengths, lengths)
+    return is_clear_as_it_stands(bare, case.encodings)
 
 
 def _explained(case: Case, columns: PacketColumns, tally: Tally, opening: StreamOpening) -> Tally:

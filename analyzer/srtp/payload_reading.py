@@ -13,7 +13,6 @@ from analyzer.srtp.context import SrtpContext
 
 SAMPLE_PACKETS = 128
 GLANCE_PACKETS = 32
-GLANCE_TRAILER = 20
 GLANCE_OCTETS = 256
 GLANCE_CHI_SQUARE = 350.0  # 255 degrees of freedom: cipher text passes over it once in ten thousand glances
 Encodings = Mapping[int, str]  # by payload type, as descriptions map them
@@ -53,7 +52,10 @@ def _packets(columns: PacketColumns) -> list[bytes]:
 
 
 def is_clear_as_it_stands(columns: PacketColumns, encodings: Encodings = NO_ENCODINGS) -> bool:
-    """Whether payloads of the commonest type are proved clear without any key; a glance ends the search for most."""
+    """Whether payloads of the commonest type are proved clear without any key; a glance ends the search for most.
+
+    What follows the payload (MKI and tag) is to be left out of the packets: it may be the same in all of them.
+    """
     headers = read_rtp_headers(columns)
     if not headers.rtp.any() or _looks_uniform(columns, headers.header_octets):
         return False
@@ -63,7 +65,7 @@ def is_clear_as_it_stands(columns: PacketColumns, encodings: Encodings = NO_ENCO
 def _looks_uniform(columns: PacketColumns, header_octets: Numbers) -> bool:
     """Whether in a few payloads no octet is much more frequent than by chance, nor any at their start."""
     few = range(0, len(columns), max(len(columns) // GLANCE_PACKETS, 1))
-    payloads = [columns.packet(number)[int(header_octets[number]) :][:-GLANCE_TRAILER] for number in few]
+    payloads = [columns.packet(number)[int(header_octets[number]) :] for number in few]
     octets = b"".join(payloads)
     if len(octets) < GLANCE_OCTETS:
         return False

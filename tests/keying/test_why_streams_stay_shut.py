@@ -145,6 +145,15 @@ def test_the_longest_mki(tmp_path: Path) -> None:
     assert (stream.reason, stream.authenticated, clear) == ("", COUNT, CLEAR)
 
 
+def test_a_long_mki_behind_little_payload_is_no_clear_text(tmp_path: Path) -> None:
+    offer, answer = offering(CM_80, more="|2^31|1:128")
+    used = context(mki=(1).to_bytes(128, "big"))
+    little = [packet[:32] for packet in CLEAR]
+    packets = [(A_RTP, B_RTP, protect_rtp(packet, used)) for packet in little]
+    _, stream, clear = heard(tmp_path, packets, offer, answer)
+    assert (stream.clear, stream.wire, clear) == (0, Wire.PROVED, little)
+
+
 def test_a_late_start_is_found_and_reported(tmp_path: Path) -> None:
     _, stream, clear = heard(tmp_path, sealed(context(), roc=700))
     assert (stream.authenticated, clear, stream.wire) == (COUNT, CLEAR, Wire.PROVED)
