@@ -9,7 +9,16 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.srtp.columns import Flags, Numbers, PacketColumns, RtpColumns, distinct, packet_columns, read_rtp_headers
+from analyzer.srtp.columns import (
+    Flags,
+    Numbers,
+    PacketColumns,
+    RtpColumns,
+    distinct,
+    packet_columns,
+    read_rtp_headers,
+    span_of,
+)
 from analyzer.srtp.context import KeySchedule, SrtpContext, StreamKey
 from analyzer.srtp.decrypt import ClearBatch, Decryptor
 from analyzer.srtp.index import HALF, MAX_ROC, Rollover, extend_sequence_numbers
@@ -243,7 +252,7 @@ class _Opener:
 
     def _run_of(self, numbers: Numbers, source: _Source, rollover: Rollover) -> tuple[int, bool]:
         """Packets that follow settled ones; how many were dealt with, and whether nothing was amiss."""
-        index = extend_sequence_numbers(self.sequence[numbers], rollover.index)
+        index = extend_sequence_numbers(self.sequence[span_of(numbers)], rollover.index)
         sane = index.min() >= 0 and index.max() >> 16 <= MAX_ROC
         if not sane:
             self._slow(int(numbers[0]), source)
@@ -280,9 +289,10 @@ class _Opener:
         """Takes packets into account that authenticate, where they stand in the run."""
         numbers, index = numbers[places], index[places]
         if len(numbers) and source.rollover is not None:
-            self.opening.outcome[numbers] = self.good
-            self.opening.index[numbers] = index
-            self.opening.key_number[numbers] = source.key_number if keys is None else keys[places]
+            span = span_of(numbers)
+            self.opening.outcome[span] = self.good
+            self.opening.index[span] = index
+            self.opening.key_number[span] = source.key_number if keys is None else keys[places]
             source.failures = 0
             highest = max(int(index.max()), source.rollover.index)
             source.rollover.roc, source.rollover.highest = highest >> 16, highest & 0xFFFF

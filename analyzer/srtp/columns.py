@@ -40,7 +40,7 @@ class PacketColumns:
 
 def packet_columns(packets: Sequence[bytes], wire_lengths: Sequence[int] | Numbers | None = None) -> PacketColumns:
     """Columns over copies of `packets`; without `wire_lengths` every packet is taken to be whole."""
-    lengths = np.array(list(map(len, packets)), dtype=np.int64)
+    lengths = np.fromiter(map(len, packets), dtype=np.int64, count=len(packets))
     offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))[: len(packets)]
     wire = lengths if wire_lengths is None else np.asarray(wire_lengths, dtype=np.int64)
     return PacketColumns(memoryview(b"".join(packets)), offsets, lengths, np.maximum(wire, lengths))
@@ -73,6 +73,13 @@ def distinct(values: Numbers) -> list[int]:
         return []
     low, high = int(values.min()), int(values.max())
     return [low] if low == high else np.unique(values).tolist()
+
+
+def span_of(numbers: Numbers) -> slice | Numbers:
+    """The same places as a slice where they follow each other: columns are then looked at, not copied."""
+    if len(numbers) and int(numbers[-1]) - int(numbers[0]) == len(numbers) - 1:
+        return slice(int(numbers[0]), int(numbers[-1]) + 1)
+    return numbers
 
 
 def rows(buffer: memoryview, offsets: Numbers, octets: int) -> NDArray[np.uint8]:

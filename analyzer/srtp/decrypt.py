@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.srtp.column_tags import gcm_counters
-from analyzer.srtp.columns import Flags, Numbers, PacketColumns, RtpColumns, distinct, rows
+from analyzer.srtp.columns import Flags, Numbers, PacketColumns, RtpColumns, distinct, rows, span_of
 from analyzer.srtp.compiling import MIN_ROWS, kernels_for, view_octets
 from analyzer.srtp.context import KeySchedule, Session
 from analyzer.srtp.keystream import BLOCK_OCTETS, Octets, counter_mode_start, keystream
 from analyzer.srtp.suites import Cipher
 from analyzer.srtp.transform import open_verified
 
-BATCH_PACKETS = 4096
+BATCH_PACKETS = 8192
 MAX_KEYSTREAM_OCTETS = 1 << 24
 EPOCH_BITS, SIZE_BITS = 48, 20
 GCM_FIRST_BLOCK = 2  # block 1 masks the tag (SP 800-38D §7.1)
@@ -58,6 +58,8 @@ class Decryptor:
         self._trailer = context.mki_octets + context.srtp_tag_octets
         extended = (headers.extension_profile >= 0) & bool(context.encrypted_extensions)
         self._apart = headers.cryptex | extended
+        # One session for all of them, and headers that are clear.
+        self._alike = self._schedule.encrypts and len(context.keys) == 1 and not context.kdr and not self._apart.any()
         self._kernels = kernels_for(len(columns)) if context.suite.cipher in COMPILED_CIPHERS else None
 
     def iter_batches(self, opened: Flags) -> Iterator[ClearBatch]:
@@ -68,9 +70,12 @@ class Decryptor:
 
     def open(self, numbers: Numbers) -> ClearBatch:
         """These packets, all of which have opened."""
-        lengths = self._columns.lengths[numbers] - self._trailer
+        lengths = self._columns.lengths[span_of(numbers)] - self._trailer
         offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
         batch = ClearBatch(numbers, np.empty(int(offsets[-1]), dtype=np.uint8), offsets)
+        if self._alike and self._kernels is not None and len(numbers) >= MIN_ROWS:
+            self._open_compiled(batch, np.arange(len(numbers)), self._schedule.session(0, 0), self._kernels)
+            return batch
         alone = self._apart[numbers]
         keys = self._key_number[numbers].astype(np.int64)
         kdr = self._schedule.context.kdr
@@ -92,10 +97,10 @@ class Decryptor:
         return batch
 
     def _open_compiled(self, batch: ClearBatch, places: Numbers, session: Session, kernels: Any) -> None:
-        numbers = batch.numbers[places]
-        starts, clear = self._columns.offsets[numbers], self._headers.header_octets[numbers]
-        ends = starts + batch.offsets[places + 1] - batch.offsets[places]
-        ssrc, index = self._headers.ssrc[numbers], self._index[numbers]
+        span, chosen = span_of(batch.numbers[places]), span_of(places)
+        starts, clear = self._columns.offsets[span], self._headers.header_octets[span]
+        ends = starts + np.diff(batch.offsets)[chosen]
+        ssrc, index = self._headers.ssrc[span], self._index[span]
         gcm = session.suite.cipher is Cipher.AES_GCM
         if gcm:
             start = gcm_counters(session, ssrc, index, GCM_FIRST_BLOCK)
@@ -109,7 +114,7 @@ class Decryptor:
         stream = np.frombuffer(session.encrypt_blocks(blocks.view(np.uint8).data), dtype=np.uint8)
         view = view_octets(self._columns.buffer)
         kernels.open_rows(
-            view, starts, clear, ends, stream, first[:-1] * BLOCK_OCTETS, batch.octets, batch.offsets[places]
+            view, starts, clear, ends, stream, first[:-1] * BLOCK_OCTETS, batch.octets, batch.offsets[:-1][chosen]
         )
 
     def _copy(self, batch: ClearBatch, places: Numbers) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.srtp.column_tags import GcmTags, HmacTags
-from analyzer.srtp.columns import Flags, Numbers, PacketColumns, RtpColumns, distinct, rows
+from analyzer.srtp.columns import Flags, Numbers, PacketColumns, RtpColumns, distinct, rows, span_of
 from analyzer.srtp.compiling import MIN_ROWS, kernels_for, view_octets
 from analyzer.srtp.context import MAX_CACHED_SESSIONS, KeySchedule, Session
 from analyzer.srtp.header_protection import split_cryptex
@@ -110,7 +110,7 @@ class _TagVerifier(_Base, ABC):
         if self.kernels is None or len(numbers) < MIN_ROWS:
             pairs = zip(numbers.tolist(), rocs.tolist(), strict=True)
             return np.array([self.verify(number, roc, key_number) for number, roc in pairs], dtype=np.bool_)
-        index, kdr = rocs << 16 | self.headers.sequence_number[numbers], self.schedule.context.kdr
+        index, kdr = rocs << 16 | self.headers.sequence_number[span_of(numbers)], self.schedule.context.kdr
         alike = self._alike(numbers)
         if not kdr and alike.all():
             return self._verify_rows(self._session_tags(key_number, 0), numbers, index)
@@ -148,8 +148,9 @@ class _TagVerifier(_Base, ABC):
 
     def _cut(self, numbers: Numbers) -> tuple[Numbers, Numbers]:
         """Where packets begin, and where what follows their payload does: MKI and tag, or tag and MKI."""
-        starts = self.columns.offsets[numbers]
-        return starts, starts + self.columns.lengths[numbers] - self.mki_octets - self.tag_octets
+        span = span_of(numbers)
+        starts = self.columns.offsets[span]
+        return starts, starts + self.columns.lengths[span] - self.mki_octets - self.tag_octets
 
     def _compare(self, computed: NDArray[np.uint8], places: Numbers) -> Flags:
         """Which computed tags stand in the packets."""
@@ -234,7 +235,8 @@ class _AeadVerifier(_TagVerifier):
 
     def _verify_rows(self, tags: GcmTags, numbers: Numbers, index: Numbers) -> Flags:
         starts, ends = self._cut(numbers)
-        headers, ssrc = self.headers.header_octets[numbers], self.headers.ssrc[numbers]
+        span = span_of(numbers)
+        headers, ssrc = self.headers.header_octets[span], self.headers.ssrc[span]
         packets = (self.octets, starts, headers, ends, ssrc, index)
         if self.tag_octets == WHOLE_TAG_OCTETS and tags.are_all_good(*packets):
             return np.ones(len(numbers), dtype=np.bool_)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analyzer.audio.decoders import decode_g711
 from analyzer.cli import call_writer, main
 from analyzer.cli.call_writer import safe_name
 from analyzer.cli.clear_copy import clear_signalling
@@ -266,3 +267,31 @@ def test_several_processes_write_the_same_files(
         found.append({path.name: path.read_bytes() for path in (tmp_path / jobs).iterdir()})
     assert found[0] == found[1]
     assert len(found[0]) == 17
+
+
+HEARD = {
+    "aiortc/dtls_cm80_pcmu": ("dtls_cm80_pcmu.{}.decoded.s16le", "ab"),
+    "ffmpeg/srtp_80": ("srtp_80.clear.ulaw", "-"),
+    "gst_rtsp/savp_udp": ("savp_udp.client.law", "-"),
+    "gst_rtsp/avp_udp": ("avp_udp.client.law", "-"),
+}
+
+
+@pytest.mark.captures
+@pytest.mark.parametrize("name", sorted(HEARD))
+def test_what_is_heard_is_what_other_receivers_decoded(captures: Path, tmp_path: Path, name: str) -> None:
+    path = captures / "peers" / f"{name}.pcap"
+    more = key_log(captures, name, tmp_path)
+    if "inline" in sidecar_of(f"peers/{name}.pcap"):
+        facts = sidecar_of(f"peers/{name}.pcap")
+        line = f"a=crypto:1 {facts['suite']} inline:{facts['inline']}"
+        (tmp_path / "keys.toml").write_text(f'[[srtp]]\ncrypto = "{line}"\n')
+        more = ["--keys", tmp_path / "keys.toml"]
+    decrypt(path, tmp_path / "out", *more)
+    sounds = [sound(wav)[:, 0].tolist() for wav in sorted((tmp_path / "out").glob("*[!o].wav"))]
+    pattern, sides = HEARD[name]
+    received = [(path.parent / pattern.format(side)).read_bytes() for side in sides]
+    assert len(sounds) == len(received)
+    for octets in received:
+        theirs = np.frombuffer(octets, "<i2") if pattern.endswith("s16le") else decode_g711(octets, "PCMU")
+        assert any(theirs.tolist() == ours[: len(theirs)] for ours in sounds)
