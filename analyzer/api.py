@@ -59,6 +59,7 @@ from analyzer.rules.verdict import judge
 from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.key_log import KeyLogSecret
 from dissectors.grammar.rtsp import parse_rtsp
 from dissectors.grammar.sip import parse_sip
 
@@ -85,6 +86,7 @@ class Reading:
     first_time_ns: int | None = None
     last_time_ns: int | None = None
     mikey: list[LooseMikey] = field(default_factory=list)
+    key_log: list[KeyLogSecret] = field(default_factory=list)
     _unreadable: list[Defect] = field(default_factory=list)
     _unreadable_count: int = 0
 
@@ -94,6 +96,11 @@ class Reading:
 
     def feed(self, batch: PacketBatch) -> list[AnySignalling]:
         """Take one batch of packets; returns the messages that it completes."""
+        if batch.secrets:
+            self.key_log += batch.secrets
+            self.secrets.add(batch.secrets)
+        if not len(batch):
+            return self._parse(self.signalling.feed(batch))
         columns = batch.columns
         self.packets += len(batch)
         times = columns.timestamp_ns
@@ -159,6 +166,7 @@ class Reading:
             interface_drops=capture.interface_drops,
             signalling_messages=self.messages,
             media_packets=self.media_packets,
+            comments=capture.comments,
             unread=tuple(_passed_over(defect) for defect in capture.defects if _is_other_traffic(defect)),
         )
 
@@ -211,6 +219,13 @@ class Auditor:
         self._inventory = inventory
         self._keymaster = Keymaster(ring)
         self._history = MikeyHistory()
+
+    def learn(self, readings: Sequence[Reading]) -> None:
+        """Add to the key ring what captures hold themselves (decryption secrets of pcapng)."""
+        found = tuple(secret for reading in readings for secret in reading.key_log)
+        if found:
+            self.ring = self.ring.with_key_log("decryption secrets of the captures", found)
+            self._keymaster = Keymaster(self.ring)
 
     def audit_call(self, call: Call, knowledge: Knowledge) -> AuditedCall:
         """One call with its verdicts and outcomes."""
@@ -306,6 +321,7 @@ class Auditor:
         notes: Sequence[str] = (),
     ) -> Report:
         """The report over everything that was read."""
+        self.learn(readings)
         knowledge = self.knowledge(calls.calls, calls.outside)
         loose, paths = self._audit_loose(seen_once(message for reading in readings for message in reading.mikey))
         keyed = [(call, self._audit_media(call, knowledge)) for call in calls.calls]
@@ -365,6 +381,8 @@ def audit(
     messages: list[AnySignalling] = []
     for path, reading in zip(paths, readings, strict=True):
         facts.append(_read(path, reading, messages, progress, jobs))
+    if len(paths) == 1:  # what opened late, by secrets further down, goes where it was sent
+        messages.sort(key=lambda message: message.frame)
     points = compare_captures(messages, len(paths))
     tracker = CallTracker()
     for message in points.messages:

@@ -125,6 +125,7 @@ def _capture(capture: CaptureFacts) -> dict[str, Any]:
         "signalling_messages": capture.signalling_messages,
         "media_packets": capture.media_packets,
         "unread": [{"what": what, "packets": packets} for what, packets in capture.unread],
+        "comments": [{"frame": frame or None, "text": text} for frame, text in capture.comments],
     }
 
 

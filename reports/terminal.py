@@ -303,6 +303,9 @@ def _places(finding: Finding, report: Report, limit: int) -> Iterator[str]:
         where = f"call {number}" if number else "outside calls"
         path = f" of {report.captures[evidence.capture].path}" if len(report.captures) > 1 else ""
         yield f"{where}: {frames_text(evidence.frames)}{path}"
+        for comment in report.captures[evidence.capture].comments:
+            if comment.frame in evidence.frames:
+                yield f"comment on frame {comment.frame}: {comment.text}"
     if len(finding.evidence) > limit:
         yield f"and {plural(len(finding.evidence) - limit, 'more place')}"
 

@@ -8,12 +8,20 @@ import numpy as np
 from analyzer.capture import scan
 from analyzer.capture.columns import Column, Octets
 from analyzer.errors import CaptureError
+from analyzer.model.report import CaptureComment
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.key_log import KeyLogSecret, parse_key_log_line
+from dissectors.grammar.masking import mask_sdp_secrets
 
 MIN_RECORD_LIMIT = 262_144  # what every writer may use, whatever its header says
 MAX_RECORD_OCTETS = 128 << 20
 MAX_INTERFACES = 65_536
-SECTION, INTERFACE, STATISTICS = 0x0A0D0D0A, 1, 5
+SECTION, INTERFACE, STATISTICS, DECRYPTION_SECRETS = 0x0A0D0D0A, 1, 5, 10
+TLS_KEY_LOG = 0x544C534B
+MAX_SECRETS = 1_000_000
+MAX_COMMENTS, MAX_COMMENT_OCTETS = 1000, 4096
+OPT_COMMENT = 1
 SECTION_MAGIC = 0x1A2B3C4D
 OPT_IF_TSRESOL, OPT_IF_TSOFFSET = 9, 14
 OPT_ISB_IFDROP, OPT_ISB_OSDROP = 5, 7
@@ -36,6 +44,9 @@ class Layout:
     drops: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     section: int = 0
     defects: list[Defect] = field(default_factory=list)
+    secrets: list[KeyLogSecret] = field(default_factory=list)
+    comments: list[CaptureComment] = field(default_factory=list)
+    comments_left_out: int = 0
 
     @property
     def interface_drops(self) -> int | None:
@@ -106,6 +117,10 @@ def read_block(buffer: Octets, layout: Layout) -> int:
         if total < 24:
             return scan.DAMAGED
         _read_statistics(bytes(buffer[at : at + total]), big, layout)
+    elif kind == DECRYPTION_SECRETS:
+        if total < 20:
+            return scan.DAMAGED
+        _read_secrets(bytes(buffer[at : at + total]), big, at, layout)
     state[scan.S_OFFSET] = at + total
     return scan.END
 
@@ -124,6 +139,7 @@ def _read_section(buffer: Octets, at: int, end: int, layout: Layout) -> int:
         return scan.DAMAGED
     if total > end - at:
         return scan.SHORT
+    _keep_comments(iter_options(bytes(buffer[at : at + total]), 24, big), 0, layout)
     layout.state[scan.S_BIG] = big
     layout.state[scan.S_INTERFACES] = 0
     layout.state[scan.S_OFFSET] = at + total
@@ -156,7 +172,9 @@ def _read_interface(block: bytes, big: int, at: int, layout: Layout) -> None:
     row[scan.I_LINK] = scan.file16(block, 8, big)
     row[scan.I_SNAPLEN] = scan.file32(block, 12, big)
     row[scan.I_MULTIPLIER], row[scan.I_DIVISOR] = 1000, 1
-    for code, value in iter_options(block, 16, big):
+    options = iter_options(block, 16, big)
+    _keep_comments(options, 0, layout)
+    for code, value in options:
         if code == OPT_IF_TSRESOL and len(value) == 1:
             _set_resolution(row, value[0], at, layout)
         elif code == OPT_IF_TSOFFSET and len(value) == 8:
@@ -184,8 +202,49 @@ def _set_resolution(row: Column, value: int, at: int, layout: Layout) -> None:
 
 def _read_statistics(block: bytes, big: int, layout: Layout) -> None:
     key = (layout.section, scan.file32(block, 8, big))
-    for code, value in iter_options(block, 20, big):
+    options = iter_options(block, 20, big)
+    _keep_comments(options, 0, layout)
+    for code, value in options:
         if code in (OPT_ISB_IFDROP, OPT_ISB_OSDROP) and len(value) == 8 and len(layout.drops) < MAX_INTERFACES:
             count = int.from_bytes(value if big else value[::-1], "big")
             interface, system = layout.drops.get(key, (0, 0))  # counters grow: the last block of an interface counts
             layout.drops[key] = (count, system) if code == OPT_ISB_IFDROP else (interface, count)
+
+
+def _read_secrets(block: bytes, big: int, at: int, layout: Layout) -> None:
+    """A Decryption Secrets Block; of its kinds, key logs of TLS are understood (pcapng §4.7)."""
+    kind, octets = scan.file32(block, 8, big), scan.file32(block, 12, big)
+    if kind != TLS_KEY_LOG:
+        detail = f"secrets of type {kind:#010x}, which open no call, were passed over"
+        layout.defects.append(Defect("secrets-not-used", at, "pcapng §4.7", detail))
+        return
+    unread = 0
+    for line in block[16 : min(16 + octets, len(block) - 4)].split(b"\n"):
+        try:
+            secret = parse_key_log_line(line)
+        except GrammarError:
+            unread += 1
+            continue
+        if secret is not None and len(layout.secrets) < MAX_SECRETS:
+            layout.secrets.append(secret)
+    if unread:
+        layout.defects.append(Defect("secrets-unreadable", at, "pcapng §4.7", f"{unread} lines are none of a key log"))
+
+
+def read_comment(buffer: Octets, frame: int, layout: Layout) -> None:
+    """The comments of the packet block that the scan stopped behind."""
+    at, big = int(layout.state[scan.S_COMMENT]), int(layout.state[scan.S_BIG])
+    block = bytes(buffer[at : at + scan.file32(buffer, at + 4, big)])
+    captured = scan.file32(block, 20, big)
+    _keep_comments(iter_options(block, 28 + captured + (-captured & 3), big), frame, layout)
+
+
+def _keep_comments(options: list[tuple[int, bytes]], frame: int, layout: Layout) -> None:
+    for code, value in options:
+        if code != OPT_COMMENT:
+            continue
+        if len(layout.comments) >= MAX_COMMENTS:
+            layout.comments_left_out += 1
+            continue
+        text = mask_sdp_secrets(value[:MAX_COMMENT_OCTETS].decode("utf-8", "backslashreplace"))
+        layout.comments.append(CaptureComment(frame, text))

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dissectors.grammar.key_log import KeyLogSecret
+
 Octets = Any  # bytes, mmap, memoryview, or a uint8 array inside the compiled pass: indexing gives an integer
 Column = npt.NDArray[Any]
 Table = Any  # int64 cells [column, packet]: an array, or a memoryview for the plain pass
@@ -104,7 +106,7 @@ class PacketBatch:
     datagrams lie that were put together from IP fragments. Such a datagram stands in the row of the frame that
     completed it; its other fragments stay rows of transport FRAGMENT.
     `archive` has the octets of `buffer` for whoever wants them long after this batch: None where `buffer` has itself.
-    `table` has the columns as cells where the compiled pass filled them.
+    `table` has the columns as cells where the compiled pass filled them. `secrets` stood in the capture up to here.
     Every column of `Columns` is also an attribute of the batch.
     """
 
@@ -113,6 +115,7 @@ class PacketBatch:
     side: bytes = b""
     archive: Octets | None = None
     table: Table | None = None
+    secrets: tuple[KeyLogSecret, ...] = ()
 
     def __len__(self) -> int:
         return len(self.columns.frame)

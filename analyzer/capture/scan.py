@@ -10,10 +10,10 @@ from analyzer.capture.columns import Octets, Table
 
 State = Octets  # int64 cells, indexed by the names below
 S_OFFSET, S_END, S_FRAME, S_ROWS, S_CAPACITY, S_STATUS = 0, 1, 2, 3, 4, 5
-S_BIG, S_LINK, S_SCALE, S_HEADER, S_LIMIT, S_INTERFACES, S_SNAPLEN = 6, 7, 8, 9, 10, 11, 12
+S_BIG, S_LINK, S_SCALE, S_HEADER, S_LIMIT, S_INTERFACES, S_COMMENT = 6, 7, 8, 9, 10, 11, 12
 STATE_CELLS = 13
 
-END, FULL, SHORT, DAMAGED, BLOCK = 0, 1, 2, 3, 4  # why a scan stopped
+END, FULL, SHORT, DAMAGED, BLOCK, COMMENT = 0, 1, 2, 3, 4, 5  # why a scan stopped
 
 I_LINK, I_MULTIPLIER, I_DIVISOR, I_SHIFT, I_OFFSET, I_SNAPLEN = 0, 1, 2, 3, 4, 5
 INTERFACE_CELLS = 6
@@ -453,8 +453,23 @@ def scan_packet_block(
     return FULL
 
 
+def has_comment(buf: Octets, at: int, total: int, big: int) -> bool:
+    """Whether an Enhanced Packet Block has a comment among its options (pcapng §3.5)."""
+    place, end = at + 28 + file32(buf, at + 20, big) + (-file32(buf, at + 20, big) & 3), at + total - 4
+    while end - place >= 4:
+        code = file16(buf, place, big)
+        if code <= 1:
+            return code == 1
+        octets = file16(buf, place + 2, big)
+        place += 4 + octets + (-octets & 3)
+    return False
+
+
 def scan_pcapng(buf: Octets, state: State, interfaces: Octets, cols: Table) -> None:
-    """pcapng packet blocks from `state[S_OFFSET]`; any other block stops the scan with BLOCK for the caller to read."""
+    """pcapng packet blocks from `state[S_OFFSET]`; any other block stops the scan with BLOCK for the caller to read.
+
+    A packet with a comment stops it with COMMENT, its block at `state[S_COMMENT]`.
+    """
     big, end, capacity = state[S_BIG], state[S_END], state[S_CAPACITY]
     at = state[S_OFFSET]
     status = FULL
@@ -483,6 +498,10 @@ def scan_pcapng(buf: Octets, state: State, interfaces: Octets, cols: Table) -> N
             status = DAMAGED
             break
         at += total
+        if kind == 6 and total > 36 + file32(buf, at - total + 20, big) and has_comment(buf, at - total, total, big):
+            state[S_COMMENT] = at - total
+            status = COMMENT
+            break
     state[S_OFFSET] = at
     state[S_STATUS] = status
 
@@ -520,12 +539,12 @@ def seems_block(buf: Octets, at: int, big: int, end: int) -> bool:
 
 def find_record(buf: Octets, state: State, limit: int, seconds: int, is_pcapng: int) -> int:
     """The next offset after a damaged record where records seem to go on, before `limit`; -1 if none."""
-    at = state[S_OFFSET] + (4 if is_pcapng else 1)
+    at = state[S_OFFSET] + 1
     while at < limit and state[S_END] - at >= 16:
         if is_pcapng:
             if seems_block(buf, at, state[S_BIG], state[S_END]):
                 return at  # type: ignore[no-any-return]
-            at += 4
+            at += 1
         else:
             if seems_pcap_record(buf, at, seconds, state):
                 return at  # type: ignore[no-any-return]

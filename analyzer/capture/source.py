@@ -2,8 +2,6 @@
 """Captures from files, growing files and standard input, as batches of packet columns."""
 
 import hashlib
-import sys
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from analyzer.capture import scan
-from analyzer.capture.blocks import Layout, read_block, read_file_header
+from analyzer.capture.blocks import Layout, read_block, read_comment, read_file_header
 from analyzer.capture.columns import (
     BATCH_PACKETS,
     Column,
@@ -28,27 +26,26 @@ from analyzer.capture.columns import (
     table_columns,
 )
 from analyzer.capture.digest import FileDigest
+from analyzer.capture.intake import STDIN, read_head, take_in
 from analyzer.capture.octets import FileOctets, let_go, map_file
 from analyzer.capture.reassembly import Unwrapper
 from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, view_plain
 from analyzer.capture.windows import Window, WindowScans
 from analyzer.errors import CaptureError
+from analyzer.model.report import CaptureComment
 from dissectors.grammar.defects import Defect
 
-STDIN = "-"
-MAX_DECOMPRESSED_OCTETS = 8 << 30
-RESYNC_OCTETS = 1 << 20  # how far past a damaged record the next good one is looked for
+RESYNC_OCTETS = 1 << 20  # how far past a damaged record the plain pass looks for the next good one
 MAX_LISTED_DEFECTS = 100
-_CHUNK = 1 << 20
 _SCAN = "analyzer.capture.scan"
 
 
 def open_capture(path: Path | str, *, follow: bool = False, jobs: int = 1) -> "Capture":
     """Open a pcap or pcapng capture; raises CaptureError naming file and offset where there is nothing to read.
 
-    `-` reads standard input to its end; gzip is decompressed in memory. With `follow` the file may still grow:
-    `Capture.poll` gives what has arrived since the last call. With more than one of `jobs` a large file is scanned
-    ahead by threads; the batches may be cut elsewhere then, their packets are the same.
+    `-` reads standard input to its end; gzip, bzip2, xz, zstd and lz4 are told by their first octets. With `follow` the
+    file may still grow: `Capture.poll` gives what has arrived since the last call. With more than one of `jobs` a large
+    file is scanned ahead by threads; the batches may be cut elsewhere then, their packets are the same.
     """
     name = "standard input" if str(path) == STDIN else str(path)
     try:
@@ -58,10 +55,23 @@ def open_capture(path: Path | str, *, follow: bool = False, jobs: int = 1) -> "C
         raise CaptureError(message) from error
 
 
+def first_time_ns(path: Path | str) -> int:
+    """When the first packets of a capture were captured; 0 for one that can't be read, or has none."""
+    try:
+        capture = Capture(path, str(path), head=read_head(Path(path)))
+        batch = next(capture.batches(1), None)
+    except (CaptureError, OSError):
+        return 0
+    return 0 if batch is None or not len(batch) else int(batch.timestamp_ns[0])
+
+
 class Capture:
     """One capture; `packets`, the times, `defects` and `interface_drops` tell of what has been read so far."""
 
-    def __init__(self, path: Path | str, name: str, *, follow: bool = False, jobs: int = 1) -> None:
+    def __init__(
+        self, path: Path | str, name: str, *, follow: bool = False, jobs: int = 1, head: bytes | None = None
+    ) -> None:
+        """With `head`, a capture of these octets alone."""
         self.path = path
         self.name = name
         self.follow = follow
@@ -76,7 +86,8 @@ class Capture:
         self._archive: FileOctets | None = None
         self._windows: WindowScans | None = None
         self._polled = False
-        self.buffer: Octets = self._load()
+        self.bytes = 0
+        self.buffer: Octets = self._load() if head is None else head
         self._finished = False
         self._start()
 
@@ -104,33 +115,14 @@ class Capture:
         self.buffer = b""
 
     def _load(self) -> Octets:
-        if str(self.path) == STDIN:
-            stored = sys.stdin.buffer.read()
-            self._sha256 = hashlib.sha256(stored).hexdigest()
-        else:
-            stored = map_file(Path(self.path))
-            if len(stored) > COMPILE_OCTETS and not self.follow:
-                self._archive = FileOctets(Path(self.path))
-        self.bytes = len(stored)
-        if bytes(stored[:2]) == b"\x1f\x8b":
-            return self._decompress(stored)
-        return stored
-
-    def _decompress(self, stored: Octets) -> bytes:
-        """The inside of a gzip file, as far as it can be read."""
-        if self._sha256 is None:
-            self._sha256 = hashlib.sha256(stored).hexdigest()
-        self._archive = None
-        whole = bytearray()
-        try:
-            for piece in iter_gzip(stored):
-                whole += piece
-                if len(whole) > MAX_DECOMPRESSED_OCTETS:
-                    message = f"{self.name}: more than {MAX_DECOMPRESSED_OCTETS} octets once decompressed"
-                    raise CaptureError(message)
-        except (EOFError, zlib.error) as error:
-            self._opening_defects.append(Defect("damaged-compression", len(whole), "RFC 1952", str(error)))
-        return bytes(whole)
+        if self.follow:
+            octets = map_file(Path(self.path))
+            self.bytes = len(octets)
+            return octets
+        intake = take_in(self.path, self.name, large=COMPILE_OCTETS)
+        self.bytes, self._sha256, self._archive = intake.stored_octets, intake.sha256, intake.archive
+        self._opening_defects += intake.defects
+        return intake.octets
 
     @property
     def format(self) -> str:
@@ -148,6 +140,11 @@ class Capture:
         return self._sha256
 
     @property
+    def comments(self) -> tuple[CaptureComment, ...]:
+        """What its sections, interfaces and packets are commented with."""
+        return tuple(self._layout.comments)
+
+    @property
     def interface_drops(self) -> int | None:
         """Packets dropped before they reached the file, as its statistics blocks say; None where none does."""
         return self._layout.interface_drops
@@ -160,7 +157,9 @@ class Capture:
             Defect(code, 0, "RFC 791 §3.2, RFC 8200 §4.5", f"{number} times")
             for code, number in sorted(self._unwrapper.defects.items())
         ]
-        return (*self._defects, *self._layout.defects, *counted, *pieces)
+        more = self._layout.comments_left_out
+        unkept = (Defect("more-comments", 0, "", f"{more} comments of packets are not kept"),) if more else ()
+        return (*self._defects, *self._layout.defects, *counted, *pieces, *unkept)
 
     def batches(self, packets: int = BATCH_PACKETS) -> Iterator[PacketBatch]:
         """All packets from the beginning, at most `packets` per batch; may be asked for again."""
@@ -171,7 +170,7 @@ class Capture:
             while not self._finished:
                 start = int(self._layout.state[scan.S_OFFSET])
                 batch = self._next_batch(packets)
-                if len(batch):
+                if len(batch) or batch.secrets:
                     yield batch
                 if self._archive is not None:
                     let_go(self.buffer, start, int(self._layout.state[scan.S_OFFSET]))
@@ -236,7 +235,8 @@ class Capture:
         if self._at_end() and not self.follow:
             self._finish()
         self._account(columns)
-        return PacketBatch(columns, self.buffer, side, self._archive, table if self._fast else None)
+        secrets, self._layout.secrets = tuple(self._layout.secrets), []
+        return PacketBatch(columns, self.buffer, side, self._archive, table if self._fast else None, secrets)
 
     def _adopt(self, window: Window) -> Table:
         """Go on behind a window whose joint was verified."""
@@ -262,6 +262,8 @@ class Capture:
             else:
                 walk(buffer, view_plain(state), view_plain(interfaces), cells)
             status = int(state[scan.S_STATUS])
+            if status == scan.COMMENT:
+                read_comment(self.buffer, int(state[scan.S_FRAME]), self._layout)
             if status == scan.BLOCK:
                 status = read_block(self.buffer, self._layout)
             state[scan.S_END] = len(self.buffer)
@@ -285,12 +287,14 @@ class Capture:
         """Step over what makes no sense to the next record that does, or to the end."""
         state = self._layout.state
         at, end = int(state[scan.S_OFFSET]), int(state[scan.S_END])
-        limit = min(end, at + RESYNC_OCTETS)
         if state[scan.S_ROWS]:
             self._last_row_ns = int(table[scan.C_TIMESTAMP_NS, state[scan.S_ROWS] - 1])
         seconds = self._last_row_ns // 1_000_000_000
         cells = state if buffer is not self.buffer else view_plain(state)
-        found = int(module.find_record(buffer, cells, limit, seconds, self.format == "pcapng"))
+        found = int(module.find_record(buffer, cells, min(end, at + RESYNC_OCTETS), seconds, self.format == "pcapng"))
+        if found < 0 and end - at > RESYNC_OCTETS:
+            fast: Any = compiled(_SCAN, allocates=False)  # Python would take minutes for what may lie ahead
+            found = int(fast.find_record(view_array(self.buffer), state, end, seconds, self.format == "pcapng"))
         if found < 0 and status == scan.SHORT:
             self._note(Defect("truncated-record", at, "", f"the last record is cut: {end - at} octets left at {at}"))
         else:
@@ -334,22 +338,3 @@ class Capture:
         number = int(np.count_nonzero(rows))
         if number:
             self._counts[(code, what)] += number
-
-
-def iter_gzip(stored: Octets) -> Iterator[bytes]:
-    """The content of gzip members in pieces; raises EOFError or zlib.error after all that can be read."""
-    at, end = 0, len(stored)
-    while at < end:
-        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        while not member.eof:
-            chunk = member.unconsumed_tail
-            if not chunk:
-                chunk = bytes(stored[at : at + _CHUNK])
-                at += len(chunk)
-            if not chunk:
-                message = "the compressed data is cut"
-                raise EOFError(message)
-            yield member.decompress(chunk, _CHUNK)
-        at -= len(member.unused_data)
-        if not any(stored[at : at + 4]):  # padding to a block of a tape or disc
-            return

@@ -97,7 +97,7 @@ class WindowScans:
         headers = (_fixed_cells(state), interfaces.copy())
         size = len(self._buffer)
         boundary = min(begin + WINDOW_OCTETS, size)
-        state[scan.S_OFFSET], state[scan.S_END] = begin - (4 if is_pcapng else 1), size
+        state[scan.S_OFFSET], state[scan.S_END] = begin - 1, size
         start = int(self._module.find_record(self._array, state, min(begin + RESYNC_OCTETS, size), -1, is_pcapng))
         if start < 0 or start >= boundary:
             return None
@@ -128,7 +128,7 @@ def _headers(layout: Layout) -> tuple[Column, Column]:
 def _fixed_cells(state: Column) -> Column:
     """What the headers of file and section say, without where a scan stands."""
     fixed = state.copy()
-    for cell in (scan.S_OFFSET, scan.S_END, scan.S_FRAME, scan.S_ROWS, scan.S_CAPACITY, scan.S_STATUS):
+    for cell in (scan.S_OFFSET, scan.S_END, scan.S_FRAME, scan.S_ROWS, scan.S_CAPACITY, scan.S_STATUS, scan.S_COMMENT):
         fixed[cell] = 0
     return fixed
 

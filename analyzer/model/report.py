@@ -2,6 +2,7 @@
 """The one document that all renderers read."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from analyzer.model.call import Call, MediaLine
 from analyzer.model.cross_check import CrossCheck
@@ -22,6 +23,13 @@ from analyzer.model.policy import Policy
 from dissectors.grammar.defects import Defect
 
 
+class CaptureComment(NamedTuple):
+    """What somebody wrote into a capture, about one of its frames or, with `frame` 0, about all of it."""
+
+    frame: int
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class CaptureFacts:
     """One input file; `path` as the user gave it, times in nanoseconds, counts as Wireshark would show them."""
@@ -40,6 +48,7 @@ class CaptureFacts:
     unread: tuple[tuple[str, int], ...] = ()  # traffic of other kinds that was passed over, and how many packets
     readable: bool = True
     clock_offset_ns: int | None = None  # ahead of the first capture that shows messages of this one; None: none does
+    comments: tuple[CaptureComment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,26 @@ def test_signalling_in_tls_opens_with_its_key_log(captures: Path, stem: str) -> 
     assert document["streams"] == []
 
 
+@pytest.mark.tool("editcap")
+@pytest.mark.parametrize("place", ["front", "end"])
+@pytest.mark.parametrize("stem", ["tls13_sdes_cm80_mand", "tls12_rsa_sdes_cm80_mand", "udp_dtls_srtp"])
+def test_decryption_secrets_of_the_capture_open_it(captures: Path, stem: str, place: str, tmp_path: Path) -> None:
+    """`editcap` puts the key log into the capture; secrets that stand behind the packets open them all the same."""
+    source, made = captures / "peers" / "baresip" / f"{stem}.pcap", tmp_path / "with.pcapng"
+    log = source.with_name(f"{stem}.keylog.txt")
+    subprocess.run(["editcap", "--inject-secrets", f"tls,{log}", str(source), str(made)], check=True)
+    octets = made.read_bytes()
+    if place == "end":
+        at = octets.index(struct.pack("<I", 10), 28)
+        size = struct.unpack_from("<I", octets, at + 4)[0]
+        made.write_bytes(octets[:at] + octets[at + size :] + octets[at : at + size])
+    document = document_of(audit([made]))
+    media = only_media(document)
+    assert media["verdict"] == "conform"
+    assert [(stream["wire"], stream["failed"]) for stream in media["streams"]] == [("proved", 0)] * 2
+    assert log.read_text().split()[2] not in str(document)
+
+
 @pytest.mark.tool("tshark")
 @pytest.mark.parametrize("stem", ["tls13_sdes_cm80_mand", "tls12_rsa_sdes_cm80_mand"])
 def test_messages_in_tls_stand_in_tsharks_frames(captures: Path, stem: str) -> None:
