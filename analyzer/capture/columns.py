@@ -29,6 +29,7 @@ class Transport(enum.IntEnum):
     CONTROL = 5  # a link's or tunnel's own message, which carries no packet
     TCP = 6
     UDP = 17
+    SCTP = 132
 
 
 class PayloadKind(enum.IntEnum):

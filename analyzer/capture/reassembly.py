@@ -20,7 +20,7 @@ COMPILED_ROWS = 20_000  # of one batch: fewer are done before the compiled funct
 MAX_NESTED_FRAGMENTS = 4
 _TUNNELS = "analyzer.capture.tunnels"
 _ODD_KINDS = (PayloadKind.UNKNOWN, PayloadKind.TURN_CHANNEL, PayloadKind.STUN)
-_READ = (Transport.TCP, Transport.DAMAGED, Transport.FRAGMENT, Transport.CONTROL)
+_READ = (Transport.TCP, Transport.SCTP, Transport.DAMAGED, Transport.FRAGMENT, Transport.CONTROL)
 _RTP_COLUMNS = ("ssrc", "seq", "rtp_timestamp", "payload_type", "marker", "header_octets")
 _COPIED = ("src_port", "dst_port", "transport", "kind", "detail", "payload_octets", "wire_octets", *_RTP_COLUMNS)
 
@@ -36,6 +36,8 @@ class Unwrapper(FragmentTable):
         """The octets of this batch's whole datagrams, to which negative offsets of the rewritten rows point."""
         odd = _odd_rows(columns)
         if len(odd):
+            sctp = odd[(columns.transport[odd] == Transport.OTHER) & (columns.detail[odd] == Transport.SCTP)]
+            columns.transport[sctp] = Transport.SCTP
             self._peel(table, odd.tolist(), len(columns.frame), buffer, fast=fast)
         side = bytearray()
         rows = np.flatnonzero(columns.transport == Transport.FRAGMENT)

@@ -8,6 +8,7 @@ import numpy as np
 
 from analyzer.capture.address import format_endpoint
 from analyzer.capture.columns import PacketBatch, PayloadKind, Transport
+from analyzer.capture.sctp import SctpReassembler
 from analyzer.capture.tcp import TcpReassembler, read_segment
 from analyzer.evidence.connections import ConnectionTable, StreamMessage
 from analyzer.evidence.interleaved import build_media_batch
@@ -83,6 +84,7 @@ class SignallingReader:
     def __init__(self, capture: int = 0, secrets: TlsSecrets | None = None) -> None:
         self.capture = capture
         self._tcp = TcpReassembler()
+        self._sctp = SctpReassembler()
         self._connections = ConnectionTable(TlsSecrets() if secrets is None else secrets)
 
     @property
@@ -96,6 +98,11 @@ class SignallingReader:
         found = self._connections.defects
         if self._tcp.forgotten:
             found += (Defect("too-many-tcp-streams", 0, "", f"{self._tcp.forgotten} directions let go of"),)
+        for number, code, what in (
+            (self._sctp.dropped, "sctp-incomplete", "pieces of messages whose rest is missing"),
+            (self._sctp.unreadable, "sctp-unreadable", "packets with chunks that can't be read"),
+        ):
+            found += (Defect(code, 0, "RFC 9260 §3", f"{number} {what}"),) if number else ()
         return found
 
     def feed(self, batch: PacketBatch) -> list[SignallingDatagram]:
@@ -105,6 +112,8 @@ class SignallingReader:
         for row in batch.rows_of(Transport.TCP):
             for chunk in self._tcp.feed(read_segment(batch, row)):
                 messages += map(self._locate, self._connections.feed(chunk))
+        for row in batch.rows_of(Transport.SCTP):
+            messages += self._read_sctp(batch, row)
         messages += map(self._locate, self._connections.retry())
         return sorted(messages, key=lambda message: message.frame)
 
@@ -121,6 +130,12 @@ class SignallingReader:
         """
         media = self._connections.take_media()
         return build_media_batch(media, batch) if media else None
+
+    def _read_sctp(self, batch: PacketBatch, row: int) -> list[SignallingDatagram]:
+        """The SIP messages that a packet of SCTP completes (RFC 4168)."""
+        found = self._sctp.feed_row(batch, row)
+        sip = (each for each in found if looks_like_sip(each.data))
+        return [self._locate(StreamMessage(way, "SCTP", data, frame, at)) for way, data, frame, at in sip]
 
     def _locate(self, message: StreamMessage) -> SignallingDatagram:
         way = message.direction
