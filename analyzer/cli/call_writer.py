@@ -18,6 +18,7 @@ from analyzer.errors import UsageError
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.opening import ClearPacket, context_that_opened, iter_clear_rtcp, iter_stream_packets
 from analyzer.model.call import MediaLine
+from analyzer.model.channel import split_interleaved
 from analyzer.model.evidence import AnySignalling
 from analyzer.model.keying import Keying, StreamAudit
 from analyzer.model.report import AuditedCall, AuditedStream, Report
@@ -230,8 +231,9 @@ def _counts(stream: StreamAudit) -> dict[str, Any]:
     return {
         "ssrc": f"{media.ssrc:#010x}",
         "capture": media.capture,
-        "source": media.source,
-        "destination": media.destination,
+        "source": split_interleaved(media.source)[0],
+        "destination": split_interleaved(media.destination)[0],
+        "channel": split_interleaved(media.source)[1],
         "suite": stream.suite,
         "packets": stream.packets,
         "authenticated": stream.authenticated,
