@@ -6,7 +6,11 @@
 of it comes out of the auditor. `links` names calls that belong together, `loose` counts streams of no call.
 """
 
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from pcaps.flow_script import FlowScript, write_capture
 
 
 @dataclass(frozen=True)
@@ -1121,3 +1125,16 @@ MEDIA = (
 )  # fmt: skip
 
 FLOWS = (*RFC_3665, *RFC_5359, *FORKS, *EARLY, *ENDS, *RELAYS, *RETRIES, *DIALOGS, *MEDIA)
+
+
+def main(folder: Path) -> None:
+    """Write the capture of each flow, and a text beside it that says what has to be read in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for flow in FLOWS:
+        (folder / f"{flow.name}.pcapng").write_bytes(write_capture(FlowScript(flow.name).run(flow.lines)))
+        expected = [f"{flow.title}.", *(f"call {name}: {said}" for name, said in flow.calls.items()), *flow.links]
+        (folder / f"{flow.name}.txt").write_text("\n".join(expected) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("demo/flows"))

@@ -7,6 +7,7 @@ from typing import Any
 from analyzer.model.call import CallLink
 from analyzer.model.evidence import AnySignalling
 from analyzer.model.legs import OtherLeg
+from dissectors.grammar.masking import mask_sdp_secrets
 from reports.messages import cseq_text, shown_parts
 from reports.spelling import time_text
 
@@ -29,6 +30,7 @@ def message_object(message: AnySignalling, call_id: str | None) -> dict[str, Any
         "call_id": call_id,
         "retransmission_of": message.retransmission_of,
         "body": [part._asdict() for part in shown_parts(message)],
+        "defects": [defect._replace(detail=mask_sdp_secrets(defect.detail))._asdict() for defect in sip.defects],
     }
 
 

@@ -43,7 +43,8 @@ def cseq_text(message: AnySignalling) -> str | None:
     """CSeq as number and method, None where the message has none that can be read."""
     sip = message.text
     if sip.cseq_number is None or sip.cseq_method is None:
-        return sip.header("cseq")
+        spelled = sip.header("cseq")
+        return None if spelled is None else mask_sdp_secrets(spelled)
     return f"{sip.cseq_number} {sip.cseq_method}"
 
 

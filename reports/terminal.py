@@ -30,7 +30,7 @@ from reports.tally import (
     urgency,
     worst_failure,
 )
-from reports.wording import CARRIERS, VERDICT_ASCII, VERDICT_SYMBOLS, explain_missing, explain_tls
+from reports.wording import CARRIERS, LINKS, VERDICT_ASCII, VERDICT_SYMBOLS, explain_missing, explain_tls
 
 MAX_ROWS = 50
 MAX_PLACES = 3
@@ -252,6 +252,29 @@ def _print_calls(report: Report, pen: _Pen, verbose: bool) -> None:
     for number, call in rows[: None if verbose else MAX_LINES]:
         if needs_a_page(call):
             _print_reasons(number, call, pen)
+    _print_links(report, rows, pen, verbose)
+
+
+def _print_links(report: Report, rows: list[tuple[int, AuditedCall]], pen: _Pen, verbose: bool) -> None:
+    """What calls came out of: retries after a refusal, within a call or as a new one, redirections, transfers."""
+    numbers: dict[str, int] = {}
+    for number, call in enumerate(report.calls, 1):
+        numbers.setdefault(call.call.call_id, number)
+    lines = []
+    for number, call in rows:
+        for exchange in call.call.exchanges:
+            if exchange.retry_of is not None:
+                said = f"exchange {exchange.number} tries again what was refused in exchange {exchange.retry_of}"
+                lines.append((number, said))
+        for link in call.call.links:
+            other = numbers.get(link.call_id)
+            name = str(other) if other else visible(link.call_id, 60)
+            words = LINKS[link.kind]
+            lines.append((number, f"{words[0].lower()}{words[1:]} {name}"))
+    for number, said in lines if verbose else lines[:MAX_LINES]:
+        pen.line((f"call {number}  ", "dim"), (said, ""))
+    if not verbose:
+        _print_more(len(lines) - MAX_LINES, pen)
 
 
 def _print_reasons(number: int, call: AuditedCall, pen: _Pen) -> None:
