@@ -100,6 +100,35 @@ def test_a_ticket_granted_over_udp_opens_the_call_that_uses_it(tmp_path: Path) -
     assert [(s.authenticated, s.failed) for s in line_found.streams] == [(60, 0), (60, 0)]
 
 
+def test_a_ticket_resolved_over_udp_opens_a_forked_transfer(tmp_path: Path) -> None:
+    flags = made.D | made.E | made.F | made.G | made.H | made.FORKING
+    given = ticket(flags, key=b"known to the KMS alone")
+    asked = made.resolve(KMS_PSK, given)
+    first = transfer_init(flags, given=given)
+    offer, answer = (
+        "mikey " + base64.b64encode(each).decode() for each in (first, made.transfer_response(first, flags))
+    )
+    rands, tgk = (made.RAND_I, made.RAND_R), made.forked(made.TGK, "1512B54A")
+    media = [*protect(A, 0xA1, tek(1, tgk, rands)), *protect(B, 0xB1, tek(2, tgk, rands))]
+    exchange = [(USER, KMS, asked), (KMS, USER, made.resolve_response(asked, KMS_PSK))]
+    signalled = call(body("192.0.2.1", 4000, media=offer), body("192.0.2.2", 6000, media=answer), media)
+    report = audited(tmp_path, [*exchange, *signalled], KMS_PSK)
+    assert [state[1] for state in states(report)] == [True, True]
+    (line,) = report.calls[0].media
+    assert line.keying.verified is True
+    assert [(s.authenticated, s.failed) for s in line.streams] == [(60, 0), (60, 0)]
+
+
+def test_a_private_key_of_ibake_is_seen_to_be_sent_and_never_shown(tmp_path: Path) -> None:
+    exchange = [(USER, KMS, made.key_request(KMS_PSK)), (KMS, USER, made.key_response(KMS_PSK))]
+    report = audited(tmp_path, exchange, KMS_PSK)
+    assert states(report) == [("MIKEY-IBAKE", True, "V verifies")] * 2
+    facts = {fact.what: fact.detail for fact in report.mikey[1].evidence.facts}
+    assert facts["private key"] == "1 of 64 octets: who opens this reads IBAKE"
+    wrong = audited(tmp_path, exchange, b"another key")
+    assert [state[1] for state in states(wrong)] == [None, None]
+
+
 def test_an_altered_answer_of_the_kms_fails_and_opens_nothing(tmp_path: Path) -> None:
     exchange, _ = kms_exchange()
     (source, destination, octets) = exchange[1]

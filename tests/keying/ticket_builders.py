@@ -196,3 +196,53 @@ def request_response(first: bytes, psk: bytes, given: Ticket) -> bytes:
     keys = protector(psk, 2)
     kemac = keys.seal([KeyData(6, Secret(mpk("i"))), KeyData(0, Secret(TGK))])
     return finish(header(13), [Timestamp(0, T), IdentityWithRole(3, 1, KMS), given, kemac], keys, first)
+
+
+def resolve(psk: bytes, given: Ticket) -> bytes:
+    """RESOLVE_INIT_PSK (RFC 6043 §4.2.3.2)."""
+    payloads = [
+        Timestamp(0, T),
+        RandWithRole(2, RAND_R),
+        IdentityWithRole(2, 1, BOB),
+        IdentityWithRole(3, 1, KMS),
+        given,
+    ]
+    return finish(header(16), payloads, protector(psk, 1, RAND_R, b""), BOB + KMS)
+
+
+def resolve_response(first: bytes, psk: bytes) -> bytes:
+    """RESOLVE_RESP: MPKi, the forked MPKr and TGK for the responder, and the modifier (RFC 6043 §4.2.3.5)."""
+    keys = protector(psk, 2, RAND_R, b"")
+    kemac = keys.seal(
+        [
+            KeyData(6, Secret(mpk("i"))),
+            KeyData(6, Secret(forked(mpk("r"), "2B288856"))),
+            KeyData(0, Secret(forked(TGK, "1512B54A"))),
+        ]
+    )
+    payloads = [
+        Timestamp(0, T),
+        IdentityWithRole(3, 1, KMS),
+        kemac,
+        IdentityWithRole(2, 1, BOB),
+        RandWithRole(3, RAND_KMS),
+    ]
+    return finish(header(18), payloads, keys, first)
+
+
+def key_request(psk: bytes) -> bytes:
+    """REQUEST_KEY_PSK (RFC 6267 §4.2.1), whose labels are those of RFC 3830."""
+    payloads = [Timestamp(0, T), Rand(RAND_I), IdentityWithRole(1, 1, ALICE), IdentityWithRole(3, 1, KMS)]
+    return finish(header(19), payloads, Protector(psk, CSB_ID.to_bytes(4, "big"), RAND_I), ALICE + KMS)
+
+
+def key_response(psk: bytes) -> bytes:
+    """REQUEST_KEY_RESP with a private key (RFC 6267 §4.2.1.3)."""
+    keys = Protector(psk, CSB_ID.to_bytes(4, "big"), RAND_I)
+    payloads = [
+        Timestamp(0, T),
+        IdentityWithRole(1, 1, ALICE),
+        IdentityWithRole(3, 1, KMS),
+        keys.seal([KeyData(7, Secret(bytes(64)))]),
+    ]
+    return finish(header(21), payloads, keys, ALICE + KMS)
