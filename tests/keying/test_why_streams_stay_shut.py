@@ -152,6 +152,10 @@ def test_a_long_mki_behind_little_payload_is_no_clear_text(tmp_path: Path) -> No
     packets = [(A_RTP, B_RTP, protect_rtp(packet, used)) for packet in little]
     _, stream, clear = heard(tmp_path, packets, offer, answer)
     assert (stream.clear, stream.wire, clear) == (0, Wire.PROVED, little)
+    used = context(key=OTHER, mki=(1).to_bytes(128, "big"))
+    packets = [(A_RTP, B_RTP, protect_rtp(packet, used)) for packet in little]
+    media, stream, clear = heard(tmp_path, packets, offer, answer)
+    assert (stream.clear, stream.failed, media.verdict, clear) == (0, COUNT, Verdict.MISMATCH, [])
 
 
 def test_a_late_start_is_found_and_reported(tmp_path: Path) -> None:
