@@ -2,6 +2,7 @@
 """`srtp-audit decrypt`: clear captures and audio, and for every stream what opened and why the rest did not."""
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -52,7 +53,12 @@ def decrypt_command(
         report = audit(expand_paths(captures), ring=ring, progress=progress, jobs=jobs or available_cores())
     if target is None:
         with tempfile.TemporaryDirectory(prefix="srtp-audit-") as temporary:
-            CallWriter(report, ring, Path(temporary), redact).play(sys.stdout.buffer, quiet)
+            try:
+                CallWriter(report, ring, Path(temporary), redact).play(sys.stdout.buffer, quiet)
+            except BrokenPipeError:
+                # Who listened went away; what is still buffered has nowhere to go.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return ExitCode.INCOMPLETE
         return _exit_code(report)
     document = {
         "schema": SCHEMA,

@@ -5,6 +5,7 @@ import json
 import re
 import stat
 import subprocess
+import sys
 import wave
 from collections import Counter
 from pathlib import Path
@@ -295,3 +296,16 @@ def test_what_is_heard_is_what_other_receivers_decoded(captures: Path, tmp_path:
     for octets in received:
         theirs = np.frombuffer(octets, "<i2") if pattern.endswith("s16le") else decode_g711(octets, "PCMU")
         assert any(theirs.tolist() == ours[: len(theirs)] for ours in sounds)
+
+
+@pytest.mark.captures
+def test_who_stops_listening_ends_it_quietly(captures: Path) -> None:
+    source = captures / "peers" / "baresip" / "udp_sdes_cm80_mand.pcap"
+    command = [sys.executable, "-m", "analyzer", "decrypt", str(source), "-o", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as playing:
+        assert playing.stdout is not None
+        assert playing.stderr is not None
+        playing.stdout.read(10)
+        playing.stdout.close()
+        told = playing.stderr.read()
+    assert (playing.returncode, told.count(b"\n"), b"raw samples" in told) == (4, 1, True)
