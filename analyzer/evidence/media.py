@@ -134,7 +134,10 @@ class PacketColumns:
         if not 0 <= index < self._packets:
             message = f"packet {index} of {len(self)}"
             raise IndexError(message)
-        return self.read_payloads((index,))[0]
+        records = self.records
+        offset, count = records["payload_offset"].item(index), records["payload_octets"].item(index)
+        stops = [stop for stop, _ in self._buffers]
+        return self._one_payload(self._buffers[bisect.bisect_right(stops, index)][1], offset, count)
 
     def read_payloads(self, indices: Iterable[int] | None = None) -> list[bytes]:
         """The payloads of these packets, or of all, in order."""
