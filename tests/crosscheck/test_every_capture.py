@@ -9,7 +9,7 @@ import pytest
 from analyzer.api import audit
 from analyzer.crosscheck.compare import cross_check
 
-SAMPLE = 6
+SAMPLE = 4
 LARGEST_OCTETS = 6_000_000  # pyshark takes milliseconds a packet
 # Wireshark numbers custom blocks of pcapng as frames although they are no packets.
 CUSTOM_BLOCKS = ("test018.pcapng", "test102.pcapng")
