@@ -5,6 +5,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,8 @@ def test_the_grammar_needs_the_standard_library_only() -> None:
     done = subprocess.run([sys.executable, "-I", "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
     foreign = ast.literal_eval(done.stdout)
     assert not [name for name in foreign if not name.startswith(("_", "sitecustomize", "usercustomize"))], foreign
+
+
+def test_test_modules_have_names_of_their_own() -> None:
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
