@@ -51,8 +51,8 @@ BASE64_OF_KEY = b"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVpbXF1e"
 MESSAGE = (
     MIKEY(v=1, csb_id=7, crypto_sessions=[MIKEY_CS(ssrc=9)])
     / MIKEY_T(value=bytes(8))
-    / MIKEY_SP(parameters=[(0, b"\x01"), (1, b"\x10")])
     / MIKEY_RAND(data=bytes(16))
+    / MIKEY_SP(parameters=[(0, b"\x01"), (1, b"\x10")])
     / MIKEY_KEMAC(data=KEY, mac_algorithm=1, mac=bytes(20))
 )
 LINES = ["v=0", "o=- 1 1 IN IP4 192.0.2.1", "s=-", "c=IN IP4 192.0.2.1", "t=0 0"]
@@ -86,7 +86,7 @@ def test_an_invite_in_layers_reads_as_one() -> None:
     assert key_mgmt.priorities == (("PSK", 0),)
     mikey = parse_mikey(key_mgmt.data or b"")
     assert not mikey.defects
-    assert [payload.payload_type for payload in mikey.payloads] == [5, 10, 11, 1]
+    assert [payload.payload_type for payload in mikey.payloads] == [5, 11, 10, 1]
     assert mikey.header.crypto_sessions[0].ssrc == 9
     crypto = parse_crypto(description.media[0].attribute("crypto") or "")
     assert (crypto.tag, crypto.keys[0].lifetime) == (2, 2**20)
