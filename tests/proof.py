@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run the long proofs at their full size and keep the result in PROOF.md: `python -m tests.proof`."""
+"""Run the long proofs at their full size and keep the result in PROOF.md: `python -m tests.proof [pytest options]`."""
 
 import datetime as dt
 import platform
@@ -51,7 +51,8 @@ def main() -> int:
     """Pytest's own exit code."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "proof.xml"
-        code = pytest.main(["-m", "proof", "-q", f"--junitxml={report}", str(ROOT / "tests")])
+        parallel = ["-n", "auto", "--dist", "load"]
+        code = pytest.main(["-m", "proof", "-q", *parallel, f"--junitxml={report}", *sys.argv[1:], str(ROOT / "tests")])
         write_page(read_results(report))
     return int(code)
 
