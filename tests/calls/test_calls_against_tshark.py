@@ -28,7 +28,7 @@ DIFFERENCES = {
     "peers/libsrtp/*": ("stream", "tshark takes a few protected packets for something else than RTP"),
     "public/veondigital__srtp_decoder/_history/2f0ba278fd-TCP_call_1.pcap": (
         "stream",
-        "RTP in TURN over TCP, which we do not read, and single packets that tshark takes for RTP",
+        "media that a TURN server relays over TCP, and single packets that tshark takes for RTP",
     ),
     "public/wireshark-wiki/SampleCaptures/aaa.pcap": (
         "state",
@@ -41,9 +41,10 @@ SAMPLE = [*random.Random(6).sample(NAMES, min(len(NAMES), 8)), *(name for name i
 
 def differences(name: str, folder: Path) -> list[str]:
     theirs, report = count(folder / name), report_of(name)
-    messages = collections.Counter(one.sip.call_id or "" for call in report.calls for one in call.call.messages)
+    calls = [call.call for call in report.calls if call.call.protocol == "sip"]
+    messages = collections.Counter(one.sip.call_id or "" for call in calls for one in call.messages)
     messages += collections.Counter(one.message.sip.call_id or "" for one in report.messages)
-    states = {call.call.call_id: STATES[call.call.state] for call in report.calls if call.call.state in STATES}
+    states = {call.call_id: STATES[call.state] for call in calls if call.state in STATES}
     streams: collections.Counter[tuple[str, str, int]] = collections.Counter()
     for stream in streams_of(report):
         bound = stream.bound
