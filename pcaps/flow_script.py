@@ -267,17 +267,21 @@ class FlowScript:
 
     def _candidates(self, letter: str, marks: list[str], kind: str) -> Iterator[str]:
         port = self.port(letter, marks, kind)
-        yield f"a=ice-ufrag:{PHONES[letter]}{kind}"
+        yield f"a=ice-ufrag:{self._ufrag(letter, kind)}"
         yield f"a=ice-pwd:{PHONES[letter]}{kind}swordfish"
         yield f"a=candidate:1 1 UDP 2130706431 {self.host(letter, private='nat' in marks)} {port} typ host"
         if "nat" in marks and "mute" not in marks:
             related = f"raddr {self.host(letter, private=True)} rport {port}"
             yield f"a=candidate:2 1 UDP 1694498815 {self.host(letter)} {port + NAT_PORTS} typ srflx {related}"
 
+    def _ufrag(self, letter: str, kind: str) -> str:
+        """A user name fragment that no phone of another flow has (RFC 8445 §5.3)."""
+        return f"{PHONES[letter]}{kind}{self.network}"
+
     def _check(self, sender: str, receiver: str, words: list[str]) -> None:
         """A Binding request with the user name of both (RFC 8445 §7.2.2)."""
         mine, theirs = (self._marks(one, words) for one in (sender, receiver))
-        name = f"{PHONES[receiver]}audio:{PHONES[sender]}audio".encode()
+        name = f"{self._ufrag(receiver, 'audio')}:{self._ufrag(sender, 'audio')}".encode()
         attribute = struct.pack(">HH", 0x0006, len(name)) + name + bytes(-len(name) % 4)
         check = struct.pack(">HHI12s", 1, len(attribute), 0x2112A442, f"{sender}{receiver}".encode()) + attribute
         source, target = (self._media_endpoint(*one, "audio") for one in ((sender, mine), (receiver, theirs)))
