@@ -6,6 +6,7 @@ Built on the grammar's values; nothing is random, as everywhere in the samples.
 
 import hashlib
 import hmac
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -74,12 +75,12 @@ def chain(payloads: Sequence[Payload]) -> bytes:
     )
 
 
-class LaterExchange(Exchange):
+class LaterExchange(Exchange, ABC):
     """What the modes here share: values instead of layers."""
 
+    @abstractmethod
     def offer(self) -> bytes:
         """The initiator's message."""
-        raise NotImplementedError
 
     def answer(self) -> bytes:
         """The responder's message, empty where the mode has none."""
