@@ -74,8 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except AuditorError as error:
         click.echo(f"srtp-audit: {error}", err=True)
         code = exit_code_of(error)
-    except BrokenPipeError:
-        # The reader of our output went away: nothing is left to say, and nobody to say it to.
+    except (BrokenPipeError, SystemExit):
+        # The reader of our output went away (Click exits then): nothing is left to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.INCOMPLETE
     except Exception as error:

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analyzer.cli.options import load_inventory, load_policy, wants_color
+from analyzer.cli.options import load_inventory, load_policy
+from analyzer.cli.terminal import open_console
 from analyzer.cli.typed_lists import Lists, find_lists, list_of, read_list, unregistered
 from analyzer.errors import UsageError
 from analyzer.model.exit_code import ExitCode
@@ -74,8 +75,7 @@ def negotiate_command(
     if (initiator is None) != (responder is None):
         raise UsageError("negotiate takes two lists, or none")
     resolved = load_policy(policy)
-    color = wants_color(no_color)
-    console = Console(no_color=not color, force_terminal=None if color else False, highlight=False, markup=False)
+    console = open_console(no_color)
     known = None if inventory is None else load_inventory(inventory)
     if initiator is None or responder is None:
         if known is not None:

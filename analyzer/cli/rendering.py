@@ -2,14 +2,10 @@
 """A finished report to wherever the command line wants it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from analyzer.cli.files import write_output
-from analyzer.cli.options import wants_color
+from analyzer.cli.terminal import open_console
 from analyzer.model.report import AuditedCall, Report
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +42,11 @@ def print_summary(report: Report, outputs: Outputs) -> None:
     """The summary on standard output."""
     from reports.terminal import render_terminal  # noqa: PLC0415 - Rich is not free either
 
-    render_terminal(report, _console(outputs), verbose=outputs.verbose)
+    render_terminal(report, open_console(outputs.no_color), verbose=outputs.verbose)
 
 
 def print_call(call: AuditedCall, number: int, outputs: Outputs) -> None:
     """One call on standard output, as it ends."""
     from reports.terminal import render_call  # noqa: PLC0415
 
-    render_call(call, number, _console(outputs))
-
-
-def _console(outputs: Outputs) -> "Console":
-    from rich.console import Console  # noqa: PLC0415
-
-    color = wants_color(outputs.no_color)
-    return Console(no_color=not color, force_terminal=None if color else False, highlight=False, markup=False)
+    render_call(call, number, open_console(outputs.no_color))

@@ -2,7 +2,10 @@
 """Bad input of every kind: a message that says where, a report of what could be read, the right exit code."""
 
 import json
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ from command_line import ALICE, BOB, KEY_A, KEY_B, call, message, outcomes_of, p
 
 from analyzer.capture.frames import build_udp_frame
 from tests.keying.mikey_vectors import V1
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def analyze(path: Path, *more: str | Path) -> tuple[int, dict[str, Any]]:
@@ -181,3 +186,13 @@ def test_hostile_calls_end_no_audit_of_the_others(tmp_path: Path) -> None:
     assert code == 5
     assert "call-1@192.0.2.1" in [each["call_id"] for each in document["calls"]]
     assert document["summary"]["outcomes"]["error"] == 0
+
+
+@pytest.mark.parametrize("words", [["analyze", "pcaps/table_4.pcapng"], ["negotiate"]])
+def test_a_reader_that_goes_away_is_no_crash(words: list[str]) -> None:
+    command = [sys.executable, "-c", "import sys; from analyzer.cli import program; program()", *words]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (4, "")
