@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Offers and what became of them, read from transactions (RFC 3264; RFC 6337 §2.2)."""
 
-import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,8 +8,8 @@ from analyzer.calls.session_reader import SessionReader, security_of, unversione
 from analyzer.calls.transaction import Hop, Ledger, Pair, Transaction, refusal_on
 from analyzer.model.call import Party, Resolution, SdpBody
 from analyzer.model.evidence import AnySignalling, SignallingMessage
+from dissectors.grammar.sip_extensions import parse_rack
 
-_RACK = re.compile(r"[0-9]+[ \t]+([0-9]{1,10})[ \t]+INVITE")
 Dialog = tuple[str | None, str | None]  # tag of the caller, tag of the callee
 Session = tuple[Dialog, Pair | None]
 
@@ -347,8 +346,8 @@ def _to_tag(transaction: Transaction) -> str | None:
 
 def _acknowledged(request: SignallingMessage) -> int | None:
     """The CSeq number of the INVITE that a PRACK speaks of (RFC 3262 §7.2)."""
-    found = _RACK.fullmatch(request.sip.header("rack") or "")
-    return int(found[1]) if found else None
+    found = parse_rack(request.sip.header("rack") or "")
+    return found.cseq_number if found is not None and found.method == "INVITE" else None
 
 
 def _is_between(message: SignallingMessage, home: Pair | None) -> bool:

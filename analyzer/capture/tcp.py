@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from analyzer.capture import scan
-from analyzer.capture.columns import PacketBatch, Transport
+from analyzer.capture.columns import PacketBatch
 
 MAX_STREAMS = 65_536
 MAX_PENDING_OCTETS = 1 << 20  # of one direction, waiting for what is missing before them
@@ -247,8 +247,3 @@ def read_segment(batch: PacketBatch, row: int) -> Segment:
         int(columns.frame[row]),
         int(columns.timestamp_ns[row]),
     )
-
-
-def iter_segments(batch: PacketBatch) -> list[Segment]:
-    """All TCP segments of a batch in capture order."""
-    return [read_segment(batch, row) for row in batch.rows_of(Transport.TCP)]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from analyzer.model.call import MediaLine, Side
 from analyzer.model.keying import Keying, MikeyEvidence
-from analyzer.model.negotiation import CapabilityKind, Choice, Preference
+from analyzer.model.negotiation import Choice, Preference
 from analyzer.negotiation.carriers.attributes import KeyingAttributes, read_attributes
 from analyzer.negotiation.carriers.dtls import DTLS_SRTP, Handshakes
 from analyzer.negotiation.carriers.free_text import read_free_text
@@ -138,8 +138,3 @@ def _suite(
     answer = next((one for one in messages if mode_of(one) == method and not opens_exchange(one)), None)
     media_lines = len(line.offer.body.session.media) if line.offer is not None else 1
     return chosen_suite(offered, answer, line.index, media_lines)
-
-
-def lists_of(preferences: Sequence[Preference], kind: CapabilityKind) -> tuple[Preference, ...]:
-    """The entries of one kind."""
-    return tuple(one for one in preferences if one.kind is kind)

@@ -101,11 +101,6 @@ def nothing_protects(line: MediaLine, streams: tuple[StreamAudit, ...]) -> bool:
     return not (streams and all(stream.wire is Wire.PROVED for stream in streams))
 
 
-def is_unprotected(line: MediaLine, streams: tuple[StreamAudit, ...]) -> bool:
-    """The test of the verdict `unprotected`, and of PRO-001's failure."""
-    return is_proved_clear(streams) or nothing_protects(line, streams)
-
-
 def is_without_media(line: MediaLine, streams: tuple[StreamAudit, ...]) -> bool:
     """Whether, on complete signalling, nothing was agreed and nothing flowed."""
     if line.offer is None or any(stream.packets for stream in streams):

@@ -2,9 +2,8 @@
 """What the grammar raises when no value can be formed.
 
 GrammarError(ValueError)
-  ├─ Truncated      the input ends before the value does
-  ├─ Malformed      the input can't be this value at all
-  └─ LimitExceeded  the input asks for more than a named limit allows
+  ├─ Truncated  the input ends before the value does
+  └─ Malformed  the input can't be this value at all
 """
 
 
@@ -29,7 +28,3 @@ class Truncated(GrammarError):
 
 class Malformed(GrammarError):
     """The input is not this kind of value."""
-
-
-class LimitExceeded(GrammarError):
-    """A named limit on size, count or nesting was reached."""
