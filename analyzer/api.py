@@ -5,20 +5,17 @@
 ends and for the report when it stops. Both take the same stages, so they give the same report of the same packets.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from analyzer import __version__
 from analyzer.calls.tracker import CallTracker
-from analyzer.capture.columns import PacketBatch, PayloadKind
-from analyzer.capture.source import Capture, open_capture
+from analyzer.capture.source import open_capture
 from analyzer.errors import CaptureError
 from analyzer.evidence.capture_points import compare_captures, seen_once
-from analyzer.evidence.media import MediaTable
 from analyzer.evidence.media_statistics import is_plausible_rtp
-from analyzer.evidence.mikey_datagrams import iter_mikey_bodies, iter_mikey_datagrams
-from analyzer.evidence.packets import SignallingDatagram, SignallingReader
+from analyzer.evidence.reading import Reading, merge_evidence
 from analyzer.keying.handover import hand_over
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_keying import Keymaster
@@ -32,9 +29,6 @@ from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
 from analyzer.model.evidence import (
     AnySignalling,
     LooseMikey,
-    MediaEvidence,
-    RtspSignallingMessage,
-    SignallingMessage,
 )
 from analyzer.model.keying import NO_RTCP
 from analyzer.model.policy import Policy
@@ -56,154 +50,9 @@ from analyzer.rules.catalogue import rule_texts
 from analyzer.rules.findings import collect_findings
 from analyzer.rules.runner import evaluate_call, evaluate_message, evaluate_stream
 from analyzer.rules.verdict import judge
-from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
-from dissectors.grammar.errors import GrammarError
-from dissectors.grammar.key_log import KeyLogSecret
-from dissectors.grammar.rtsp import parse_rtsp
-from dissectors.grammar.sip import parse_sip
 
-MAX_LISTED_DEFECTS = 100
-# ARP, LLDP, EAPOL, loopback tests, RARP, CDP; ICMP, IGMP, ICMPv6, OSPF, PIM, VRRP.
-OTHER_TRAFFIC = frozenset(
-    [("not-ip", code) for code in ("0x0806", "0x88cc", "0x888e", "0x9000", "0x8035", "0x2000")]
-    + [("unread-protocol", number) for number in ("1", "2", "58", "89", "103", "112")]
-)
 Progress = Callable[[str, int], None]
-
-
-@dataclass(slots=True)
-class Reading:
-    """One capture on its way into evidence: batches in, signalling messages out, media kept as columns."""
-
-    index: int
-    secrets: TlsSecrets = field(default_factory=TlsSecrets)
-    media: MediaTable = field(init=False)
-    signalling: SignallingReader = field(init=False)
-    packets: int = 0
-    messages: int = 0
-    media_packets: int = 0
-    first_time_ns: int | None = None
-    last_time_ns: int | None = None
-    mikey: list[LooseMikey] = field(default_factory=list)
-    key_log: list[KeyLogSecret] = field(default_factory=list)
-    _unreadable: list[Defect] = field(default_factory=list)
-    _unreadable_count: int = 0
-
-    def __post_init__(self) -> None:
-        self.media = MediaTable(self.index)
-        self.signalling = SignallingReader(self.index, self.secrets)
-
-    def feed(self, batch: PacketBatch) -> list[AnySignalling]:
-        """Take one batch of packets; returns the messages that it completes."""
-        if batch.secrets:
-            self.key_log += batch.secrets
-            self.secrets.add(batch.secrets)
-        if not len(batch):
-            return self._parse(self.signalling.feed(batch))
-        columns = batch.columns
-        self.packets += len(batch)
-        times = columns.timestamp_ns
-        first, last = int(times.min()), int(times.max())
-        self.first_time_ns = first if self.first_time_ns is None else min(first, self.first_time_ns)
-        self.last_time_ns = last if self.last_time_ns is None else max(last, self.last_time_ns)
-        self.media_packets += int((columns.kind == PayloadKind.RTP_LIKE).sum())
-        self.media.feed(batch)
-        self.mikey += iter_mikey_datagrams(batch, self.index)
-        found = self._parse(self.signalling.feed(batch))
-        self._take_interleaved(batch)
-        return found
-
-    def finish(self) -> list[AnySignalling]:
-        """What was still being put together when the capture ended."""
-        found = self._parse(self.signalling.finish())
-        self._take_interleaved(None)
-        return found
-
-    def _take_interleaved(self, batch: PacketBatch | None) -> None:
-        """Media that came on RTSP connections, beside that of the batch's datagrams."""
-        interleaved = self.signalling.take_media(batch)
-        if interleaved is not None:
-            self.media_packets += int((interleaved.columns.kind == PayloadKind.RTP_LIKE).sum())
-            self.media.feed(interleaved)
-
-    def _parse(self, datagrams: Iterable[SignallingDatagram]) -> list[AnySignalling]:
-        parsed: list[AnySignalling] = []
-        for datagram in datagrams:
-            try:
-                parsed.append(_parse_rtsp(datagram) if datagram.is_rtsp else _parse_sip(datagram))
-            except GrammarError as error:
-                self._unreadable_count += 1
-                if len(self._unreadable) < MAX_LISTED_DEFECTS:
-                    code = "rtsp-unreadable" if datagram.is_rtsp else "sip-unreadable"
-                    detail = f"frame {datagram.frame}: {error}"
-                    self._unreadable.append(Defect(code, error.offset, error.clause, detail))
-                continue
-            self.messages += 1
-            message = parsed[-1]
-            if isinstance(message, SignallingMessage) and b"/mikey" in datagram.data:
-                self.mikey += iter_mikey_bodies(message)
-        return parsed
-
-    @property
-    def defects(self) -> tuple[Defect, ...]:
-        """What evidence could not be read, and how much of it."""
-        more = self._unreadable_count - len(self._unreadable)
-        rest = (Defect("sip-unreadable", 0, "", f"{more} more messages"),) if more else ()
-        return (*self.signalling.defects, *self.media.defects, *self._unreadable, *rest)
-
-    def facts(self, capture: Capture, name: str | None = None) -> CaptureFacts:
-        """What the report says of the capture; `name` stands for its path where it has none worth telling."""
-        return CaptureFacts(
-            path=name or str(capture.path),
-            sha256=capture.sha256 or "",
-            format=capture.format,
-            packets=self.packets,
-            bytes=capture.bytes,
-            first_time_ns=self.first_time_ns,
-            last_time_ns=self.last_time_ns,
-            defects=tuple(defect for defect in capture.defects if not _is_other_traffic(defect)) + self.defects,
-            interface_drops=capture.interface_drops,
-            signalling_messages=self.messages,
-            media_packets=self.media_packets,
-            comments=capture.comments,
-            unread=tuple(_passed_over(defect) for defect in capture.defects if _is_other_traffic(defect)),
-        )
-
-
-def _parse_sip(datagram: SignallingDatagram) -> SignallingMessage:
-    return SignallingMessage(
-        datagram.capture,
-        datagram.frame,
-        datagram.timestamp_ns,
-        datagram.source,
-        datagram.destination,
-        datagram.transport,
-        parse_sip(datagram.data),
-    )
-
-
-def _parse_rtsp(datagram: SignallingDatagram) -> RtspSignallingMessage:
-    return RtspSignallingMessage(
-        datagram.capture,
-        datagram.frame,
-        datagram.timestamp_ns,
-        datagram.source,
-        datagram.destination,
-        datagram.transport,
-        parse_rtsp(datagram.data),
-    )
-
-
-def _is_other_traffic(defect: Defect) -> bool:
-    """Whether a count of unread packets is of a kind that carries no call: named in the report, a gap in nothing."""
-    return defect.code == "control" or (defect.code, defect.detail.rpartition(" ")[2]) in OTHER_TRAFFIC
-
-
-def _passed_over(defect: Defect) -> tuple[str, int]:
-    """What was passed over, and how many packets of it."""
-    number, _, what = defect.detail.partition(" packets of ")
-    return what, int(number)
 
 
 def _failures(media: AuditedMedia) -> int:
@@ -418,15 +267,3 @@ def _read(
             progress(str(path), reading.packets)
     messages += reading.finish()
     return reading.facts(capture)
-
-
-def merge_evidence(readings: Sequence[Reading]) -> MediaEvidence:
-    """The media of all captures of a set."""
-    parts = [reading.media.evidence() for reading in readings]
-    return MediaEvidence(
-        streams=tuple(flow for part in parts for flow in part.streams),
-        rtcp=tuple(flow for part in parts for flow in part.rtcp),
-        dtls=tuple(flow for part in parts for flow in part.dtls),
-        zrtp=tuple(flow for part in parts for flow in part.zrtp),
-        stun=tuple(flow for part in parts for flow in part.stun),
-    )

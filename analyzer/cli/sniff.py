@@ -12,7 +12,7 @@ from types import FrameType
 
 import click
 
-from analyzer.api import Auditor, Reading, merge_evidence
+from analyzer.api import Auditor
 from analyzer.calls.tracker import CallTracker
 from analyzer.capture.live import LiveWriter, open_live
 from analyzer.capture.source import Capture
@@ -20,6 +20,7 @@ from analyzer.cli.files import check_outputs
 from analyzer.cli.options import evidence_options, load_inventory, load_policy, load_ring, output_options
 from analyzer.cli.rendering import Outputs, print_call, write_report
 from analyzer.errors import UsageError
+from analyzer.evidence.reading import Reading, merge_evidence
 from analyzer.model.exit_code import ExitCode
 from analyzer.model.outcome import Severity
 from analyzer.model.report import Report
