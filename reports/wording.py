@@ -156,6 +156,7 @@ MISSING: dict[str, str] = {
     "media": "enough media packets",
     "media-not-rtp": "a media line that is RTP",
     "mikey-key": "the key that protects the MIKEY messages",
+    "mikey-signer": "a certificate, or that of its issuer, that vouches for whoever signed a MIKEY message",
     "other-leg": "the same call on the other side of the path, or a list that a MAC protects",
     "preference-lists": "a preference list of one side",
     "readable-list": "a priority list that can be read",

@@ -96,7 +96,7 @@ def verify_dh_message(
     names = sender_names(parsed, sender, () if other is None else (other.data,))
     signature = verify_signature(message_bytes, parsed, ring, names)
     defects = (*signature.defects, *_exchange_defects(parsed, initiator_message))
-    steps = (signer_step(signature), *_value_steps(parsed, signature.outcome, KnownBy.SIGNATURE))
+    steps = (signer_step(signature), *_value_steps(parsed, signature))
     return DhCheck(signature.outcome, signature.reason, steps=steps, defects=defects, signature=signature)
 
 
@@ -224,7 +224,9 @@ def _exchange_defects(parsed: MikeyMessage, first: MikeyMessage | None) -> list[
     return defects
 
 
-def _value_steps(parsed: MikeyMessage, outcome: Authentication, proof: KnownBy) -> tuple[MikeyFact, ...]:
+def _value_steps(parsed: MikeyMessage, signature: SignatureCheck) -> tuple[MikeyFact, ...]:
     if parsed.find(Dh) is None:
         return ()
-    return (MikeyFact("public value", proof if outcome is Authentication.VERIFIED else KnownBy.CLAIMED),)
+    if signature.outcome is not Authentication.VERIFIED:
+        return (MikeyFact("public value", KnownBy.CLAIMED),)
+    return (MikeyFact("public value", KnownBy.SIGNATURE if signature.trusted else KnownBy.CONSISTENT),)

@@ -151,7 +151,7 @@ def _mac_state(opening: ModeOpening, signature: SignatureCheck) -> MacState:
     if opening.outcome is not Authentication.VERIFIED:
         return MacState(None, opening.reason)
     if signature.signer is not None and not signature.trusted:
-        return MacState(True, SIGNER_UNKNOWN)
+        return MacState(True, SIGNER_UNKNOWN, vouched=False)
     return MacState(True, "signature verifies")
 
 

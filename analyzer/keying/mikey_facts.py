@@ -32,7 +32,6 @@ from dissectors.grammar.mikey.registries import DataType, IdRole, KeyDataType
 
 SENDER = "sender"
 DHHMAC = frozenset({DataType.DHHMAC_INIT, DataType.DHHMAC_RESP})
-NOT_TRUSTED = "certificate-not-trusted"
 MAX_SESSIONS_NAMED = 8
 STRENGTH = tuple(KnownBy)
 
@@ -64,6 +63,8 @@ def _proof(evidence: MikeyEvidence, message: MikeyMessage) -> KnownBy:
     """How what the message says is known."""
     if evidence.mac.verified is not True:
         return KnownBy.CLAIMED
+    if not evidence.mac.vouched:
+        return KnownBy.CONSISTENT
     return KnownBy.MAC if message.find(Sign) is None else KnownBy.SIGNATURE
 
 
@@ -88,7 +89,7 @@ def _facts(
 def _sender(evidence: MikeyEvidence, message: MikeyMessage, proof: KnownBy) -> MikeyFact:
     stated = stated_sender(message)
     name = "no identity stated" if stated is None else stated.text
-    if any(defect.code == NOT_TRUSTED for defect in evidence.defects) and proof is KnownBy.SIGNATURE:
+    if evidence.mac.verified and not evidence.mac.vouched:
         return MikeyFact(SENDER, KnownBy.CONSISTENT, f"{name}; nothing vouches for the certificate in the message")
     return MikeyFact(SENDER, proof, name)
 

@@ -148,7 +148,7 @@ def envelope_steps(signature: SignatureCheck, envelope: EnvelopeOpening, message
     if envelope.envelope_key is not None:
         yield MikeyFact("envelope key", proof, envelope.envelope_key.scheme)
     if envelope.content is not None and envelope.content.keys:
-        signed = signature.outcome is Authentication.VERIFIED and envelope.mac is Authentication.VERIFIED
+        signed = signature.trusted and envelope.mac is Authentication.VERIFIED
         yield MikeyFact("key data", KnownBy.SIGNATURE if signed else proof)
 
 

@@ -23,6 +23,7 @@ from dissectors.grammar.mikey import MikeyMessage, Sign
 from dissectors.grammar.mikey.registries import SignatureType, name_of
 
 MESSAGE_COVERAGE = "message"
+NOT_THE_RINGS = "signed with the key of a certificate that it brings itself, not of the key ring's for its sender"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +71,27 @@ def verify_signature(
         return SignatureCheck(Authentication.UNSUPPORTED, f"signature type {name}")
     found = find_signers(parsed, ring, identities)
     signed = coverages or ((MESSAGE_COVERAGE, octets_under_mac(message_bytes, sign, sign.signature)),)
-    for signer in found.signers:
+    matched = _first_match(found, sign, signed)
+    if matched is None:
+        return _unverified(found, sign)
+    signer, coverage, scheme = matched
+    defects = found.defects + certificate_defects(signer, parsed, identities)
+    if not signer.trusted and any(other.bound and other.in_ring and not other.in_message for other in found.signers):
+        return SignatureCheck(Authentication.FAILED, NOT_THE_RINGS, defects=defects)
+    defects += tuple(_oddities(found, signer, sign, scheme))
+    if coverage not in dict(signed[:rfc_coverages]):
+        defects += (Defect("signature-coverage", sign.offset, "RFC 3830 §5.2", f"covers {coverage}"),)
+    return SignatureCheck(Authentication.VERIFIED, "", scheme, coverage, signer, defects)
+
+
+def _first_match(found: SignerSet, sign: Sign, signed: Sequence[tuple[str, bytes]]) -> tuple[Signer, str, str] | None:
+    """Signer, coverage and scheme that verify; one that somebody vouches for before those that nobody does."""
+    for signer in sorted(found.signers, key=lambda each: not each.trusted):
         for coverage, octets in signed:
             scheme = _matching_scheme(signer.certificate, sign, octets)
             if scheme is not None:
-                defects = found.defects + certificate_defects(signer, parsed, identities)
-                defects += tuple(_oddities(found, signer, sign, scheme))
-                if coverage not in dict(signed[:rfc_coverages]):
-                    defects += (Defect("signature-coverage", sign.offset, "RFC 3830 §5.2", f"covers {coverage}"),)
-                return SignatureCheck(Authentication.VERIFIED, "", scheme, coverage, signer, defects)
-    return _unverified(found, sign)
+                return signer, coverage, scheme
+    return None
 
 
 def _unverified(found: SignerSet, sign: Sign) -> SignatureCheck:

@@ -47,10 +47,20 @@ class MasterKey(NamedTuple):
 
 
 class MacState(NamedTuple):
-    """The outcome of checking one MIKEY message: True, False or None, and how that is known."""
+    """The outcome of checking one MIKEY message: True, False or None, and how that is known.
+
+    `vouched` is False for a signature under a certificate that the message alone brings: whoever rewrites a message
+    can sign it anew with one of his own (RFC 3830 §4.3).
+    """
 
     verified: bool | None
     how: str
+    vouched: bool = True
+
+    @property
+    def authentic(self) -> bool | None:
+        """Whether the message is its stated sender's; None where it verifies and nobody vouches for the signer."""
+        return self.verified if self.vouched else None
 
 
 @dataclass(frozen=True, slots=True)

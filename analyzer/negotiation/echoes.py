@@ -45,7 +45,7 @@ def read_echoes(offered: Sequence[MikeyEvidence], answered: Sequence[MikeyEviden
     for one in raw_lists(offered):
         by_digest.setdefault(list_digest(one.octets), []).append(one.evidence)
     return tuple(
-        Echo(one.evidence.ref, one.evidence.mac.verified, tuple(by_digest.get(entry.value, ())))
+        Echo(one.evidence.ref, one.evidence.mac.authentic, tuple(by_digest.get(entry.value, ())))
         for one in raw_lists(answered)
         if one.parsed is not None
         for entry in one.parsed.entries

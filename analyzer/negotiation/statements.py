@@ -38,7 +38,7 @@ def _read_sdp_ids(evidence: MikeyEvidence, attributes: KeyingAttributes) -> List
         if extension.extension_type == GeneralExtensionType.SDP_IDS:
             seen = tuple(_protocols(attributes.level(evidence.level)))
             claimed = sdp_id_list(extension)
-            return ListStatement(claimed, seen, evidence.level, evidence.mac.verified, None, evidence.ref)
+            return ListStatement(claimed, seen, evidence.level, evidence.mac.authentic, None, evidence.ref)
     return None
 
 
@@ -71,5 +71,5 @@ def _read_extension(evidence: MikeyEvidence, messages: Sequence[MikeyEvidence]) 
     arrived = [mode_of(one) for one in messages]
     ranks = {name: rank for rank, name in enumerate(claimed)}
     seen = tuple(sorted(arrived, key=lambda name: ranks.get(name, len(ranks))))
-    verified = evidence.mac.verified
+    verified = evidence.mac.authentic
     return ListStatement(claimed, seen, evidence.level, verified, Carrier.PRIORITY_EXTENSION, evidence.ref)

@@ -29,6 +29,8 @@ def _check_line(facts: LineFacts) -> Result:
     if keying.authentic is False or keying.verified is False:
         return failed(f"A MIKEY message is not authentic: {keying.how}.", _failing_refs(facts), _GUARDS)
     refs = tuple(dict.fromkeys(one.ref for one in messages))
+    if keying.verified and any(one.mac.verified and not one.mac.vouched for one in messages):
+        return unknown("mikey-signer", f"Who signed a MIKEY message is not known: {keying.how}.", refs)
     if keying.verified:
         return passed(f"The MIKEY messages verify: {keying.how}.", refs)
     return unknown("mikey-key", f"Nothing shows whether the MIKEY messages are authentic: {keying.how}.", refs)
@@ -47,7 +49,8 @@ RULE = Rule(
     meaning=Meaning(
         passes="MAC or signature of the exchange verifies, and the responder's too where it was asked for.",
         fails="A MAC, signature or verification message does not verify with a key bound to this call.",
-        unknown="No key in the ring fits, there is no MAC, or the verification that was asked for was not seen.",
+        unknown="No key in the ring fits, there is no MAC, the verification that was asked for was not seen, or nothing"
+        " vouches for the certificate that the message itself brings.",
         not_applicable="No MIKEY message was exchanged.",
     ),
     check_line=_check_line,

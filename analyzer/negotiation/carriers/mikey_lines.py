@@ -40,8 +40,8 @@ def opens_exchange(evidence: MikeyEvidence) -> bool:
 
 
 def authenticated(evidence: MikeyEvidence) -> bool | None:
-    """Whether what the message says is authenticated: its MAC's state, False where it has no MAC at all."""
-    return False if evidence.mac.verified is None and evidence.mac.how == NO_MAC else evidence.mac.verified
+    """Whether what the message says is its sender's: what its MAC or signature shows, False where it has none."""
+    return False if evidence.mac.verified is None and evidence.mac.how == NO_MAC else evidence.mac.authentic
 
 
 def select_messages(messages: Sequence[MikeyEvidence], side: Side) -> tuple[MikeyEvidence, ...]:

@@ -54,7 +54,7 @@ def select_extension(messages: Iterable[MikeyEvidence]) -> tuple[ExtensionList |
     lists = [found for evidence in messages if (found := read_extension(evidence)) is not None]
     if not lists:
         return None, ()
-    best = next((found for found in lists if found.evidence.mac.verified), lists[0])
+    best = next((found for found in lists if found.evidence.mac.authentic), lists[0])
     defects = best.defects
     if any(_content(found) != _content(best) for found in lists):
         defects += (Defect("priority-lists-differ", 0, "", "the messages of one offer carry different lists"),)
