@@ -9,203 +9,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from analyzer import __version__
+from analyzer.auditor import Auditor
 from analyzer.calls.tracker import CallTracker
 from analyzer.capture.source import open_capture
 from analyzer.errors import CaptureError
-from analyzer.evidence.capture_points import compare_captures, seen_once
-from analyzer.evidence.media_statistics import is_plausible_rtp
+from analyzer.evidence.capture_points import compare_captures
 from analyzer.evidence.reading import Reading, merge_evidence
-from analyzer.keying.handover import hand_over
 from analyzer.keying.key_ring import KeyRing
-from analyzer.keying.media_keying import Keymaster
-from analyzer.keying.media_path import PathHandshakes
-from analyzer.keying.mikey_facts import with_media_facts
-from analyzer.keying.mikey_history import MikeyHistory
-from analyzer.keying.mikey_paths import KeyedPaths
-from analyzer.keying.stream_audit import audit_lone_rtcp, audit_stream
-from analyzer.keying.unseen_signalling import allow_for_unseen, contradicts, find_gaps
-from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
-from analyzer.model.evidence import (
-    AnySignalling,
-    LooseMikey,
-)
-from analyzer.model.keying import NO_RTCP
+from analyzer.model.evidence import AnySignalling
 from analyzer.model.policy import Policy
-from analyzer.model.report import (
-    AuditedCall,
-    AuditedMedia,
-    AuditedMessage,
-    AuditedMikey,
-    AuditedStream,
-    CaptureFacts,
-    Report,
-)
-from analyzer.negotiation.endpoint_profiles import build_profiles
+from analyzer.model.report import CaptureFacts, Report
 from analyzer.negotiation.inventory import Inventory
-from analyzer.negotiation.knowledge import Knowledge, build_observations
-from analyzer.negotiation.negotiate import negotiate
 from analyzer.policies import DEFAULT_POLICY, read_policy
-from analyzer.rules.catalogue import rule_texts
-from analyzer.rules.findings import collect_findings
-from analyzer.rules.runner import evaluate_call, evaluate_message, evaluate_stream
-from analyzer.rules.verdict import judge
 from dissectors.grammar.defects import Defect
 
 Progress = Callable[[str, int], None]
-
-
-def _failures(media: AuditedMedia) -> int:
-    return sum(stream.failed for stream in media.streams)
-
-
-class Auditor:
-    """Turns calls and media into verdicts and outcomes under one policy, with one key ring and one inventory."""
-
-    def __init__(self, policy: Policy, ring: KeyRing, inventory: Inventory) -> None:
-        self.policy = policy
-        self.ring = ring
-        self._inventory = inventory
-        self._keymaster = Keymaster(ring)
-        self._history = MikeyHistory()
-
-    def learn(self, readings: Sequence[Reading]) -> None:
-        """Add to the key ring what captures hold themselves (decryption secrets of pcapng)."""
-        found = tuple(secret for reading in readings for secret in reading.key_log)
-        if found:
-            self.ring = self.ring.with_key_log("decryption secrets of the captures", found)
-            self._keymaster = Keymaster(self.ring)
-
-    def audit_call(self, call: Call, knowledge: Knowledge) -> AuditedCall:
-        """One call with its verdicts and outcomes."""
-        return self._judge_call(call, self._audit_media(call, knowledge))
-
-    def _audit_media(self, call: Call, knowledge: Knowledge) -> tuple[AuditedMedia, ...]:
-        """The media lines with everything but what other calls of the set say of them."""
-        media = tuple(self._audit_line(call, line, knowledge) for line in call.media)
-        if len(call.exchanges) > 1:
-            media = self._hand_over(call, media, knowledge)
-        if any(map(contradicts, media)):
-            media = self._allow_for_unseen(call, media)
-        for each in media:
-            if each.keying.mikey:
-                self._history.add(call, each.line, each.keying.mikey)
-        return media
-
-    def _hand_over(self, call: Call, media: tuple[AuditedMedia, ...], knowledge: Knowledge) -> tuple[AuditedMedia, ...]:
-        """The lines anew whose last packets are better explained by the keys of the exchange that follows."""
-        moved = [line for line, each in zip(hand_over(media), media, strict=True) if line is not each.line]
-        if not moved:
-            return media
-        anew = {(line.exchange.number, line.index): self._audit_line(call, line, knowledge) for line in moved}
-        if sum(_failures(each) for each in anew.values()) >= sum(
-            _failures(each) for each in media if (each.line.exchange.number, each.line.index) in anew
-        ):
-            return media
-        return tuple(anew.get((each.line.exchange.number, each.line.index), each) for each in media)
-
-    def _allow_for_unseen(self, call: Call, media: tuple[AuditedMedia, ...]) -> tuple[AuditedMedia, ...]:
-        """The lines judged without the packets that messages which nobody saw may explain."""
-        gaps = find_gaps(call)
-        judged = []
-        for each in media:
-            streams = allow_for_unseen(each, gaps) if contradicts(each) else each.streams
-            if streams != each.streams:
-                verdict, reasons = judge(each.line, each.negotiation, each.keying, streams)
-                each = replace(each, streams=streams, verdict=verdict, reasons=reasons)
-            judged.append(each)
-        return tuple(judged)
-
-    def _judge_call(self, call: Call, media: tuple[AuditedMedia, ...]) -> AuditedCall:
-        """The call with its outcomes, once the MIKEY messages of all calls are known."""
-        media = tuple(self._compare(call, each) if each.keying.mikey else each for each in media)
-        return AuditedCall(call, media, evaluate_call(call, media, self.policy))
-
-    def _compare(self, call: Call, media: AuditedMedia) -> AuditedMedia:
-        return replace(media, freshness=self._history.freshness(call, media.line, media.keying.mikey))
-
-    def _audit_line(self, call: Call, line: MediaLine, knowledge: Knowledge) -> AuditedMedia:
-        keying = self._keymaster.key(call, line)
-        negotiation = negotiate(line, keying, self.policy, knowledge, call)
-        suite, tolerated = negotiation.chosen.suite, self.policy.tolerated_failures
-        streams = tuple(audit_stream(bound, line, keying, self.ring, suite, tolerated) for bound in line.streams)
-        keying = with_media_facts(keying, streams)
-        verdict, reasons = judge(line, negotiation, keying, streams)
-        lone_rtcp = audit_lone_rtcp(line, keying) if line.lone_rtcp else NO_RTCP
-        return AuditedMedia(line, negotiation, keying, streams, verdict, reasons, lone_rtcp=lone_rtcp)
-
-    def audit_stream(self, bound: BoundStream, handshakes: PathHandshakes, mikey: KeyedPaths) -> AuditedStream:
-        """A stream that belongs to no call, keyed by the handshakes on its path or by MIKEY between its ends."""
-        keying = self._keymaster.key_loose(bound, handshakes, mikey)
-        audit = audit_stream(bound, None, keying, self.ring, None, self.policy.tolerated_failures)
-        return AuditedStream(audit, evaluate_stream(audit, self.policy), keying)
-
-    def _audit_loose(self, messages: Sequence[LooseMikey]) -> tuple[tuple[AuditedMikey, ...], KeyedPaths]:
-        """The MIKEY messages outside session descriptions, and what they key; the tickets they open open calls too."""
-        if not messages:
-            return (), KeyedPaths()
-        from analyzer.keying.loose_mikey import LooseExchanges  # noqa: PLC0415 - certificates: see key_files
-
-        exchanges = LooseExchanges(self.ring, self._keymaster.tickets)
-        return exchanges.audit(messages), exchanges.paths()
-
-    def knowledge(self, calls: Sequence[Call], outside: Sequence[AnySignalling] = ()) -> Knowledge:
-        """What the inventory and the other calls and messages of the set say of a side that sent no list."""
-        observed = None
-
-        def observations() -> object:
-            nonlocal observed
-            if observed is None:
-                observed = build_observations(calls, outside)
-            return observed
-
-        return Knowledge(self._inventory, observations)  # type: ignore[arg-type]
-
-    def report(
-        self,
-        captures: Sequence[CaptureFacts],
-        calls: CallSet,
-        readings: Sequence[Reading],
-        *,
-        notes: Sequence[str] = (),
-    ) -> Report:
-        """The report over everything that was read."""
-        self.learn(readings)
-        knowledge = self.knowledge(calls.calls, calls.outside)
-        loose, paths = self._audit_loose(seen_once(message for reading in readings for message in reading.mikey))
-        keyed = [(call, self._audit_media(call, knowledge)) for call in calls.calls]
-        audited = tuple(self._judge_call(call, media) for call, media in keyed)
-        plausible = [bound for bound in calls.unbound if is_plausible_rtp(bound.stream)]
-        handshakes = _handshakes(readings)
-        streams = tuple(self.audit_stream(bound, handshakes, paths) for bound in plausible)
-        messages = tuple(AuditedMessage(each, evaluate_message(each, self.policy)) for each in calls.outside)
-        unlike = sum(len(bound.stream) for bound in calls.unbound) - sum(len(bound.stream) for bound in plausible)
-        drops = [facts.interface_drops for facts in captures if facts.interface_drops is not None]
-        skipped = (f"{unlike} packets look like RTP but form no stream; they were not judged",) if unlike else ()
-        return Report(
-            tool_name="srtp-audit",
-            tool_version=__version__,
-            policy=self.policy,
-            captures=tuple(captures),
-            calls=audited,
-            streams=streams,
-            messages=messages,
-            findings=collect_findings(audited, streams, messages),
-            rules=rule_texts(self.policy),
-            tls_flows=tuple(flow for reading in readings for flow in reading.signalling.tls),
-            mikey=loose,
-            notes=(*notes, *skipped),
-            drops=sum(drops) if drops else None,
-            endpoints=build_profiles(keyed),
-        )
-
-
-def _handshakes(readings: Sequence[Reading]) -> PathHandshakes:
-    """The handshakes that key media where they run."""
-    return PathHandshakes(
-        dtls=(flow for reading in readings for flow in reading.media.dtls()),
-        zrtp=(flow for reading in readings for flow in reading.media.zrtp()),
-    )
 
 
 def audit(

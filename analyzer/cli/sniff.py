@@ -12,7 +12,7 @@ from types import FrameType
 
 import click
 
-from analyzer.api import Auditor
+from analyzer.auditor import Auditor
 from analyzer.calls.tracker import CallTracker
 from analyzer.capture.live import LiveWriter, open_live
 from analyzer.capture.source import Capture
