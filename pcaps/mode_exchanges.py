@@ -10,9 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 
-from analyzer.keying.eccsi import P_256, hash_identity
+from analyzer.keying.eccsi import hash_identity
 from analyzer.keying.mikey_prf import KeyConstant, derive_mikey_key, message_label
 from analyzer.keying.mikey_protection import ProtectionKeySource, decrypt_kemac
+from analyzer.keying.nist_curves import P_256
 from analyzer.keying.prime_curve import Point, PrimeCurve
 from analyzer.keying.sakke import CURVE, hash_to_range, pair
 from analyzer.srtp.context import SrtpContext

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from analyzer.keying.key_ring import KeyRing, read_key_ring
+from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.model.outcome import Severity
 from analyzer.model.policy import Policy
 from analyzer.negotiation.inventory import Inventory, read_inventory

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Points on the curves y² = x³ − 3x + b over a prime field: P-256 for ECCSI and the curve of SAKKE.
+"""Points on curves y² = x³ + ax + b over a prime field: NIST's for ECCSI and IBAKE, those of SAKKE and Boneh-Franklin.
 
 Nothing here hides its timing: it verifies, and opens what its owner gave the key for; it never makes a signature.
 """
@@ -17,19 +17,20 @@ class Point(NamedTuple):
 
 
 class PrimeCurve(NamedTuple):
-    """y² = x³ − 3x + b modulo p, the base point's coordinates and its order; `octets` is a coordinate's length."""
+    """y² = x³ + ax + b modulo p, the base point's coordinates and its order; `octets` is a coordinate's length."""
 
     p: int
     b: int
     base: Point
     order: int
     octets: int
+    a: int = -3
 
     def has(self, point: Point) -> bool:
         """Whether the point's coordinates are reduced and satisfy the equation."""
         if not (0 <= point.x < self.p and 0 <= point.y < self.p):
             return False
-        return (point.y * point.y - (point.x * point.x - 3) * point.x - self.b) % self.p == 0
+        return (point.y * point.y - (point.x * point.x + self.a) * point.x - self.b) % self.p == 0
 
     def read_point(self, octets: bytes) -> Point | None:
         """The point of 04 ‖ x ‖ y (RFC 6507 §4.1, RFC 6508 §4), None where there is none on the curve."""
@@ -50,7 +51,7 @@ class PrimeCurve(NamedTuple):
         if left.x == right.x:
             if (left.y + right.y) % self.p == 0:
                 return None
-            slope = 3 * (left.x * left.x - 1) * pow(2 * left.y, -1, self.p)
+            slope = (3 * left.x * left.x + self.a) * pow(2 * left.y, -1, self.p)
         else:
             slope = (left.y - right.y) * pow(left.x - right.x, -1, self.p)
         x = (slope * slope - left.x - right.x) % self.p
@@ -60,7 +61,7 @@ class PrimeCurve(NamedTuple):
         """[factor] point, by doubling and adding in Jacobian coordinates; `factor` is not negative."""
         if point is None:
             return None
-        sum_ = Jacobian(self.p, 1, 1, 0)
+        sum_ = Jacobian(self.p, 1, 1, 0, self.a)
         for bit in f"{factor:b}":
             sum_ = sum_.doubled()
             if bit == "1":
@@ -69,35 +70,36 @@ class PrimeCurve(NamedTuple):
 
 
 class Jacobian(NamedTuple):
-    """The point (x/z², y/z³) modulo p; z = 0 is infinity."""
+    """The point (x/z², y/z³) of a curve with that `a` modulo p; z = 0 is infinity."""
 
     p: int
     x: int
     y: int
     z: int
+    a: int = -3
 
     def doubled(self) -> "Jacobian":
-        """Twice this point, on a curve whose a is −3."""
-        p, x, y, z = self
+        """Twice this point."""
+        p, x, y, z, a = self
         square, z_square = y * y % p, z * z % p
-        gradient = 3 * (x - z_square) * (x + z_square) % p
+        gradient = (3 * x * x + a * z_square * z_square) % p
         middle = 4 * x * square % p
         new_x = (gradient * gradient - 2 * middle) % p
-        return Jacobian(p, new_x, (gradient * (middle - new_x) - 8 * square * square) % p, 2 * y * z % p)
+        return Jacobian(p, new_x, (gradient * (middle - new_x) - 8 * square * square) % p, 2 * y * z % p, a)
 
     def plus(self, point: Point) -> "Jacobian":
         """The sum of this and an affine point."""
-        p, x, y, z = self
+        p, x, y, z, a = self
         if not z:
-            return Jacobian(p, point.x, point.y, 1)
+            return Jacobian(p, point.x, point.y, 1, a)
         z_square = z * z % p
         run, rise = (point.x * z_square - x) % p, (point.y * z_square * z - y) % p
         if not run:
-            return Jacobian(p, 1, 1, 0) if rise else self.doubled()
+            return Jacobian(p, 1, 1, 0, a) if rise else self.doubled()
         run_square = run * run % p
         run_cube, middle = run_square * run % p, x * run_square % p
         new_x = (rise * rise - run_cube - 2 * middle) % p
-        return Jacobian(p, new_x, (rise * (middle - new_x) - y * run_cube) % p, run * z % p)
+        return Jacobian(p, new_x, (rise * (middle - new_x) - y * run_cube) % p, run * z % p, a)
 
     def affine(self) -> Point | None:
         """The affine point, None at infinity."""

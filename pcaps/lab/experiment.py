@@ -8,7 +8,8 @@ from pathlib import Path
 from random import Random
 
 from analyzer.api import audit
-from analyzer.keying.key_ring import KeyRing, read_key_ring
+from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.model.evidence import Wire
 from analyzer.model.negotiation import COMPUTED_RULES, Choice, SelectionRule
 from analyzer.model.outcome import OutcomeValue, Verdict

@@ -15,7 +15,7 @@ from analyzer.capture.columns import PayloadKind, empty_table, table_columns
 from analyzer.capture.scan import C_KIND, C_PAYLOAD_OCTETS, C_TRANSPORT, UDP, peel_payload
 from analyzer.capture.source import open_capture
 from analyzer.capture.speed import view_plain
-from analyzer.keying.key_ring import read_key_ring
+from analyzer.keying.key_ring_file import read_key_ring
 from dissectors.grammar.stun import read_relayed
 from dissectors.grammar.turn_stream import TurnStreamFramer
 

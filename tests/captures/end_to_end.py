@@ -11,7 +11,8 @@ from typing import Any
 import jsonschema
 
 from analyzer.api import audit
-from analyzer.keying.key_ring import KeyRing, read_key_ring
+from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.model.keying import StreamAudit
 from analyzer.model.report import Report
 from reports.json_report import render_json

@@ -21,7 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.errors import KeyMaterialError
-from analyzer.keying.key_ring import KeyRing, read_key_ring
+from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.key_ring_file import read_key_ring
 from dissectors.grammar.secret import Secret
 
 INLINE = base64.b64encode(bytes(range(30))).decode()

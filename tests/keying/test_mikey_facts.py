@@ -2,7 +2,8 @@
 """How each thing is known: the same samples with all keys, with some and with none, and what follows for every fact."""
 
 from analyzer.api import audit
-from analyzer.keying.key_ring import KeyRing, read_key_ring
+from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.model.keying import Keying
 from tests.samples.sample_cases import FOLDER
 

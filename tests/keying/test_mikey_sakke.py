@@ -12,7 +12,8 @@ import sakke_vectors as vectors
 
 from analyzer.errors import KeyMaterialError
 from analyzer.keying.eccsi import hash_identity, verify_eccsi
-from analyzer.keying.key_ring import EccsiEntry, KeyPeriod, KeyRing, SakkeEntry, read_key_ring
+from analyzer.keying.key_ring import EccsiEntry, KeyPeriod, KeyRing, SakkeEntry
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.keying.mikey_identifiers import monthly_identifier, three_gpp_uid
 from analyzer.keying.mikey_psk import Authentication
 from analyzer.keying.mikey_sakke import open_sakke_message

@@ -10,7 +10,8 @@ import pytest
 from analyzer.api import audit
 from analyzer.capture.frames import build_udp_frame
 from analyzer.capture.writer import PcapngWriter
-from analyzer.keying.key_ring import KeyRing, read_key_ring
+from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.keying.opening import context_that_opened, iter_clear_rtp
 from analyzer.model.evidence import Wire
 from analyzer.model.keying import StreamAudit

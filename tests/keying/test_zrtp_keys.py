@@ -12,7 +12,7 @@ from pylibsrtp import Policy, Session
 
 from analyzer.api import audit
 from analyzer.errors import KeyMaterialError
-from analyzer.keying.key_ring import read_key_ring
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.keying.opening import context_that_opened, iter_clear_rtp
 from analyzer.model.evidence import Wire
 from analyzer.model.report import AuditedMedia

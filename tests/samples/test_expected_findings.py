@@ -6,7 +6,8 @@ from functools import cache
 import pytest
 
 from analyzer.api import audit
-from analyzer.keying.key_ring import KeyRing, read_key_ring
+from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.model.outcome import Outcome, OutcomeValue, Severity, Verdict
 from analyzer.model.report import AuditedCall, AuditedMedia, Report
 from analyzer.negotiation.inventory import read_inventory

@@ -20,7 +20,8 @@ from analyzer.capture.frames import build_udp_frame
 from analyzer.capture.writer import PcapngWriter
 from analyzer.keying import dtls_exporter
 from analyzer.keying.dtls_exporter import SHA384_SUITES, HandshakeFacts, export_srtp_material
-from analyzer.keying.key_ring import KeyRing, read_key_ring
+from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.keying.opening import context_that_opened, iter_clear_rtcp, iter_clear_rtp
 from analyzer.model.evidence import Wire
 from analyzer.model.keying import Keying, StreamAudit

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from srtp_peers import context_of, libsrtp_contexts, read_datagrams, sidecar
 
 from analyzer.api import audit
-from analyzer.keying.key_ring import read_key_ring
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.keying.opening import context_that_opened, iter_clear_rtp
 from analyzer.srtp.bulk import open_stream
 from analyzer.srtp.context import KeySchedule

@@ -14,7 +14,8 @@ from analyzer.api import audit
 from analyzer.capture.frames import build_udp_frame
 from analyzer.capture.writer import PcapngWriter
 from analyzer.keying.contexts import AES_192_NOTE, F8_NOTE
-from analyzer.keying.key_ring import KeyRing, read_key_ring
+from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.keying.opening import context_that_opened, iter_clear_rtcp, iter_clear_rtp
 from analyzer.model.evidence import Protection, Wire
 from analyzer.model.report import Report

@@ -10,7 +10,7 @@ import pytest
 from srtp_peers import context_of
 
 from analyzer.api import audit
-from analyzer.keying.key_ring import read_key_ring
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.model.evidence import Wire
 from analyzer.srtp.bulk import PacketOutcome, open_stream
 from analyzer.srtp.context import KeySchedule, RccMode, StreamKey
