@@ -34,6 +34,7 @@ from analyzer.negotiation.endpoint_profiles import build_profiles
 from analyzer.negotiation.inventory import Inventory
 from analyzer.negotiation.knowledge import Knowledge, build_observations
 from analyzer.negotiation.negotiate import negotiate
+from analyzer.rules.briefing import brief_call, count_up
 from analyzer.rules.catalogue import rule_texts
 from analyzer.rules.findings import collect_findings
 from analyzer.rules.runner import evaluate_call, evaluate_message, evaluate_stream
@@ -160,6 +161,7 @@ class Auditor:
         loose, paths = self._audit_loose(seen_once(message for reading in readings for message in reading.mikey))
         keyed = [(call, self._audit_media(call, knowledge)) for call in calls.calls]
         audited = tuple(self._judge_call(call, media) for call, media in keyed)
+        briefs = tuple(map(brief_call, audited))
         plausible = [bound for bound in calls.unbound if is_plausible_rtp(bound.stream)]
         handshakes = _handshakes(readings)
         streams = tuple(self.audit_stream(bound, handshakes, paths) for bound in plausible)
@@ -172,16 +174,18 @@ class Auditor:
             tool_version=__version__,
             policy=self.policy,
             captures=tuple(captures),
+            briefs=briefs,
+            tally=count_up(audited, streams, messages),
             calls=audited,
             streams=streams,
             messages=messages,
-            findings=collect_findings(audited, streams, messages),
+            findings=collect_findings(briefs, streams, messages),
             rules=rule_texts(self.policy),
             tls_flows=tuple(flow for reading in readings for flow in reading.signalling.tls),
             mikey=loose,
             notes=(*notes, *skipped),
             drops=sum(drops) if drops else None,
-            endpoints=build_profiles(keyed),
+            endpoints=build_profiles(briefs),
         )
 
 

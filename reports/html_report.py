@@ -27,11 +27,10 @@ from reports.safe_text import VisibleText, visible, visible_block
 from reports.second_opinion import MAX_DIFFERENCES, describe_difference, describe_gap
 from reports.summary import headline, plain_words
 from reports.tally import (
-    all_outcomes,
+    all_outcome_counts,
     call_verdict_counts,
     count_rules,
     list_unjudged,
-    outcome_counts,
     severity_counts,
     verdict_counts,
 )
@@ -113,12 +112,7 @@ def _span(captures: tuple[CaptureFacts, ...]) -> tuple[int | None, int | None]:
 
 def _key_sources(report: Report) -> list[tuple[str, int]]:
     """How many master keys came from where; never their values."""
-    counts: dict[str, int] = {}
-    for call in report.calls:
-        for media in call.media:
-            for key in media.keying.keys:
-                counts[key.source] = counts.get(key.source, 0) + 1
-    return sorted(counts.items())
+    return sorted(report.tally.master_keys.items())
 
 
 def _verdict_tiles(report: Report) -> list[tuple[Verdict, int]]:
@@ -142,12 +136,12 @@ def _context(report: Report) -> dict[str, Any]:
         "media_lines": sum(verdict_counts(report).values()),
         "span": _span(report.captures),
         "rows": rows,
-        "rows_omitted": len(report.calls) - len(rows),
-        "pages": (view_page(row, trees) for row in rows if row.has_page),
+        "rows_omitted": len(report.briefs) - len(rows),
+        "pages": (view_page(row, report.calls[row.number - 1], trees) for row in rows if row.has_page),
         "page_count": sum(row.has_page for row in rows),
         "findings": view_findings(report, rows),
         "severities": severity_counts(report.findings),
-        "outcomes": outcome_counts(all_outcomes(report)),
+        "outcomes": all_outcome_counts(report),
         "controls": count_rules(report),
         "unjudged": list_unjudged(report),
         "streams": [(view_stream(stream.audit), stream.outcomes) for stream in report.streams[:MAX_OUTSIDE]],

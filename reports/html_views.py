@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from analyzer.model.brief import CallBrief, Failure
+from analyzer.model.call import Call
 from analyzer.model.keying import StreamAudit
 from analyzer.model.negotiation import (
     COMPUTED_RULES,
@@ -27,10 +29,8 @@ from reports.tally import (
     call_verdict,
     needs_a_page,
     outcome_counts,
-    proved_streams,
     sorted_findings,
     urgency,
-    worst_failure,
 )
 
 MAX_CALL_ROWS = 20_000
@@ -121,12 +121,12 @@ class CallRow:
     """One line of the table of calls."""
 
     number: int
-    audited: AuditedCall
+    call: Call
     verdict: Verdict | None
     keyed: tuple[str, ...]
     proved: int
     streams: int
-    worst: Outcome | None
+    worst: Failure | None
     unknown: int
     has_page: bool
 
@@ -251,24 +251,19 @@ def _media_view(audited: AuditedMedia) -> MediaView:
     )
 
 
-def _keyed(call: AuditedCall) -> tuple[str, ...]:
-    texts = []
-    for media in call.media:
-        suite = media.negotiation.chosen.suite
-        texts.append(" · ".join(part for part in (media.keying.method, suite) if part) or "no keying")
+def _keyed(call: CallBrief) -> tuple[str, ...]:
+    texts = (" · ".join(part for part in (line.method, line.suite) if part) or "no keying" for line in call.lines)
     return tuple(dict.fromkeys(texts))
 
 
-def _call_row(number: int, call: AuditedCall, has_page: bool) -> CallRow:
-    proved, streams = proved_streams(call.media)
-    unknown = outcome_counts(call.outcomes)[OutcomeValue.UNKNOWN]
-    verdict, worst = call_verdict(call), worst_failure(call.outcomes)
-    return CallRow(number, call, verdict, _keyed(call), proved, streams, worst, unknown, has_page)
+def _call_row(number: int, call: CallBrief, has_page: bool) -> CallRow:
+    verdict, counts = call_verdict(call), (call.proved, call.streams)
+    return CallRow(number, call.call, verdict, _keyed(call), *counts, call.worst, call.unknown, has_page)
 
 
 def choose_pages(report: Report) -> frozenset[int]:
     """The numbers of the calls that get a page: the worst first, and a few of those with nothing to say."""
-    numbered = sorted(enumerate(report.calls), key=lambda item: (urgency(item[1]), item[0]))
+    numbered = sorted(enumerate(report.briefs), key=lambda item: (urgency(item[1]), item[0]))
     loud = [number for number, call in numbered if needs_a_page(call)][:MAX_CALL_PAGES]
     quiet = [number for number, call in numbered if not needs_a_page(call)][:MAX_QUIET_PAGES]
     return frozenset(loud + quiet)
@@ -279,7 +274,7 @@ def view_rows(report: Report) -> tuple[CallRow, ...]:
     pages = choose_pages(report)
     return tuple(
         _call_row(number + 1, call, number in pages)
-        for number, call in enumerate(report.calls)
+        for number, call in enumerate(report.briefs)
         if number < MAX_CALL_ROWS or number in pages
     )
 
@@ -291,9 +286,8 @@ def _filters(call: AuditedCall) -> tuple[tuple[int, str], ...]:
     return tuple((capture, display_filter(numbers)) for capture, numbers in sorted(frames.items()))
 
 
-def view_page(row: CallRow, trees: dict[tuple[int, int], FrameTree]) -> CallPage:
+def view_page(row: CallRow, call: AuditedCall, trees: dict[tuple[int, int], FrameTree]) -> CallPage:
     """One call in full."""
-    call = row.audited
     loud_values = (OutcomeValue.FAIL, OutcomeValue.UNKNOWN, OutcomeValue.ERROR)
     ordered = sorted(call.outcomes, key=lambda outcome: (-outcome.severity.rank, outcome.rule))
     loud = [outcome for value in loud_values for outcome in ordered if outcome.outcome is value]
@@ -318,7 +312,7 @@ def view_findings(report: Report, rows: Iterable[CallRow]) -> tuple[FindingView,
     """Findings, worst first, with the calls they affect."""
     numbers: dict[str, CallRow] = {}
     for row in rows:
-        numbers.setdefault(row.audited.call.call_id, row)
+        numbers.setdefault(row.call.call_id, row)
     return tuple(_finding_view(finding, numbers) for finding in sorted_findings(report))
 
 

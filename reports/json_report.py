@@ -17,7 +17,7 @@ from reports.endpoints import endpoint_object
 from reports.json_media import defect_objects, fact_objects, media_object, stream_object
 from reports.json_signalling import legs_of, link_object, message_object, other_leg_object
 from reports.spelling import time_text
-from reports.tally import all_outcomes, outcome_counts, severity_counts, sorted_findings, verdict_counts
+from reports.tally import all_outcome_counts, severity_counts, sorted_findings, verdict_counts
 from reports.wording import explain_tls
 
 SCHEMA = "srtp-audit/report/1"
@@ -131,10 +131,10 @@ def _capture(capture: CaptureFacts) -> dict[str, Any]:
 
 def _summary(report: Report) -> dict[str, Any]:
     return {
-        "calls": len(report.calls),
-        "media_lines": sum(len(call.media) for call in report.calls),
+        "calls": len(report.briefs),
+        "media_lines": sum(len(call.lines) for call in report.briefs),
         "verdicts": {verdict.value: count for verdict, count in verdict_counts(report).items()},
-        "outcomes": {value.value: count for value, count in outcome_counts(all_outcomes(report)).items()},
+        "outcomes": {value.value: count for value, count in all_outcome_counts(report).items()},
         "findings_by_severity": {severity.value: count for severity, count in severity_counts(report.findings).items()},
     }
 

@@ -1,29 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The report in a few plain sentences: the same words for the cover of the HTML and the last line of the terminal."""
 
+from analyzer.model.brief import CallBrief
 from analyzer.model.evidence import TlsFlow
 from analyzer.model.outcome import OutcomeValue, Severity, Verdict
 from analyzer.model.reasons import Reason
-from analyzer.model.report import AuditedCall, Report
+from analyzer.model.report import Report
 from reports.spelling import plural
 from reports.tally import (
     FAULTY,
-    all_outcomes,
+    all_outcome_counts,
     call_verdict,
     call_verdict_counts,
-    outcome_counts,
     sorted_findings,
-    worst_failure,
 )
 from reports.wording import SIPS_PORT
 
 
 def headline(report: Report) -> str:
     """One sentence that says how the audit ended; what could not be judged never sounds like a pass."""
-    if not report.calls:
+    if not report.briefs:
         return _headline_without_calls(report)
     counts = call_verdict_counts(report)
-    total = len(report.calls)
+    total = len(report.briefs)
     faulty = sum(counts[verdict] for verdict in FAULTY)
     parts = []
     if counts[Verdict.CONFORM] or counts[Verdict.NO_MEDIA] < total:
@@ -41,7 +40,7 @@ def headline(report: Report) -> str:
 def _failures(report: Report) -> str:
     findings = sorted_findings(report)
     if not findings:
-        unknown = outcome_counts(all_outcomes(report))[OutcomeValue.UNKNOWN]
+        unknown = all_outcome_counts(report)[OutcomeValue.UNKNOWN]
         return ". No rule failed" + (f", {plural(unknown, 'check')} stayed unknown" if unknown else "")
     worst = findings[0]
     return f". {plural(len(findings), 'rule')} failed, the worst {worst.severity} ({worst.rule})"
@@ -85,17 +84,17 @@ def plain_words(report: Report) -> tuple[str, ...]:
 
 
 def _protected(report: Report, counts: dict[Verdict | None, int]) -> str:
-    if not report.calls:
+    if not report.briefs:
         return "The captures show no call."
-    total, conform = len(report.calls), counts[Verdict.CONFORM]
+    total, conform = len(report.briefs), counts[Verdict.CONFORM]
     protected = plural(conform, "was", "were")
     text = f"The captures show {plural(total, 'call')}; {protected} protected as both sides preferred."
     consistent = sum(
-        any(Reason.WIRE_NOT_PROVED in media.reasons for media in call.media)
-        and all(media.verdict in (Verdict.CONFORM, Verdict.NO_MEDIA) for media in call.media)
-        for call in report.calls
+        any(Reason.WIRE_NOT_PROVED in line.reasons for line in call.lines)
+        and all(line.verdict in (Verdict.CONFORM, Verdict.NO_MEDIA) for line in call.lines)
+        for call in report.briefs
     )
-    flawed = sum(call_verdict(call) is Verdict.CONFORM and _fails_badly(call) for call in report.calls)
+    flawed = sum(call_verdict(call) is Verdict.CONFORM and _fails_badly(call) for call in report.briefs)
     if flawed:
         text += f" {plural(flawed, 'of them fails', 'of them fail')} a rule of high or critical severity all the same."
     if consistent:
@@ -103,9 +102,8 @@ def _protected(report: Report, counts: dict[Verdict | None, int]) -> str:
     return text
 
 
-def _fails_badly(call: AuditedCall) -> bool:
-    worst = worst_failure(call.outcomes)
-    return worst is not None and worst.severity.rank >= Severity.HIGH.rank
+def _fails_badly(call: CallBrief) -> bool:
+    return call.worst is not None and call.worst.severity.rank >= Severity.HIGH.rank
 
 
 def _shut_sips(report: Report) -> list[TlsFlow]:

@@ -9,11 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from analyzer.model.call import Side
-from analyzer.model.evidence import Protection
-from analyzer.model.negotiation import Negotiation, Sight
-from analyzer.model.outcome import Finding, OutcomeValue, Severity, Verdict
-from analyzer.model.report import AuditedCall, CaptureFacts, Report
+from analyzer.model.brief import CallBrief, shut_stream
+from analyzer.model.outcome import Finding, Severity, Verdict
+from analyzer.model.report import CaptureFacts, Report
 from reports.endpoints import PeriodView, view_endpoints
 from reports.messages import mikey_name
 from reports.safe_text import visible
@@ -24,11 +22,8 @@ from reports.tally import (
     call_verdict,
     list_unjudged,
     needs_a_page,
-    outcome_counts,
-    proved_streams,
     sorted_findings,
     urgency,
-    worst_failure,
 )
 from reports.wording import CARRIERS, LINKS, VERDICT_ASCII, VERDICT_SYMBOLS, explain_missing, explain_tls
 
@@ -90,7 +85,7 @@ def render_terminal(report: Report, console: Console, *, verbose: bool = False) 
     """
     pen = _Pen(console)
     _print_header(report, pen)
-    if report.calls:
+    if report.briefs:
         _print_calls(report, pen, verbose)
     _print_steering(report, pen, verbose)
     _print_findings(report, pen, verbose)
@@ -106,16 +101,15 @@ def render_terminal(report: Report, console: Console, *, verbose: bool = False) 
     pen.line((headline(report), "bold"))
 
 
-def render_call(call: AuditedCall, number: int, console: Console) -> None:
+def render_call(call: CallBrief, number: int, console: Console) -> None:
     """Print one call as a line of its own, for calls that end while a capture runs."""
     pen = _Pen(console)
-    verdict, worst = call_verdict(call), worst_failure(call.outcomes)
-    symbol, style = _verdict_text(verdict, pen)
-    proved, streams = proved_streams(call.media)
+    worst = call.worst
+    symbol, style = _verdict_text(call_verdict(call), pen)
     pieces = [(f"{number:>4}  ", "dim"), (f"{symbol}  ", style), (_parties(call), "")]
     pieces += [
         (f"  {', '.join(_keyed(call))}", "dim"),
-        (f"  {proved}/{streams} streams proved" if streams else "  no stream", ""),
+        (f"  {call.proved}/{call.streams} streams proved" if call.streams else "  no stream", ""),
     ]
     if worst is not None:
         pieces.append((f"  {worst.severity} {worst.rule}", _SEVERITY_STYLES[worst.severity]))
@@ -129,7 +123,7 @@ def _verdict_text(verdict: Verdict | None, pen: _Pen) -> tuple[str, str]:
     return f"{symbols[verdict]} {verdict}", _VERDICT_STYLES[verdict]
 
 
-def _parties(call: AuditedCall, separator: str = " → ") -> str:
+def _parties(call: CallBrief, separator: str = " → ") -> str:
     caller, callee = short_uri(call.call.caller), short_uri(call.call.callee)
     return f"{visible(caller, 120)}{separator}{visible(callee, 120)}"
 
@@ -138,10 +132,10 @@ def _separator(wide: bool) -> str:
     return " → " if wide else "\n→ "
 
 
-def _keyed(call: AuditedCall, separator: str = " ") -> list[str]:
+def _keyed(call: CallBrief, separator: str = " ") -> list[str]:
     texts = []
-    for media in call.media:
-        parts = (media.keying.method, media.negotiation.chosen.suite)
+    for line in call.lines:
+        parts = (line.method, line.suite)
         texts.append(separator.join(visible(part, 60) for part in parts if part) or "no keying")
     return list(dict.fromkeys(texts)) or ["–"]
 
@@ -175,14 +169,14 @@ def _print_capture(capture: CaptureFacts, pen: _Pen) -> None:
         pen.line((f"skipped: {', '.join(skipped)}", "dim"), indent=2)
 
 
-def _chosen_rows(report: Report, verbose: bool) -> list[tuple[int, AuditedCall]]:
-    numbered = list(enumerate(report.calls, 1))
+def _chosen_rows(report: Report, verbose: bool) -> list[tuple[int, CallBrief]]:
+    numbered = list(enumerate(report.briefs, 1))
     if verbose or len(numbered) <= MAX_ROWS:
         return numbered
     return sorted(sorted(numbered, key=lambda item: (urgency(item[1]), item[0]))[:MAX_ROWS])
 
 
-def _widths(pen: _Pen, rows: list[tuple[int, AuditedCall]], *, wide: bool) -> list[tuple[str, int]]:
+def _widths(pen: _Pen, rows: list[tuple[int, CallBrief]], *, wide: bool) -> list[tuple[str, int]]:
     """Titles and widths of the columns; the parties take what the longest of them needs and is left, at least 8."""
     parties = max(len(line) for _, call in rows for line in _parties(call, _separator(wide)).split("\n"))
     keyed = max(len(line) for _, call in rows for line in _keyed_text(call, wide).split("\n"))
@@ -198,7 +192,7 @@ def _widths(pen: _Pen, rows: list[tuple[int, AuditedCall]], *, wide: bool) -> li
     return [(title, width or max(8, min(left, max(parties, 9)))) for title, width in columns]
 
 
-def _fits_one_line(pen: _Pen, rows: list[tuple[int, AuditedCall]]) -> bool:
+def _fits_one_line(pen: _Pen, rows: list[tuple[int, CallBrief]]) -> bool:
     """Whether one line for each call names both parties whole."""
     given = dict(_widths(pen, rows, wide=True))["From > to" if pen.ascii else "From → to"]
     return all(len(_parties(call, _separator(wide=True))) <= given for _, call in rows)
@@ -213,12 +207,12 @@ def _table(pen: _Pen, columns: list[tuple[str, int]]) -> Table:
     return table
 
 
-def _keyed_text(call: AuditedCall, wide: bool) -> str:
+def _keyed_text(call: CallBrief, wide: bool) -> str:
     keyed = _keyed(call, " " if wide else "\n")
     return keyed[0] + (f" and {len(keyed) - 1} more" if len(keyed) > 1 else "")
 
 
-def _row(number: int, call: AuditedCall, pen: _Pen, *, wide: bool) -> Iterator[Text]:
+def _row(number: int, call: CallBrief, pen: _Pen, *, wide: bool) -> Iterator[Text]:
     symbol, style = _verdict_text(call_verdict(call), pen)
     state = call.call.state.value
     yield pen.text(str(number), "dim")
@@ -227,14 +221,13 @@ def _row(number: int, call: AuditedCall, pen: _Pen, *, wide: bool) -> Iterator[T
         yield pen.text(state, "dim")
     yield pen.text(_parties(call, _separator(wide)))
     yield pen.text(_keyed_text(call, wide))
-    proved, streams = proved_streams(call.media)
-    yield pen.text(f"{proved}/{streams}" if streams else "–", "" if proved == streams else "magenta")
-    worst = worst_failure(call.outcomes)
+    proved = f"{call.proved}/{call.streams}" if call.streams else "–"
+    yield pen.text(proved, "" if call.proved == call.streams else "magenta")
+    worst = call.worst
     if worst is not None:
         yield pen.text(f"{worst.rule}{' ' if wide else chr(10)}{worst.severity}", _SEVERITY_STYLES[worst.severity])
     else:
-        unknown = outcome_counts(call.outcomes)[OutcomeValue.UNKNOWN]
-        yield pen.text(f"{unknown} unknown", "magenta") if unknown else pen.text("none", "dim")
+        yield pen.text(f"{call.unknown} unknown", "magenta") if call.unknown else pen.text("none", "dim")
 
 
 def _print_calls(report: Report, pen: _Pen, verbose: bool) -> None:
@@ -245,7 +238,7 @@ def _print_calls(report: Report, pen: _Pen, verbose: bool) -> None:
         table.add_row(*_row(number, call, pen, wide=wide))
     pen.line()
     pen.table(table)
-    left_out = len(report.calls) - len(rows)
+    left_out = len(report.briefs) - len(rows)
     if left_out:
         text = f"{plural(left_out, 'more call')} not shown here, the worst are; --verbose or --json has all."
         pen.line((text, "dim"))
@@ -255,10 +248,10 @@ def _print_calls(report: Report, pen: _Pen, verbose: bool) -> None:
     _print_links(report, rows, pen, verbose)
 
 
-def _print_links(report: Report, rows: list[tuple[int, AuditedCall]], pen: _Pen, verbose: bool) -> None:
+def _print_links(report: Report, rows: list[tuple[int, CallBrief]], pen: _Pen, verbose: bool) -> None:
     """What calls came out of: retries after a refusal, within a call or as a new one, redirections, transfers."""
     numbers: dict[str, int] = {}
-    for number, call in enumerate(report.calls, 1):
+    for number, call in enumerate(report.briefs, 1):
         numbers.setdefault(call.call.call_id, number)
     lines = []
     for number, call in rows:
@@ -277,8 +270,8 @@ def _print_links(report: Report, rows: list[tuple[int, AuditedCall]], pen: _Pen,
         _print_more(len(lines) - MAX_LINES, pen)
 
 
-def _print_reasons(number: int, call: AuditedCall, pen: _Pen) -> None:
-    reasons = dict.fromkeys(reason for media in call.media for reason in media.reasons)
+def _print_reasons(number: int, call: CallBrief, pen: _Pen) -> None:
+    reasons = dict.fromkeys(reason for line in call.lines for reason in line.reasons)
     if reasons:
         pen.line((f"call {number}  ", "dim"), (", ".join(reasons), ""))
 
@@ -286,10 +279,10 @@ def _print_reasons(number: int, call: AuditedCall, pen: _Pen) -> None:
 def _print_steering(report: Report, pen: _Pen, verbose: bool) -> None:
     """The calls whose lists somebody in the middle could have altered unseen, to a weaker choice than was made."""
     steered = [
-        (number, " with ".join(name for name in media.negotiation.weakest if name), carriers)
-        for number, call in enumerate(report.calls, 1)
-        for media in call.media
-        if media.negotiation.weakest is not None and (carriers := _open_carriers(media.negotiation))
+        (number, " with ".join(name for name in line.weakest if name), line.open_carriers)
+        for number, call in enumerate(report.briefs, 1)
+        for line in call.lines
+        if line.weakest is not None
     ]
     if not steered:
         return
@@ -300,26 +293,15 @@ def _print_steering(report: Report, pen: _Pen, verbose: bool) -> None:
         (f" could have altered the lists of {plural(calls, 'call')} unseen, down to", ""),
     )
     for number, weakest, carriers in steered if verbose else steered[:MAX_PLACES]:
-        pen.line((f"call {number}: ", "dim"), (weakest, "yellow"), (f" ({', '.join(carriers)})", "dim"), indent=2)
+        where = ", ".join(dict.fromkeys(CARRIERS[carrier] for carrier in carriers))
+        pen.line((f"call {number}: ", "dim"), (weakest, "yellow"), (f" ({where})", "dim"), indent=2)
     if not verbose:
         _print_more(len(steered) - MAX_PLACES, pen)
 
 
-def _open_carriers(negotiation: Negotiation) -> list[str]:
-    return list(
-        dict.fromkeys(
-            CARRIERS[one.carrier]
-            for one in negotiation.exposures
-            if one.side is Side.OFFERER
-            and not one.hop_protected
-            and Sight.UNSEEN in (one.remove, one.reorder, one.insert)
-        )
-    )
-
-
 def _places(finding: Finding, report: Report, limit: int) -> Iterator[str]:
     numbers: dict[str, int] = {}
-    for number, call in enumerate(report.calls, 1):
+    for number, call in enumerate(report.briefs, 1):
         numbers.setdefault(call.call.call_id, number)
     for evidence in finding.evidence[:limit]:
         number = numbers.get(evidence.call_id, 0) if evidence.call_id is not None else 0
@@ -409,19 +391,14 @@ def _print_more(number: int, pen: _Pen) -> None:
 
 def _shut_streams(report: Report) -> Iterator[str]:
     """What stays shut, and why: streams of calls, streams of none, TLS connections."""
-    inside = [
-        (f"call {number}", stream)
-        for number, call in enumerate(report.calls, 1)
-        for media in call.media
-        for stream in media.streams
-    ]
-    for place, stream in (*inside, *(("outside calls", each.audit) for each in report.streams)):
-        if not stream.reason or stream.protection is Protection.RTP:
+    inside = [(f"call {number}", shut) for number, call in enumerate(report.briefs, 1) for shut in call.shut]
+    outside = [("outside calls", shut_stream(each.audit)) for each in report.streams]
+    for place, stream in (*inside, *outside):
+        if stream is None:
             continue
         counts = ((stream.not_tried, "not opened"), (stream.failed, "not authentic"))
         said = [f"{plural(number, 'packet')} {what}" for number, what in counts if number]
-        if said:
-            yield f"{place}, stream {ssrc_text(stream.bound.stream.ssrc)}: {', '.join(said)}: {stream.reason}"
+        yield f"{place}, stream {ssrc_text(stream.ssrc)}: {', '.join(said)}: {stream.reason}"
     for flow in report.tls_flows:
         if flow.reason:
             what = "" if flow.opened else f"{plural(flow.packets, 'packet')} not opened: "

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from analyzer.cli.files import write_output
 from analyzer.cli.terminal import open_console
-from analyzer.model.report import AuditedCall, Report
+from analyzer.model.brief import CallBrief
+from analyzer.model.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def print_summary(report: Report, outputs: Outputs) -> None:
     render_terminal(report, open_console(outputs.no_color), verbose=outputs.verbose)
 
 
-def print_call(call: AuditedCall, number: int, outputs: Outputs) -> None:
+def print_call(call: CallBrief, number: int, outputs: Outputs) -> None:
     """One call on standard output, as it ends."""
     from reports.terminal import render_call  # noqa: PLC0415
 

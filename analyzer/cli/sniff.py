@@ -24,6 +24,7 @@ from analyzer.evidence.reading import Reading, merge_evidence
 from analyzer.model.exit_code import ExitCode
 from analyzer.model.outcome import Severity
 from analyzer.model.report import Report
+from analyzer.rules.briefing import brief_call
 from analyzer.rules.exit_decision import decide_exit_code
 
 POLL_SECONDS = 0.2
@@ -108,7 +109,7 @@ class _Listener:
         call = self._tracker.call(call_id, merge_evidence([self._reading]))
         audited = self._auditor.audit_call(call, self._auditor.knowledge([call]))
         self._printed += 1
-        print_call(audited, self._printed, self._outputs)
+        print_call(brief_call(audited), self._printed, self._outputs)
 
     def _conclude(self, capture: Capture) -> Report:
         for batch in capture.finish():

@@ -39,14 +39,14 @@ def loose_ports(report: Report, capture: int) -> list[int]:
 
 
 def _messages(report: Report) -> Iterator[SignallingMessage]:
-    inside = (message for call in report.calls for message in call.call.messages)
+    inside = (message for call in report.briefs for message in call.call.messages)
     outside = (each.message for each in report.messages)
     yield from (message for message in (*inside, *outside) if isinstance(message, SignallingMessage))
 
 
 def _streams(report: Report) -> Iterator[MediaStream]:
     """Every stream that was judged, whole and once."""
-    inside = (audit.bound for call in report.calls for line in call.media for audit in line.streams)
+    inside = (bound for call in report.briefs for line in call.call.media for bound in line.streams)
     loose = (stream.audit.bound for stream in report.streams)
     seen: set[int] = set()
     for bound in (*inside, *loose):

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The one document that all renderers read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from analyzer.model.brief import CallBrief, Tally
 from analyzer.model.call import Call, MediaLine
 from analyzer.model.cross_check import CrossCheck
 from analyzer.model.endpoint import EndpointProfile
@@ -125,13 +127,18 @@ class FrameTree:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One audit: captures in, calls and findings out; `notes` are limits and counts of what could not be read."""
+    """One audit: captures in, calls and findings out; `notes` are limits and counts of what could not be read.
+
+    `briefs` and `tally` are what overviews need of all calls; `calls` has each of them in full, in the same order.
+    """
 
     tool_name: str
     tool_version: str
     policy: Policy
     captures: tuple[CaptureFacts, ...]
-    calls: tuple[AuditedCall, ...]
+    briefs: tuple[CallBrief, ...]
+    tally: Tally
+    calls: Sequence[AuditedCall]
     streams: tuple[AuditedStream, ...]
     messages: tuple[AuditedMessage, ...]
     findings: tuple[Finding, ...]

@@ -4,7 +4,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from analyzer.model.call import Call, MediaLine, MediaSide, Party
+from analyzer.model.brief import CallBrief
+from analyzer.model.call import Call, MediaSide, Party
 from analyzer.model.endpoint import EndpointProfile, Listed, OfferedSecurity, OfferPeriod
 from analyzer.model.negotiation import CapabilityKind, Preference
 from analyzer.model.report import AuditedMedia
@@ -42,36 +43,39 @@ class _Collector:
             self.periods.append(OfferPeriod(offered, 1, time_ns, ref, time_ns, ref, (host,)))
 
 
-def build_profiles(calls: Iterable[tuple[Call, Iterable[AuditedMedia]]]) -> tuple[EndpointProfile, ...]:
-    """The profile of each address-of-record and User-Agent that offered media, in order of their first offer.
-
-    Offers seen on a further hop, where somebody rewrote them, are not the endpoint's own and do not count.
-    """
-    offers: list[tuple[int, int, Call, AuditedMedia, MediaSide]] = []
-    for call, lines in calls:
-        for audited in lines:
-            line = audited.line
-            if line.offer is not None and not line.offer.is_refused and line.exchange.between is None:
-                offers.append((line.offer.body.message.timestamp_ns, len(offers), call, audited, line.offer))
+def build_profiles(calls: Iterable[CallBrief]) -> tuple[EndpointProfile, ...]:
+    """The profile of each address-of-record and User-Agent that offered media, in order of their first offer."""
+    offers: list[tuple[int, int, Call, OfferedSecurity, MediaSide]] = []
+    for brief in calls:
+        for line, said in zip(brief.call.media, brief.lines, strict=True):
+            if line.offer is not None and said.offered is not None:
+                time_ns = line.offer.body.message.timestamp_ns
+                offers.append((time_ns, len(offers), brief.call, said.offered, line.offer))
     offers.sort(key=lambda each: each[:2])
     collectors: dict[Endpoint, _Collector] = {}
-    for _, _, call, audited, offer in offers:
+    for _, _, call, offered, offer in offers:
         aor = call.caller if offer.body.party is Party.CALLER else call.callee
         message = offer.body.message
         endpoint = bare_address(aor), message.text.user_agent
         collector = collectors.setdefault(endpoint, _Collector())
-        collector.add(_offered(audited, audited.line, offer), offer, host_of(message.source))
+        collector.add(offered, offer, host_of(message.source))
     return tuple(
         EndpointProfile(aor, user_agent, tuple(collector.periods), collector.omitted)
         for (aor, user_agent), collector in collectors.items()
     )
 
 
-def _offered(audited: AuditedMedia, line: MediaLine, offer: MediaSide) -> OfferedSecurity:
-    preferences = audited.negotiation.offer_preferences
+def offered_security(audited: AuditedMedia) -> OfferedSecurity | None:
+    """What the offer of a line says of its endpoint.
+
+    None without one, and for one seen on a further hop, where somebody rewrote it: that is not the endpoint's own.
+    """
+    line, preferences = audited.line, audited.negotiation.offer_preferences
+    if line.offer is None or line.offer.is_refused or line.exchange.between is not None:
+        return None
     return OfferedSecurity(
         line.type,
-        offer.media.proto,
+        line.offer.media.proto,
         _listed(preferences, CapabilityKind.KEY_AGREEMENT),
         _listed(preferences, CapabilityKind.SUITE),
     )

@@ -94,11 +94,11 @@ def test_each_disagreement_is_told_with_its_frames_and_escaped(captures: Path) -
 @pytest.mark.tool("tshark")
 def test_known_gaps_are_no_differences(captures: Path) -> None:
     report = audit([captures / AGREEING[0]])
-    (call,) = report.calls
+    (call,) = report.briefs
     hidden = tuple(message._replace(transport="TLS") for message in call.call.messages)
-    closed = dataclasses.replace(call, call=dataclasses.replace(call.call, messages=hidden))
+    closed = call._replace(call=dataclasses.replace(call.call, messages=hidden))
     check = cross_check(
-        [captures / AGREEING[0]], dataclasses.replace(report, calls=(closed,)), lambda *_: Observation(716)
+        [captures / AGREEING[0]], dataclasses.replace(report, briefs=(closed,)), lambda *_: Observation(716)
     )
     assert check.differences == ()
     assert {gap.gap: gap.number for gap in check.gaps} == {"inside-tls": 6, "stream-not-announced": 2}

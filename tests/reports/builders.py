@@ -51,6 +51,7 @@ from analyzer.model.report import (
     Report,
     RuleText,
 )
+from analyzer.rules.briefing import brief_call, count_up
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.sdes import parse_crypto
 from dissectors.grammar.sdp import parse_sdp
@@ -519,15 +520,24 @@ def make_capture(words: Words) -> CaptureFacts:
     )
 
 
-def make_report(calls: Iterable[AuditedCall], words: Words | None = None, **changes: Any) -> Report:
+def make_report(
+    calls: Iterable[AuditedCall],
+    words: Words | None = None,
+    streams: tuple[AuditedStream, ...] = (),
+    messages: tuple[AuditedMessage, ...] = (),
+    **changes: Any,
+) -> Report:
+    calls = tuple(calls)
     report = Report(
         tool_name="srtp-audit",
         tool_version="0.1.0",
         policy=make_policy(),
         captures=(make_capture(words or Words()),),
-        calls=tuple(calls),
-        streams=(),
-        messages=(),
+        briefs=tuple(map(brief_call, calls)),
+        tally=count_up(calls, streams, messages),
+        calls=calls,
+        streams=streams,
+        messages=messages,
         findings=(),
         rules=RULES,
     )

@@ -129,9 +129,8 @@ def test_frames_of_several_captures_stay_apart() -> None:
 
 def test_text_that_steers_a_terminal_is_escaped_and_keeps_its_value() -> None:
     evil = "a\x1b[2J\x9b31m\u202eb\u200bc\u2066\x7f\ufeffd"
-    report = make_report([make_call(Plan(words=Words(call_id=evil)))])
-    call = replace(report.calls[0], call=replace(report.calls[0].call, call_id=evil))
-    text = render_json(replace(report, calls=(call,)))
+    call = make_call(Plan(words=Words(call_id=evil)))
+    text = render_json(make_report([replace(call, call=replace(call.call, call_id=evil))]))
     assert all(character == "\n" or character.isprintable() for character in text)
     assert json.loads(text)["calls"][0]["call_id"] == evil
 

@@ -101,7 +101,7 @@ def test_many_calls_are_bounded_and_the_worst_kept() -> None:
 
 def test_a_call_as_it_ends() -> None:
     stream = io.StringIO()
-    render_call(full_report().calls[2], 3, Console(file=stream, width=200))
+    render_call(full_report().briefs[2], 3, Console(file=stream, width=200))
     assert stream.getvalue().rstrip().strip().split("  ")[1:] == [
         "✓ conform",
         "alice@example.com → bob@example.com",

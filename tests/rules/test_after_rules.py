@@ -11,6 +11,7 @@ from analyzer.model.exit_code import ExitCode
 from analyzer.model.outcome import Confidence, Outcome, OutcomeValue, Severity, Verdict
 from analyzer.model.report import AuditedCall, AuditedMessage, AuditedStream, CaptureFacts, Report
 from analyzer.policies import read_policy
+from analyzer.rules.briefing import brief_call, count_up
 from analyzer.rules.catalogue import render_catalogue, rule_texts
 from analyzer.rules.exit_decision import decide_exit_code
 from analyzer.rules.findings import collect_findings
@@ -46,7 +47,8 @@ CAPTURES = (capture(),)
 
 
 def report(*calls: AuditedCall, streams=(), messages=(), captures=CAPTURES, drops=None) -> Report:
-    return Report("srtp-audit", "0", POLICY, captures, calls, streams, messages, (), (), drops=drops)
+    briefs, tally = tuple(map(brief_call, calls)), count_up(calls, streams, messages)
+    return Report("srtp-audit", "0", POLICY, captures, briefs, tally, calls, streams, messages, (), (), drops=drops)
 
 
 REGISTER = AuditedMessage(sip_message(1, method="REGISTER"), (NA,))
@@ -88,21 +90,20 @@ def test_the_threshold_decides() -> None:
 def test_findings_stand_gravest_first_with_frames_by_call_and_capture() -> None:
     elsewhere = Outcome("PRO-001", OutcomeValue.FAIL, Severity.HIGH, Confidence.C1, (FrameRef(1, 9),), "clear")
     critical = outcome(OutcomeValue.FAIL, "SRT-001", Severity.CRITICAL, 7)
-    findings = collect_findings(
-        (audited(LOW, FAIL, PASS, UNKNOWN), audited(FAIL, critical)), (AuditedStream(clear(), (elsewhere,)),)
-    )
+    calls = (audited(LOW, FAIL, PASS, UNKNOWN), audited(FAIL, critical))
+    findings = collect_findings(tuple(map(brief_call, calls)), (AuditedStream(clear(), (elsewhere,)),))
     assert [one.rule for one in findings] == ["SRT-001", "PRO-001", "KMG-002"]
     evidence = [(one.call_id, one.capture, one.frames) for one in findings[1].evidence]
     assert evidence == [("call@example.com", 0, (1, 3)), (None, 1, (9,))]
     assert findings[0].title == "Clear RTP where SRTP was agreed"
-    assert collect_findings((audited(PASS, UNKNOWN, NA),)) == ()
+    assert collect_findings((brief_call(audited(PASS, UNKNOWN, NA)),)) == ()
 
 
 @pytest.mark.parametrize("scene", [sdes_scene(), mikey_scene(), sdes_scene(streams=(clear(),))])
 def test_a_severe_verdict_always_has_a_finding(scene) -> None:
     call, media = scene.build()
     outcomes = evaluate_call(call, media, POLICY)
-    found = {one.rule for one in collect_findings((AuditedCall(call, media, outcomes),))}
+    found = {one.rule for one in collect_findings((brief_call(AuditedCall(call, media, outcomes)),))}
     assert found == {one.rule for one in outcomes if one.outcome is OutcomeValue.FAIL}
 
 
