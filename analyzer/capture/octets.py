@@ -94,6 +94,11 @@ def read_spans(octets: Octets, offsets: Places, counts: Places) -> list[bytes]:
     return found
 
 
+def join_spans(octets: Octets, offsets: Places, counts: Places) -> bytes:
+    """What `read_spans` finds, back to back."""
+    return b"".join(read_spans(octets, offsets, counts))
+
+
 def _read_few(octets: FileOctets, offsets: Places, counts: Places) -> list[bytes]:
     gaps = offsets[1:] - offsets[:-1]
     near = np.count_nonzero((gaps >= 0) & (gaps <= GAP_OCTETS))

@@ -6,12 +6,20 @@ direction so that the way between the points cancels out, give the offset of the
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, NamedTuple, TypeVar, cast
 
-from analyzer.model.evidence import AnySignalling, DatagramFlow, LooseMikey, MediaEvidence, MediaStream
+from analyzer.model.evidence import (
+    RUN_PACKETS,
+    AnySignalling,
+    DatagramFlow,
+    LooseMikey,
+    MediaEvidence,
+    MediaStream,
+    PacketRun,
+)
 
 MAX_COMPARED = 100_000  # messages of one capture that are looked at for its clock
 MAX_COMPARED_OCTETS = 65_536
@@ -75,6 +83,11 @@ class ShiftedFlow:
     def timestamp_ns(self) -> Any:
         """Times by the clock of the first capture."""
         return self._flow.timestamp_ns - self._offset_ns  # type: ignore[operator]
+
+    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
+        """The packets of a stream in runs, with those times."""
+        for run in cast("MediaStream", self._flow).iter_runs(start, stop, packets):
+            yield replace(run, timestamp_ns=run.timestamp_ns - self._offset_ns)
 
 
 def compare_captures(messages: Sequence[AnySignalling], captures: int) -> CapturePoints:

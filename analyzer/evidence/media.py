@@ -4,7 +4,7 @@
 import bisect
 import functools
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from analyzer.capture.address import format_endpoint
 from analyzer.capture.columns import Column, Octets, PacketBatch, PayloadKind, Table, Transport
-from analyzer.capture.octets import read_spans
+from analyzer.capture.octets import join_spans, read_spans
 from analyzer.capture.speed import compiled
 from analyzer.evidence import flow_scan
 from analyzer.evidence.packet_store import RECORD, PacketStore, Records
 from analyzer.model.channel import interleaved_suffix
-from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream
+from analyzer.model.evidence import RUN_PACKETS, DatagramFlow, MediaEvidence, MediaStream, PacketRun
 from dissectors.grammar.defects import Defect
 
 MAX_FLOWS = 200_000
@@ -152,6 +152,29 @@ class PacketColumns:
             self._one_payload(self._buffers[bisect.bisect_right(stops, index)][1], offset, count)
             for index, offset, count in zip(chosen.tolist(), offsets.tolist(), octets.tolist(), strict=True)
         ]
+
+    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
+        """Packets `start` to `stop`, at most `packets` at a time: memory follows the run, not the stream."""
+        stop = self._packets if stop is None else min(stop, self._packets)
+        for end, buffer in self._buffers:
+            while start < min(end, stop):
+                last = min(start + packets, end, stop)
+                yield self._run(start, self._store.read_span(self._flow, self._parts, start, last), buffer)
+                start = last
+
+    def _run(self, first: int, records: Records, buffer: Octets) -> PacketRun:
+        octets = records["payload_octets"].astype(np.int64)
+        places = records["payload_offset"]
+        if (places < 0).any():
+            pairs = zip(places.tolist(), octets.tolist(), strict=True)
+            joined = b"".join([self._one_payload(buffer, offset, count) for offset, count in pairs])
+        else:
+            joined = join_spans(buffer, places, octets)
+        return PacketRun(
+            first, records["frame"], records["timestamp_ns"], records["sequence_number"],
+            records["rtp_timestamp"].astype(np.int64), records["payload_type"], octets, records["wire_octets"],
+            records["header_octets"], np.cumsum(octets) - octets, memoryview(joined),
+        )  # fmt: skip
 
     def _one_payload(self, buffer: Octets, offset: int, count: int) -> bytes:
         if offset < 0:

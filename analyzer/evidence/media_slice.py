@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A run of packets of one stream, seen as a stream of its own."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from analyzer.model.evidence import MediaStream
+from analyzer.model.evidence import RUN_PACKETS, MediaStream, PacketRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +89,9 @@ class StreamSlice:
         """The UDP payloads of these packets of the slice, or of all."""
         chosen = np.arange(len(self)) if indices is None else np.fromiter(indices, np.int64)
         return self.whole.read_payloads((chosen + self.start).tolist())
+
+    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
+        """Packets `start` to `stop` of the slice, at most `packets` at a time; `first` counts in the slice."""
+        last = self.stop if stop is None else min(self.start + stop, self.stop)
+        for run in self.whole.iter_runs(self.start + start, last, packets):
+            yield replace(run, first=run.first - self.start)

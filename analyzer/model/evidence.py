@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What was found in the packets: frames, signalling messages, media streams."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -102,6 +102,33 @@ class LooseMikey(NamedTuple):
         return FrameRef(self.capture, self.frame)
 
 
+RUN_PACKETS = 1 << 13
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PacketRun:
+    """Packets of a stream that follow each other, as columns of integers; `first` is the number of the first of them.
+
+    Payloads (of UDP, as captured) stand back to back: that of packet `i` of the run is
+    `octets[offsets[i] : offsets[i] + payload_octets[i]]`. The columns are those of `MediaStream`.
+    """
+
+    first: int
+    frame: Any
+    timestamp_ns: Any
+    sequence_number: Any
+    rtp_timestamp: Any
+    payload_type: Any
+    payload_octets: Any
+    wire_octets: Any
+    header_octets: Any
+    offsets: Any
+    octets: memoryview
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
 class MediaStream(Protocol):
     """RTP (or SRTP) packets of one source, destination and SSRC; columns run parallel, one entry a packet.
 
@@ -156,6 +183,10 @@ class MediaStream(Protocol):
 
     def read_payloads(self, indices: Iterable[int] | None = None) -> list[bytes]:
         """The payloads of these packets, or of all, in the order given: cheaper than one by one."""
+        ...
+
+    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
+        """Packets `start` to `stop`, at most `packets` at a time: memory follows the run, not the stream."""
         ...
 
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Dialogs and media written by hand, with a clock in seconds."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
 from analyzer.calls import CallTracker
 from analyzer.model.call import Call, CallSet
-from analyzer.model.evidence import MediaEvidence, SignallingMessage
+from analyzer.model.evidence import RUN_PACKETS, MediaEvidence, PacketRun, SignallingMessage
 from dissectors.grammar.sip import parse_sip
 
 SECOND = 1_000_000_000
@@ -150,6 +150,16 @@ class Packets:
 
     def read_payloads(self, indices=None):
         return [self.payload(index) for index in (range(len(self)) if indices is None else indices)]
+
+    def iter_runs(self, start=0, stop=None, packets=RUN_PACKETS):
+        stop = len(self) if stop is None else stop
+        for first in range(start, stop, packets):
+            span = slice(first, min(first + packets, stop))
+            payloads = self.read_payloads(range(span.start, span.stop))
+            names = [each.name for each in fields(PacketRun)]
+            columns = [getattr(self, name)[span] for name in names[1:9]]
+            offsets = np.cumsum([0, *map(len, payloads)])[:-1]
+            yield PacketRun(first, *columns, offsets, memoryview(b"".join(payloads)))
 
 
 def rtcp(source, destination, seconds, ssrc):

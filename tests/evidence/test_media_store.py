@@ -3,6 +3,7 @@
 
 import random
 from pathlib import Path
+from typing import cast
 
 import capture_frames as made
 import pytest
@@ -13,9 +14,12 @@ import analyzer.capture.source as source
 from analyzer.capture.columns import PayloadKind
 from analyzer.capture.source import open_capture
 from analyzer.evidence import media, packet_store
-from analyzer.evidence.media import MediaTable
+from analyzer.evidence.capture_points import ShiftedFlow
+from analyzer.evidence.media import MediaTable, PacketColumns
+from analyzer.evidence.media_slice import StreamSlice
 from analyzer.evidence.packet_store import PacketStore
 from analyzer.evidence.spool import Spool
+from analyzer.model.evidence import MediaStream
 
 COLUMNS = (
     "frame", "timestamp_ns", "sequence_number", "rtp_timestamp", "payload_type", "marker", "payload_octets",
@@ -40,10 +44,26 @@ def told(path: Path, packets: int) -> list[object]:
             [getattr(flow, name).tolist() for name in COLUMNS],
             flow.read_payloads(),
             [flow.payload(index) for index in range(len(flow))],
+            [in_runs(flow, 5), in_runs(flow, 1 << 20), in_runs(flow, 3, 2, 8)],
         )
         for kind in PayloadKind
         for flow in table.flows(kind)
     ] + [table.defects]
+
+
+def in_runs(flow: PacketColumns, packets: int, start: int = 0, stop: int | None = None) -> list[tuple[object, ...]]:
+    """The packets as the runs of a flow tell them, which must be what its columns tell."""
+    found: list[tuple[object, ...]] = []
+    for run in flow.iter_runs(start, stop, packets):
+        assert run.first == start + len(found)
+        assert len(run) <= packets
+        ends = (run.offsets + run.payload_octets).tolist()
+        payloads = [bytes(run.octets[begin:end]) for begin, end in zip(run.offsets.tolist(), ends, strict=True)]
+        columns = [getattr(run, name).tolist() for name in COLUMNS if name != "marker"]
+        found += zip(*columns, payloads, strict=True)
+    whole = [getattr(flow, name).tolist() for name in COLUMNS if name != "marker"]
+    assert found == list(zip(*whole, flow.read_payloads(), strict=True))[start:stop]
+    return found
 
 
 def frames_of(seed: int, count: int) -> list[bytes]:
@@ -83,6 +103,20 @@ def test_batches_blocks_and_speeds_change_nothing(
         patched.setattr(source, "COMPILE_OCTETS", -1)
         assert told(path, packets) == whole
         assert told(path, 1 << 18) == whole
+
+
+def test_runs_of_a_slice_count_in_the_slice(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcap"
+    path.write_bytes(made.pcap([made.ethernet(made.ipv4(made.udp(made.rtp(n)))) for n in range(20)]))
+    table = MediaTable()
+    for batch in open_capture(path).batches():
+        table.feed(batch)
+    (flow,) = table.flows(PayloadKind.RTP_LIKE)
+    runs = list(StreamSlice(cast("MediaStream", flow), 5, 17).iter_runs(1, 99, 4))
+    assert [run.first for run in runs] == [1, 5, 9]
+    assert [number for run in runs for number in run.sequence_number.tolist()] == list(range(6, 17))
+    shifted = ShiftedFlow(cast("MediaStream", flow), 7)
+    assert [run.timestamp_ns.tolist() for run in shifted.iter_runs(0, 3)] == [(flow.timestamp_ns[:3] - 7).tolist()]
 
 
 def test_both_speeds_may_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

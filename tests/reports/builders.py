@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Reports made by hand: real SIP and SDP through the grammar, everything after it as a test wants it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from analyzer.model.call import (
     SdpBody,
     Side,
 )
-from analyzer.model.evidence import FrameRef, Protection, SignallingMessage, TlsFlow, Wire
+from analyzer.model.evidence import RUN_PACKETS, FrameRef, PacketRun, Protection, SignallingMessage, TlsFlow, Wire
 from analyzer.model.keying import Keying, MacState, MasterKey, MikeyEvidence, RtcpCount, StreamAudit
 from analyzer.model.negotiation import (
     CapabilityKind,
@@ -92,6 +92,9 @@ class FabricatedStream:
         raise AssertionError("a report never looks into packets")
 
     def read_payloads(self, indices: Iterable[int] | None = None) -> list[bytes]:
+        raise AssertionError("a report never looks into packets")
+
+    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
         raise AssertionError("a report never looks into packets")
 
 
