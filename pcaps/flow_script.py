@@ -24,7 +24,8 @@ A session description is a phone with suffixes: `.2` another port and key, `.k2`
 `.novideo` that line refused, `.v2` a later version of the same, `.nat` the private address behind a NAT, `.far` media
 relayed elsewhere, `.mux` one port for RTP and RTCP, `.bundle` one port for both lines, `.ice` candidates (`.mute`
 without that behind the NAT), `.cap` SRTP as a potential configuration of RTP/AVP, `.acfg` that one taken up, `.renum`
-another payload type; behind media, `.p7` sends from or to a port nobody announced.
+another payload type; `.passive` media over TCP at the port it names, `.active` over a connection that it will open;
+behind media, `.p7` sends from or to a port nobody announced.
 """
 
 import hashlib
@@ -34,6 +35,9 @@ import struct
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
 
 from analyzer.capture.frames import build_udp_frame
 from analyzer.capture.writer import PcapngWriter
@@ -69,7 +73,11 @@ _ATTRIBUTES = (
     ("mux", ("rtcp-mux",)),
     ("cap", ("tcap:1 RTP/SAVP", "pcfg:1 t=1 a=1")),
     ("acfg", ("acfg:1 t=1 a=1",)),
+    ("active", ("setup:active", "connection:new")),
+    ("passive", ("setup:passive", "connection:new")),
 )
+OVER_TCP = "tcp:"  # before the endpoints of media that has a connection to itself (RFC 4571)
+_DISCARD_PORT = 9  # of who opens the connection (RFC 4145 §4.1)
 _WAIT = re.compile(r"wait ([0-9.]+)")
 
 Datagram = tuple[int, str, str, bytes]  # time in nanoseconds, source, destination, UDP payload
@@ -250,12 +258,14 @@ class FlowScript:
     def _media_line(self, kind: str, letter: str, marks: list[str]) -> Iterator[str]:
         port = 0 if "zero" in marks else self.port(letter, marks, kind)
         profile = "RTP/AVP" if {"avp", "cap"} & set(marks) else "RTP/SAVP"
+        if _is_over_tcp(marks):
+            profile, port = f"TCP/{profile}", _DISCARD_PORT if "active" in marks else port
         payload_type = _payload_type(kind, marks)
         yield f"m={kind} {port} {profile} {payload_type}"
         if payload_type >= DYNAMIC:
             yield f"a=rtpmap:{payload_type} {'PCMU/8000' if kind == 'audio' else 'H263/90000'}"
         crypto = f"crypto:1 {SUITE} inline:{b64encode(_key(letter, _key_number(marks), kind)).decode()}"
-        if profile == "RTP/SAVP":
+        if profile.endswith("RTP/SAVP"):
             yield f"a={crypto}"
         yield from (f"a={line}" for mark, lines in _ATTRIBUTES for line in lines if mark in marks)
         if "cap" in marks:
@@ -303,7 +313,7 @@ class FlowScript:
         """Where packets really come from and go to: behind a NAT and through a relay not what was announced."""
         host = self.host("Z" if "far" in marks else letter)
         aside = next((100 * int(mark[1:]) for mark in marks if _ASIDE.fullmatch(mark)), 0)
-        return f"{host}:{self.port(letter, marks, kind) + NAT_PORTS * ('nat' in marks) + aside}"
+        return f"{host}:{self.port(letter, marks, kind) + NAT_PORTS * ('nat' in marks or 'active' in marks) + aside}"
 
     def _media(self, one: str, other: str, count: int, words: list[str], *, one_way: bool) -> None:
         start = self.time_ns
@@ -325,7 +335,14 @@ class FlowScript:
         packet = header + speech(ord(sender) % 8 + 3, number * FRAME_SAMPLES, FRAME_SAMPLES)
         if not is_clear:
             packet = protect_rtp(packet, _context(sender, _key_number(mine), kind))
+        if _is_over_tcp(mine):
+            source, target = OVER_TCP + source, OVER_TCP + target
+            packet = len(packet).to_bytes(2, "big") + packet
         self.datagrams.append((self.time_ns, source, target, packet))
+
+
+def _is_over_tcp(marks: list[str]) -> bool:
+    return not {"active", "passive"}.isdisjoint(marks)
 
 
 def _payload_type(kind: str, marks: list[str]) -> int:
@@ -364,6 +381,25 @@ def write_capture(datagrams: list[Datagram]) -> bytes:
     """A pcapng of the datagrams in time order."""
     stream = io.BytesIO()
     writer = PcapngWriter(stream)
+    connections: dict[tuple[str, str], int] = {}
     for time_ns, source, destination, payload in sorted(datagrams, key=lambda one: one[0]):
-        writer.write(time_ns, build_udp_frame(source, destination, payload))
+        if source.startswith(OVER_TCP):
+            way = source.removeprefix(OVER_TCP), destination.removeprefix(OVER_TCP)
+            for frame in _tcp_frames(way, payload, connections):
+                writer.write(time_ns, frame)
+        else:
+            writer.write(time_ns, build_udp_frame(source, destination, payload))
     return stream.getvalue()
+
+
+def _tcp_frames(way: tuple[str, str], payload: bytes, connections: dict[tuple[str, str], int]) -> Iterator[bytes]:
+    """A segment, and before the first one of its direction the SYN; `connections` counts the octets sent."""
+    (source, source_port), (target, target_port) = (end.rsplit(":", 1) for end in way)
+    addresses = Ether(src="02:00:00:00:00:0a", dst="02:00:00:00:00:0b") / IP(src=source, dst=target)
+    ports = {"sport": int(source_port), "dport": int(target_port)}
+    if way not in connections:
+        connections[way] = 1
+        yield bytes(addresses / TCP(**ports, seq=0, flags="SA" if way[::-1] in connections else "S"))
+    sent = connections[way]
+    connections[way] += len(payload)
+    yield bytes(addresses / TCP(**ports, seq=sent, ack=connections.get(way[::-1], 0), flags="PA") / payload)

@@ -1120,6 +1120,24 @@ MEDIA = (
         A>B ACK
         A~B 40 A.avp B.avp
     """ + HANG_UP, {"1": "ended answered=unprotected"}),
+    Flow("tcp", "Media over TCP: the caller opens the connection", """
+        A>B INVITE A.active
+        B>A 200 B.passive
+        A>B ACK
+        A~B 12
+    """ + HANG_UP, {"1": CALL}),
+    Flow("tcp-plain", "Media over TCP, in the clear; the callee opens the connection", """
+        A>B INVITE A.passive.avp
+        B>A 200 B.active.avp
+        A>B ACK
+        A~B 40
+    """ + HANG_UP, {"1": "ended answered=unprotected"}),
+    Flow("tcp-clear-in-secure", "SRTP over TCP agreed, clear media sent", """
+        A>B INVITE A.passive
+        B>A 200 B.active
+        A>B ACK
+        A~B 40 clear
+    """ + HANG_UP, {"1": "ended answered=unprotected"}),
     Flow("unannounced", "Clear media beside a call, at ports nobody announced",
          SET_UP + "A~B 40 A.9.avp B.9.avp" + HANG_UP, {"1": CALL}, loose=2),
 )  # fmt: skip

@@ -35,7 +35,7 @@ class StreamMessage(NamedTuple):
 
 
 class StreamMedia(NamedTuple):
-    """Media out of an RTSP or TURN connection, one interleaved frame or one relayed datagram."""
+    """Media out of a connection: one packet of its own, one interleaved frame, or one relayed datagram."""
 
     direction: Direction
     packet: InterleavedPacket
@@ -59,12 +59,13 @@ class _Connection:
     last_time_ns: dict[Direction | int, int] = field(default_factory=dict)
     tls: _Tls | None = None
     is_rtsp: bool = False
+    is_rtp: bool = False
 
     def reader(self, key: Direction | int) -> StreamReader:
         """The reader of one direction, new where there is none."""
         found = self.readers.get(key)
         if found is None:
-            found = self.readers[key] = StreamReader(is_rtsp=self.is_rtsp)
+            found = self.readers[key] = StreamReader(is_rtsp=self.is_rtsp, hidden=self.tls is not None)
         return found
 
 
@@ -146,10 +147,20 @@ class ConnectionTable:
         framed = reader.feed(chunk.data, chunk.frame, chunk.gap, chunk.from_start)
         if reader.is_rtsp:
             return self._name_rtsp(one, chunk.direction, framed)
-        if reader.interleaved:
+        if one.is_rtp or reader.is_rtp:
+            self._expect_rtp(one)
+        elif reader.interleaved:
             self._take_relayed(reader, chunk.direction)
         transport = "WS" if reader.is_websocket else "TCP"
         return _name(framed, chunk.direction, transport, chunk.timestamp_ns)
+
+    def _expect_rtp(self, one: _Connection) -> None:
+        """The media of a connection of which one direction is known to be media."""
+        one.is_rtp = True
+        for key, reader in one.readers.items():
+            reader.expect_rtp()
+            if isinstance(key, Direction) and reader.interleaved:
+                self._take_relayed(reader, key)
 
     def _take_relayed(self, reader: StreamReader, way: Direction) -> None:
         self._media += [StreamMedia(way, packet) for packet in reader.interleaved]
