@@ -16,7 +16,7 @@ from analyzer.calls.named_ssrcs import mapped_ssrcs, stated_ssrcs
 from analyzer.calls.rtcp_binding import NeighbouringStreams, SenderStreams
 from analyzer.evidence.media_statistics import is_plausible_rtp
 from analyzer.model.call import BoundStream, Call, CallLink, MediaSide, Side
-from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream
+from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream, TlsFlow
 
 RTSP = "rtsp"
 CallOrder = tuple[int, int, int, str]
@@ -47,11 +47,13 @@ class Binder:
         for flow in evidence.rtcp:
             self._bind_rtcp(flow, neighbours)
         for flow in evidence.dtls:
-            for media in self._keyed_lines(flow):
+            for media in self._keyed_lines(self._claims_on(flow), flow.source, flow.destination):
                 media.dtls.append(flow)
         for flow in evidence.zrtp:
-            for media in self._keyed_lines(flow):
+            for media in self._keyed_lines(self._claims_on(flow), flow.source, flow.destination):
                 media.zrtp.append(flow)
+        for connection in evidence.tls:
+            self._bind_tls(connection)
 
     def call(self, draft: CallDraft, links: tuple[CallLink, ...] = ()) -> Call:
         """The finished call of one draft, with what it came out of."""
@@ -139,19 +141,31 @@ class Binder:
         spans = self._books.beside.resolve(flow.source, flow.destination, int(times[0]), int(times[-1]) + 1)
         return _ranges(spans, times)
 
-    def _keyed_lines(self, flow: DatagramFlow) -> Iterator[LineMedia]:
-        """The lines within whose time the flow was seen, and later lines of the call that keep an address of it."""
+    def _claims_on(self, flow: DatagramFlow) -> Iterator[Claim]:
+        return (span.claim for span, _, _ in self._flow_ranges(flow))
+
+    def _bind_tls(self, connection: TlsFlow) -> None:
+        """A connection belongs to the lines that announce TLS where it goes: at such ports SIP is spoken too."""
+        way, began = (connection.client, connection.server), connection.first_ns
+        claims = [span.claim for span in self._books.rtp.resolve(*way, began, began + 1)]
+        for claim in claims:
+            lines = self._drafts[claim.order[0]].lines
+            if any(_is_in_tls(lines[position]) for position in claim.lines):
+                for media in self._keyed_lines([claim], *way):
+                    media.tls.append(connection)
+
+    def _keyed_lines(self, claims: Iterable[Claim], *endpoints: str) -> Iterator[LineMedia]:
+        """The lines of the claims on a flow between two endpoints, and later lines of the call that keep one."""
         reached: dict[CallOrder, dict[int, Claim]] = {}
-        for span, _, _ in self._flow_ranges(flow):
-            for position in span.claim.lines:
-                reached.setdefault(span.claim.order[0], {}).setdefault(position, span.claim)
-        endpoints = {flow.source, flow.destination}
+        for claim in claims:
+            for position in claim.lines:
+                reached.setdefault(claim.order[0], {}).setdefault(position, claim)
         for order, positions in reached.items():
             keyed: dict[int, Claim] = {}  # by index of the media line
             for position, line in enumerate(self._drafts[order].lines):
                 if position in positions:
                     keyed[line.media_index] = positions[position]
-                elif line.media_index not in keyed or not endpoints & _addresses(line.offer, line.answer):
+                elif line.media_index not in keyed or _addresses(line.offer, line.answer).isdisjoint(endpoints):
                     continue
                 yield self._line(keyed[line.media_index], position)
 
@@ -164,6 +178,10 @@ def _is_stray(draft: CallDraft, claim: Claim, sender: Side | None, stream: Media
     return receives and not is_plausible_rtp(stream)
 
 
+def _is_in_tls(line: DraftLine) -> bool:
+    return any(side is not None and side.media.is_in_tls for side in (line.offer, line.answer))
+
+
 def sender_of(span: Span) -> Side | None:
     """Packets to an address were sent by the other side, packets from it by its owner."""
     owner = span.claim.owner
@@ -174,7 +192,8 @@ def endpoints_of(evidence: MediaEvidence) -> set[str]:
     """Every source and destination of media."""
     kinds: tuple[Sequence[MediaStream | DatagramFlow], ...]
     kinds = (evidence.streams, evidence.rtcp, evidence.dtls, evidence.zrtp)
-    return {endpoint for kind in kinds for flow in kind for endpoint in (flow.source, flow.destination)}
+    found = {endpoint for kind in kinds for flow in kind for endpoint in (flow.source, flow.destination)}
+    return found.union(endpoint for flow in evidence.tls for endpoint in (flow.client, flow.server))
 
 
 def _times(flow: MediaStream | DatagramFlow) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from analyzer.calls.dialog import CallDraft
 from analyzer.calls.media_lines import DraftLine
 from analyzer.model.call import BoundRtcp, BoundStream, Call, CallLink, Exchange, MediaLine, Side
-from analyzer.model.evidence import DatagramFlow, MediaStream
+from analyzer.model.evidence import DatagramFlow, MediaStream, TlsFlow
 
 
 @dataclass(slots=True)
@@ -56,6 +56,7 @@ class LineMedia:
     lone_rtcp: RtcpCollector = field(default_factory=RtcpCollector)
     dtls: list[DatagramFlow] = field(default_factory=list)
     zrtp: list[DatagramFlow] = field(default_factory=list)
+    tls: list[TlsFlow] = field(default_factory=list)
 
 
 def freeze_parts(parts: Iterable[Part]) -> tuple[BoundStream, ...]:
@@ -125,6 +126,7 @@ def _media_line(line: DraftLine, exchange: Exchange, media: LineMedia | None) ->
         dtls=_sorted_flows(media.dtls),
         zrtp=_sorted_flows(media.zrtp),
         lone_rtcp=media.lone_rtcp.freeze(),
+        tls=tuple(sorted(media.tls)),
     )
 
 

@@ -213,4 +213,5 @@ def _about(media: MediaEvidence, draft: CallDraft) -> MediaEvidence:
     streams = about(media.streams)
     if ssrcs:
         streams = tuple(one for one in media.streams if one in streams or one.ssrc in ssrcs)
-    return MediaEvidence(streams, about(media.rtcp), about(media.dtls), about(media.zrtp), about(media.stun))
+    tls = tuple(flow for flow in media.tls if flow.client in near or flow.server in near)
+    return MediaEvidence(streams, about(media.rtcp), about(media.dtls), about(media.zrtp), about(media.stun), tls)

@@ -57,6 +57,7 @@ class CapturePoints:
             dtls=self._shifted(media.dtls),
             zrtp=self._shifted(media.zrtp),
             stun=self._shifted(media.stun),
+            tls=tuple(flow._replace(first_ns=flow.first_ns - self.offset_ns(flow.capture)) for flow in media.tls),
         )
 
     def _shifted(self, flows: Iterable[Flow]) -> tuple[Flow, ...]:

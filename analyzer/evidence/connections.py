@@ -48,6 +48,7 @@ class _Tls:
     connection: "TlsConnection"
     directions: list[Direction]
     first_frame: int
+    first_ns: int
     packets: int = 0
 
 
@@ -235,7 +236,7 @@ class ConnectionTable:
 def _start_tls(secrets: TlsSecrets, chunk: TcpChunk) -> _Tls:
     from analyzer.tls.connection import TlsConnection  # noqa: PLC0415
 
-    return _Tls(TlsConnection(secrets), [chunk.direction, chunk.direction.reverse()], chunk.frame)
+    return _Tls(TlsConnection(secrets), [chunk.direction, chunk.direction.reverse()], chunk.frame, chunk.timestamp_ns)
 
 
 def _name(framed: list[FramedMessage], direction: Direction, transport: str, time_ns: int) -> list[StreamMessage]:
@@ -277,6 +278,7 @@ def _describe(tls: _Tls, capture: int) -> TlsFlow:
         connection.opened,
         connection.shut,
         connection.reason,
+        tls.first_ns,
     )
 
 

@@ -175,4 +175,5 @@ def merge_evidence(readings: Sequence[Reading]) -> MediaEvidence:
         dtls=tuple(flow for part in parts for flow in part.dtls),
         zrtp=tuple(flow for part in parts for flow in part.zrtp),
         stun=tuple(flow for part in parts for flow in part.stun),
+        tls=tuple(flow for reading in readings for flow in reading.signalling.tls),
     )

@@ -74,6 +74,8 @@ class Keymaster:
             return sdes_keying(crypto, accepted, offered_mikey)
         if answered_mikey or (offered_mikey and _one_way(line, offered_mikey)):
             return self._mikey(call, line, offered_mikey, answered_mikey, crypto, accepted)
+        if line.answer is not None and line.answer.media.is_in_tls and not line.answer.is_refused:
+            return Keying("TLS", None, _tls_facts(line), offered_crypto=crypto, mikey=offered_mikey)
         if line.answer is not None and _dtls_accepted(line):
             return self._dtls(line, crypto, offered_mikey)
         if line.zrtp or _zrtp_agreed(line):
@@ -475,6 +477,15 @@ def _nearest_suite(policy: SrtpPolicy) -> str | None:
     tags = sorted({octets for cipher, _, octets in SUITES if cipher == policy.encryption}, reverse=True)
     names = (SUITES.get((policy.encryption, policy.key_octets, octets)) for octets in tags)
     return next((name for name in names if name is not None), None)
+
+
+def _tls_facts(line: MediaLine) -> str:
+    """What is known of the connections that a line's media runs in."""
+    if not line.tls:
+        return "the media runs in TLS, and no such connection was captured"
+    agreed = dict.fromkeys(" ".join(filter(None, (flow.version, flow.cipher_suite))) for flow in line.tls)
+    versions = ", ".join(filter(None, agreed)) or "its handshake was not captured"
+    return f"the media runs in TLS ({versions}); what is inside was not read"
 
 
 def _dtls_accepted(line: MediaLine) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from analyzer.model.evidence import AnySignalling, DatagramFlow, MediaStream
+from analyzer.model.evidence import AnySignalling, DatagramFlow, MediaStream, TlsFlow
 from analyzer.model.legs import OtherLeg
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 
@@ -139,7 +139,8 @@ class MediaLine:
     """One media line in one exchange; `answer` is None when the offer was refused or no answer was seen.
 
     `dtls` and `zrtp` are in-band keying flows seen on its transport addresses within the exchange, or earlier in the
-    call where the exchange keeps an address. `lone_rtcp` is RTCP of a side that sent no RTP in the exchange.
+    call where the exchange keeps an address; `tls` are connections there, of a line
+    whose media runs in TLS. `lone_rtcp` is RTCP of a side that sent no RTP in the exchange.
     """
 
     index: int
@@ -151,6 +152,7 @@ class MediaLine:
     dtls: tuple[DatagramFlow, ...]
     zrtp: tuple[DatagramFlow, ...]
     lone_rtcp: tuple[BoundRtcp, ...] = ()
+    tls: tuple[TlsFlow, ...] = ()
 
     def side_at(self, endpoint: str) -> Side | None:
         """Which side receives (and so sends) at an endpoint, None where neither announced it."""

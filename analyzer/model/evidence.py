@@ -230,6 +230,7 @@ class TlsFlow(NamedTuple):
     opened: int = 0
     shut: int = 0
     reason: str = ""
+    first_ns: int = 0
 
 
 class Protection(StrEnum):
@@ -258,3 +259,4 @@ class MediaEvidence:
     dtls: tuple[DatagramFlow, ...] = ()
     zrtp: tuple[DatagramFlow, ...] = ()
     stun: tuple[DatagramFlow, ...] = ()
+    tls: tuple[TlsFlow, ...] = ()  # media may be inside

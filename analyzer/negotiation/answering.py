@@ -7,8 +7,8 @@ from typing import NamedTuple
 from analyzer.model.call import MediaLine, Side
 from analyzer.model.keying import Keying, MikeyEvidence
 from analyzer.model.negotiation import Choice, Preference
-from analyzer.negotiation.carriers.attributes import KeyingAttributes, read_attributes
-from analyzer.negotiation.carriers.dtls import DTLS_SRTP, Handshakes
+from analyzer.negotiation.carriers.attributes import DTLS_SRTP, KeyingAttributes, read_attributes
+from analyzer.negotiation.carriers.dtls import Handshakes
 from analyzer.negotiation.carriers.free_text import read_free_text
 from analyzer.negotiation.carriers.mikey_lines import (
     ONE_WAY_TYPES,
@@ -93,7 +93,7 @@ def _method(
     found = [SDES] if keying.accepted_crypto else []
     found += [mode_of(evidence) for evidence in messages if not is_error(evidence)]
     if attributes.inherited("fingerprint"):
-        found.append(DTLS_SRTP)
+        found.append(attributes.fingerprint_method)
     if found:
         return keying.method if keying.method in found else found[0]
     both_hashes = offering is not None and offering.attributes.either("zrtp-hash") and attributes.either("zrtp-hash")

@@ -24,8 +24,8 @@ from analyzer.model.negotiation import (
 from analyzer.model.policy import Policy
 from analyzer.model.reasons import Reason, sort_reasons
 from analyzer.negotiation.answering import Answering, read_answer
-from analyzer.negotiation.carriers.attributes import KEYING
-from analyzer.negotiation.carriers.dtls import DTLS_SRTP, Handshakes, read_hellos
+from analyzer.negotiation.carriers.attributes import DTLS_SRTP, KEYING
+from analyzer.negotiation.carriers.dtls import Handshakes, read_hellos
 from analyzer.negotiation.carriers.mikey_error import read_refusals
 from analyzer.negotiation.carriers.mikey_lines import select_messages
 from analyzer.negotiation.carriers.zrtp import ZRTP, read_zrtp

@@ -9,9 +9,9 @@ from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import Keying, MikeyEvidence
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
 from analyzer.negotiation.carriers import sdes
-from analyzer.negotiation.carriers.attributes import KeyingAttributes, read_attributes
+from analyzer.negotiation.carriers.attributes import DTLS_SRTP, KeyingAttributes, read_attributes
 from analyzer.negotiation.carriers.capability import NO_CONFIGURATIONS, Configurations, read_configurations
-from analyzer.negotiation.carriers.dtls import DTLS_SRTP, Handshakes
+from analyzer.negotiation.carriers.dtls import Handshakes
 from analyzer.negotiation.carriers.free_text import read_free_text
 from analyzer.negotiation.carriers.mikey_lines import mode_of, mode_preferences, select_messages, suite_preferences
 from analyzer.negotiation.carriers.priority_extension import select_extension
@@ -125,7 +125,7 @@ def _own_methods(
     if has_crypto:
         found.append(_method(SDES, Carrier.SDES_ORDER, ref))
     if attributes.inherited("fingerprint"):
-        found.append(_method(DTLS_SRTP, Carrier.FINGERPRINT, ref))
+        found.append(_method(attributes.fingerprint_method, Carrier.FINGERPRINT, ref))
     if attributes.either("zrtp-hash"):
         found.append(_method(ZRTP, Carrier.ZRTP_HASH, ref))
     elif zrtp is not None:

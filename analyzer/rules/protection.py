@@ -7,6 +7,7 @@ from functools import lru_cache
 from analyzer.model.call import MediaLine, MediaSide, Resolution
 from analyzer.model.evidence import FrameRef, Wire
 from analyzer.model.keying import StreamAudit
+from dissectors.grammar.sdp_description import runs_in_tls
 
 KEYING_ATTRIBUTES = frozenset(("crypto", "key-mgmt", "fingerprint"))
 ZRTP_HASH = "zrtp-hash"
@@ -19,8 +20,8 @@ _REFUSED = frozenset((Resolution.REJECTED, Resolution.CANCELLED))
 
 @lru_cache(maxsize=64)
 def is_plain_profile(proto: str) -> bool:
-    """Whether an m-line's proto is an RTP profile without security: AVP or AVPF, over whatever transport."""
-    return not _PLAIN.isdisjoint(proto.upper().split("/"))
+    """Whether an m-line's proto is an RTP profile without security: AVP or AVPF, over whatever transport but TLS."""
+    return not _PLAIN.isdisjoint(proto.upper().split("/")) and not runs_in_tls(proto)
 
 
 @lru_cache(maxsize=64)
@@ -38,7 +39,7 @@ def agreed_proto(line: MediaLine) -> str | None:
 def is_rtp(line: MediaLine) -> bool:
     """Whether either side names an RTP profile."""
     protos = [side.media.proto for side in (line.offer, line.answer) if side is not None]
-    return any(is_plain_profile(proto) or is_secure_profile(proto) for proto in protos)
+    return any(not (_PLAIN | _SECURE).isdisjoint(proto.upper().split("/")) for proto in protos)
 
 
 def is_inactive(line: MediaLine) -> bool:
@@ -69,6 +70,8 @@ def is_pending(line: MediaLine) -> bool:
 def expects_srtp(line: MediaLine) -> bool | None:
     """Whether SRTP was agreed, by profile or by keying; None where the answer to such an offer was not seen."""
     proto = agreed_proto(line)
+    if proto is not None and runs_in_tls(proto):
+        return is_secure_profile(proto)
     if proto is not None:
         return is_secure_profile(proto) or bool(accepted_keying(line) or line.dtls or line.zrtp)
     if line.offer is not None and is_pending(line) and is_secure_profile(line.offer.media.proto):

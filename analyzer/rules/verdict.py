@@ -108,7 +108,7 @@ def _missing(line: MediaLine, negotiation: Negotiation, streams: tuple[StreamAud
         refused = line.answer is not None or line.exchange.resolution in REFUSALS
         yield Reason.MEDIA_WITHOUT_AGREEMENT if refused else Reason.ANSWER_UNSEEN
         return
-    in_band = line.dtls or line.zrtp
+    in_band = line.dtls or line.zrtp or line.tls
     if negotiation.chosen.key_agreement is None and not in_band and not is_proved(streams):
         yield Reason.NO_KEYING_IN_ANSWER
     yield from wire_reasons(line, negotiation.chosen, streams)

@@ -9,7 +9,7 @@ from analyzer.model.keying import StreamAudit
 from analyzer.model.negotiation import Choice
 from analyzer.model.reasons import Reason
 
-IN_BAND = frozenset({"DTLS-SRTP", "ZRTP"})
+IN_BAND = frozenset({"DTLS-SRTP", "TLS", "ZRTP"})
 UNSPECIFIED = frozenset({"0.0.0.0", "::"})  # noqa: S104 - an address that puts media on hold, not one to bind
 SENDS = frozenset({"sendrecv", "sendonly"})
 RECEIVES = frozenset({"sendrecv", "recvonly"})
@@ -67,7 +67,9 @@ def wire_reasons(line: MediaLine, chosen: Choice, streams: tuple[StreamAudit, ..
 
 def _is_in_band(line: MediaLine, chosen: Choice) -> bool:
     """Whether the keys come out of a handshake on the media path."""
-    return chosen.key_agreement in IN_BAND or (chosen.key_agreement is None and bool(line.dtls or line.zrtp))
+    return chosen.key_agreement in IN_BAND or (
+        chosen.key_agreement is None and bool(line.dtls or line.zrtp or line.tls)
+    )
 
 
 def _state(stream: StreamAudit) -> Wire:

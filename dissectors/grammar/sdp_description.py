@@ -13,6 +13,12 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 _RTPMAP = re.compile(r"([0-9]{1,3})[ \t]+([^ \t/]+)(?:/([0-9]{1,9})(?:/([0-9]{1,4}))?)?.*")
 
 
+def runs_in_tls(proto: str) -> bool:
+    """Whether a transport of SDP has TLS below it (RFC 8122 §4); `UDP/TLS` is DTLS (RFC 5764 §8)."""
+    layers = proto.upper().split("/")
+    return "TLS" in layers and "UDP" not in layers
+
+
 class Attribute(NamedTuple):
     """One `a=` line; `value` is None for a flag. Lines count from 1, `offset` counts octets of the description."""
 
@@ -146,6 +152,11 @@ class MediaDescription(_MediaFields, _Level):
     """One `m=` section; `connection_address` and `direction` are its own or the session's (RFC 8866 §5.14)."""
 
     __slots__ = ()
+
+    @property
+    def is_in_tls(self) -> bool:
+        """Whether the media runs in a TLS connection, as that of `TCP/TLS/RTP/AVP` does (RFC 8122 §4, RFC 7850 §3)."""
+        return runs_in_tls(self.proto)
 
     @property
     def rtcp_mux(self) -> bool:

@@ -7,6 +7,7 @@ from analyzer.model.call import MediaSide
 from analyzer.model.evidence import FrameRef
 from dissectors.grammar.sdp import Attribute
 
+DTLS_SRTP, TLS = "DTLS-SRTP", "TLS"
 RELEVANT = frozenset({"crypto", "key-mgmt", "fingerprint", "zrtp-hash", "acap", "pcfg", "acfg", "setup"})
 KEYING = RELEVANT - {"setup"}
 
@@ -15,12 +16,14 @@ KEYING = RELEVANT - {"setup"}
 class KeyingAttributes:
     """The attributes of one side's media section and of its session level that have to do with keying.
 
-    `levels` holds (level, attributes) with level "media" or "session", media first.
+    `levels` holds (level, attributes) with level "media" or "session", media first. `fingerprint_method` is the
+    key agreement whose certificate a fingerprint is of.
     """
 
     ref: FrameRef
     media: tuple[Attribute, ...]
     session: tuple[Attribute, ...]
+    fingerprint_method: str
 
     @property
     def empty(self) -> bool:
@@ -47,4 +50,4 @@ class KeyingAttributes:
 def read_attributes(side: MediaSide) -> KeyingAttributes:
     """The keying attributes of one side of a media line; `setup` is kept only beside others."""
     media, session = side.media.attributes_named(RELEVANT), side.body.session.attributes_named(RELEVANT)
-    return KeyingAttributes(side.body.message.ref, media, session)
+    return KeyingAttributes(side.body.message.ref, media, session, TLS if side.media.is_in_tls else DTLS_SRTP)

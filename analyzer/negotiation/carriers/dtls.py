@@ -11,7 +11,6 @@ from dissectors.grammar.dtls import HandshakeType, Hello, ProtectionProfile, par
 from dissectors.grammar.dtls_handshake import HandshakeAssembler
 from dissectors.grammar.errors import GrammarError
 
-DTLS_SRTP = "DTLS-SRTP"
 MAX_DATAGRAMS = 64  # of one flow that are searched for a hello
 SUITES = {
     ProtectionProfile.SRTP_AES128_CM_HMAC_SHA1_80: "AES_CM_128_HMAC_SHA1_80",
