@@ -9,13 +9,15 @@ import mmap
 import os
 import sys
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.capture.columns import Octets
+from analyzer.capture.speed import compiled, view_array
 
 Places = npt.NDArray[np.int64]
 
@@ -79,24 +81,51 @@ def read_spans(octets: Octets, offsets: Places, counts: Places) -> list[bytes]:
         pairs = zip(offsets.tolist(), counts.tolist(), strict=True)
         return [bytes(octets[offset : offset + count]) for offset, count in pairs]
     found: list[bytes] = []
+    for some, sizes, mapped in _parts(octets, offsets, counts):
+        if mapped is None:
+            found += _read_few(octets, some, sizes)
+        else:
+            pairs = zip(some.tolist(), sizes.tolist(), strict=True)
+            found.extend([mapped[offset : offset + count] for offset, count in pairs])
+    return found
+
+
+def join_spans(octets: Octets, offsets: Places, counts: Places) -> memoryview:
+    """The same octets one behind the other; of many spans none is made an object of its own."""
+    many = len(offsets) >= MAP_SPANS and "numba" in sys.modules
+    if not many or int((offsets + counts).max()) > len(octets):
+        return memoryview(b"".join(read_spans(octets, offsets, counts)))
+    copy_spans: Any = compiled("analyzer.capture.joining", allocates=False).copy_spans
+    places = np.cumsum(counts) - counts
+    joined = np.empty(int(places[-1] + counts[-1]), np.uint8)
+    if not isinstance(octets, FileOctets):
+        copy_spans(view_array(octets), offsets, counts, places, joined)
+        return joined.data
+    done = 0
+    for some, sizes, mapped in _parts(octets, offsets, counts):
+        to = places[done : done + len(some)]
+        if mapped is None:
+            few = b"".join(_read_few(octets, some, sizes))
+            joined[to[0] : to[0] + len(few)] = view_array(few)
+        else:
+            copy_spans(view_array(mapped), some, sizes, to, joined)
+        done += len(some)
+    return joined.data
+
+
+def _parts(octets: FileOctets, offsets: Places, counts: Places) -> Iterator[tuple[Places, Places, mmap.mmap | None]]:
+    """The spans in turn, with the file mapped where those of a part are many and near each other."""
     with contextlib.ExitStack() as stack:
         mapped: mmap.mmap | None = None
         for first in range(0, len(offsets), MAP_SPANS):
             some, sizes = offsets[first : first + MAP_SPANS], counts[first : first + MAP_SPANS]
             low, high = int(some.min()), int(some.max())
             if len(some) < MAP_SPANS or high - low > MAPPED_OCTETS:
-                found += _read_few(octets, some, sizes)
+                yield some, sizes, None
                 continue
             mapped = mapped or stack.enter_context(octets.map())
-            pairs = zip(some.tolist(), sizes.tolist(), strict=True)
-            found.extend([mapped[offset : offset + count] for offset, count in pairs])
+            yield some, sizes, mapped
             let_go(mapped, low, high + mmap.PAGESIZE)
-    return found
-
-
-def join_spans(octets: Octets, offsets: Places, counts: Places) -> bytes:
-    """What `read_spans` finds, back to back."""
-    return b"".join(read_spans(octets, offsets, counts))
 
 
 def _read_few(octets: FileOctets, offsets: Places, counts: Places) -> list[bytes]:

@@ -14,6 +14,7 @@ from analyzer.capture.address import format_endpoint
 from analyzer.capture.columns import Column, Octets, PacketBatch, PayloadKind, Table, Transport
 from analyzer.capture.octets import join_spans, read_spans
 from analyzer.capture.speed import compiled
+from analyzer.errors import CaptureError
 from analyzer.evidence import flow_scan
 from analyzer.evidence.packet_store import RECORD, PacketStore, Records
 from analyzer.model.channel import interleaved_suffix
@@ -167,14 +168,26 @@ class PacketColumns:
         places = records["payload_offset"]
         if (places < 0).any():
             pairs = zip(places.tolist(), octets.tolist(), strict=True)
-            joined = b"".join([self._one_payload(buffer, offset, count) for offset, count in pairs])
+            joined = memoryview(b"".join([self._one_payload(buffer, offset, count) for offset, count in pairs]))
         else:
             joined = join_spans(buffer, places, octets)
         return PacketRun(
             first, records["frame"], records["timestamp_ns"], records["sequence_number"],
             records["rtp_timestamp"].astype(np.int64), records["payload_type"], octets, records["wire_octets"],
-            records["header_octets"], np.cumsum(octets) - octets, memoryview(joined),
+            records["header_octets"], np.cumsum(octets) - octets, joined,
         )  # fmt: skip
+
+    def join_payloads(self, indices: Column) -> memoryview:
+        """The payloads of these packets one behind the other; raises `CaptureError` where the file has lost them."""
+        records = self.records
+        offsets, octets = records["payload_offset"][indices], records["payload_octets"][indices].astype(np.int64)
+        if len(self._buffers) == 1 and not (offsets < 0).any():
+            joined = join_spans(self._buffers[0][1], offsets, octets)
+        else:
+            joined = memoryview(b"".join(self.read_payloads(indices)))
+        if len(joined) != octets.sum():
+            raise CaptureError("the capture has become shorter while it was read")
+        return joined
 
     def _one_payload(self, buffer: Octets, offset: int, count: int) -> bytes:
         if offset < 0:

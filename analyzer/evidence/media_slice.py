@@ -95,3 +95,7 @@ class StreamSlice:
         last = self.stop if stop is None else min(self.start + stop, self.stop)
         for run in self.whole.iter_runs(self.start + start, last, packets):
             yield replace(run, first=run.first - self.start)
+
+    def join_payloads(self, indices: Any) -> memoryview:
+        """The UDP payloads of these packets of the slice, one behind the other."""
+        return self.whole.join_payloads(indices + self.start)

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analyzer.evidence.media_slice import StreamSlice
 from analyzer.keying.contexts import candidates_for, context_of, rtcp_contexts
 from analyzer.keying.key_ring import KeyRing
 from analyzer.model.call import BoundStream, MediaLine
 from analyzer.model.keying import Keying, StreamAudit
 from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
-from analyzer.srtp.columns import packet_columns
+from analyzer.srtp.columns import stream_columns
 from analyzer.srtp.context import SrtpContext
 from analyzer.srtp.rtcp import RtcpOutcome, open_rtcp
 from analyzer.srtp.suites import suite_by_name
@@ -112,8 +113,7 @@ def _clear_flags(audit: StreamAudit) -> NDArray[np.bool_]:
 
 
 def _open(bound: BoundStream, context: SrtpContext) -> StreamOpening:
-    packets = bound.stream.read_payloads(range(bound.start, bound.stop))
-    return open_stream(packet_columns(packets, bound.stream.wire_octets[bound.start : bound.stop]), context)
+    return open_stream(stream_columns(StreamSlice(bound.stream, bound.start, bound.stop)), context)
 
 
 def iter_clear_rtcp(bound: BoundStream, keying: Keying, context: SrtpContext | None) -> Iterator[ClearPacket]:

@@ -15,7 +15,7 @@ from analyzer.model.call import BoundStream
 from analyzer.model.keying import Keying, MasterKey
 from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
 from analyzer.srtp.clear_test import Clearness
-from analyzer.srtp.columns import PacketColumns, packet_columns
+from analyzer.srtp.columns import PacketColumns, stream_columns
 from analyzer.srtp.context import SrtpContext
 from analyzer.srtp.diagnose import Diagnosis, FailureReason, Trial, diagnose_stream
 from analyzer.srtp.index import HALF, SEQUENCE_NUMBERS
@@ -91,7 +91,7 @@ def open_case(case: Case) -> Tally:
     size = len(case.packets)
     if not case.candidates:
         return Tally(np.zeros(size, dtype=np.bool_), not_tried=size, reason=_why_no_key(case.keying))
-    columns = packet_columns(case.packets.read_payloads(), case.packets.wire_octets)
+    columns = stream_columns(case.packets)
     for candidate in case.candidates:
         if _fits(columns, candidate, case.encodings):
             return _opened(case, columns, _by_reading(columns, candidate, case))
@@ -117,8 +117,7 @@ def _is_unencrypted(case: Case, columns: PacketColumns, candidate: Candidate, ta
     if not tally.authenticated or context.suite.aead or not (context.srtp_encrypted and context.suite.encrypts):
         return False
     lengths = np.maximum(columns.lengths - context.mki_octets - context.srtp_tag_octets, 0)
-    bare = PacketColumns(columns.buffer, columns.offsets, lengths, lengths)
-    return is_clear_as_it_stands(bare, case.encodings)
+    return is_clear_as_it_stands(columns.shortened(lengths), case.encodings)
 
 
 def _explained(case: Case, columns: PacketColumns, tally: Tally, opening: StreamOpening) -> Tally:

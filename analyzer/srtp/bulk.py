@@ -16,7 +16,6 @@ from analyzer.srtp.columns import (
     RtpColumns,
     distinct,
     packet_columns,
-    read_rtp_headers,
     span_of,
 )
 from analyzer.srtp.context import KeySchedule, SrtpContext, StreamKey
@@ -121,21 +120,20 @@ def open_stream(packets: Sequence[bytes] | PacketColumns, context: SrtpContext) 
         from analyzer.srtp.rcc import open_rcc_stream  # noqa: PLC0415 - it gives an opening, and few streams need it
 
         return open_rcc_stream(columns, context)
-    headers = read_rtp_headers(columns)
-    opening = _open(columns, headers, context)
+    opening = _open(columns, context)
     if context.mki_octets == 0 and context.srtp_tag_octets and not opening.authenticated.any():
-        found = _unsignalled_mki(columns, headers, context)
+        found = _unsignalled_mki(columns, context)
         if found:
-            return _open(columns, headers, found)
+            return _open(columns, found)
     return opening
 
 
-def _unsignalled_mki(columns: PacketColumns, headers: RtpColumns, context: SrtpContext) -> SrtpContext | None:
+def _unsignalled_mki(columns: PacketColumns, context: SrtpContext) -> SrtpContext | None:
     """The context with the MKI of the first packets, if octets between payload and tag make their tags verify."""
-    few = columns.select(np.flatnonzero(headers.rtp)[:MKI_TRIAL_PACKETS])
+    few = columns.select(np.flatnonzero(columns.headers.rtp)[:MKI_TRIAL_PACKETS])
     if not len(few):
         return None
-    few_headers, first = read_rtp_headers(few), few.packet(0)
+    first = few.packet(0)
     end = len(first) - (0 if context.suite.aead else context.srtp_tag_octets)
     for octets in UNSIGNALLED_MKI_OCTETS:
         if end < octets:
@@ -143,19 +141,19 @@ def _unsignalled_mki(columns: PacketColumns, headers: RtpColumns, context: SrtpC
         for key in context.keys[:MKI_TRIAL_KEYS]:
             keys = (StreamKey(key.key, key.salt, first[end - octets : end]),)
             limit = min(context.roc_search_limit, MKI_TRIAL_ROC_LIMIT)
-            trial = _open(few, few_headers, replace(context, keys=keys, roc_search_limit=limit))
+            trial = _open(few, replace(context, keys=keys, roc_search_limit=limit))
             if trial.authenticated.sum() >= min(2, len(few)):
                 return replace(context, keys=keys)
     return None
 
 
-def _open(columns: PacketColumns, headers: RtpColumns, context: SrtpContext) -> StreamOpening:
+def _open(columns: PacketColumns, context: SrtpContext) -> StreamOpening:
     count = len(columns)
     opening = StreamOpening(
         packets=columns,
-        headers=headers,
+        headers=columns.headers,
         context=context,
-        outcome=_untried(columns, headers, context),
+        outcome=_untried(columns, context),
         index=np.full(count, -1, dtype=np.int64),
         key_number=np.full(count, -1, dtype=np.int16),
         tag_octets=context.srtp_tag_octets,
@@ -165,7 +163,8 @@ def _open(columns: PacketColumns, headers: RtpColumns, context: SrtpContext) -> 
     return opening
 
 
-def _untried(columns: PacketColumns, headers: RtpColumns, context: SrtpContext) -> NDArray[np.uint8]:
+def _untried(columns: PacketColumns, context: SrtpContext) -> NDArray[np.uint8]:
+    headers = columns.headers
     outcome = np.full(len(columns), PacketOutcome.NOT_TRIED, dtype=np.uint8)
     needed = headers.header_octets + context.mki_octets + context.srtp_tag_octets
     outcome[columns.lengths < needed] = PacketOutcome.TOO_SHORT

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Many packets as one buffer and parallel columns, and their RTP headers read all at once (RFC 3550 §5.1)."""
+"""Many packets as columns, their octets held or read when asked for, and their RTP headers (RFC 3550 §5.1)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -14,36 +16,135 @@ from dissectors.grammar.rtp import CRYPTEX_PROFILES, FIXED_HEADER_OCTETS, RTP_VE
 
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Places = slice | Numbers
+WINDOW_PACKETS = 1 << 14
+HEAD_COLUMNS = 6
+
+
+class PacketOctets(Protocol):
+    """Where the octets of packets are had from."""
+
+    def at(self, numbers: Places, /) -> tuple[memoryview, Numbers]:
+        """A buffer in which these packets lie, and where each begins in it."""
+        ...
+
+
+class PacketReader(Protocol):
+    """Packets of a stream: their lengths as captured and as sent, and their octets."""
+
+    @property
+    def payload_octets(self) -> Any: ...  # noqa: D102
+    @property
+    def wire_octets(self) -> Any: ...  # noqa: D102
+
+    def join_payloads(self, indices: Any, /) -> memoryview:
+        """These packets one behind the other."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PacketColumns:
-    """Packet `i` is `buffer[offsets[i] : offsets[i] + lengths[i]]`; `wire_lengths` count octets before the snaplen."""
+class HeldOctets:
+    """All packets in one buffer."""
 
     buffer: memoryview
     offsets: Numbers
-    lengths: Numbers
-    wire_lengths: Numbers
+
+    def at(self, numbers: Places, /) -> tuple[memoryview, Numbers]:
+        """The buffer, and where these packets begin in it."""
+        return self.buffer, self.offsets[numbers]
+
+
+class ReadOctets:
+    """Packets that `read` gives one behind the other; a window of them is held, which moves on where it ends."""
+
+    def __init__(self, read: Callable[[Numbers], memoryview], lengths: Numbers) -> None:
+        self._read = read
+        self._lengths = lengths
+        self._first, self._stop = 0, 0
+        self._window = HeldOctets(memoryview(b""), np.zeros(0, np.int64))
+
+    def at(self, numbers: Places, /) -> tuple[memoryview, Numbers]:
+        """A buffer with these packets: the window, or where they lie apart one that is made for them."""
+        chosen = np.arange(*numbers.indices(len(self._lengths))) if isinstance(numbers, slice) else numbers
+        if not len(chosen):
+            return memoryview(b""), chosen
+        low, high = int(chosen.min()), int(chosen.max())
+        if not self._first <= low <= high < self._stop:
+            if high - low >= WINDOW_PACKETS or (len(chosen) == 1 and low not in {0, self._stop}):
+                return self._held(chosen).at(slice(None))
+            self._first, self._stop = low, min(low + WINDOW_PACKETS, len(self._lengths))
+            self._window = self._held(np.arange(self._first, self._stop))
+        return self._window.at(span_of(chosen - self._first))
+
+    def _held(self, numbers: Numbers) -> HeldOctets:
+        return HeldOctets(self._read(numbers), _starts(self._lengths[numbers]))
+
+
+def _starts(lengths: Numbers) -> Numbers:
+    starts: Numbers = np.cumsum(lengths) - lengths
+    return starts
+
+
+class PacketColumns:
+    """Packets with their lengths; `wire_lengths` count octets before the snaplen, `numbers` are theirs in `source`."""
+
+    def __init__(
+        self, source: PacketOctets, lengths: Numbers, wire_lengths: Numbers, numbers: Numbers | None = None
+    ) -> None:
+        self.source = source
+        self.lengths = lengths
+        self.wire_lengths = wire_lengths
+        self._numbers = numbers
 
     def __len__(self) -> int:
-        return len(self.offsets)
+        return len(self.lengths)
+
+    def at(self, numbers: Places) -> tuple[memoryview, Numbers]:
+        """A buffer in which these packets lie, and where each begins in it; good until the next are asked for."""
+        return self.source.at(numbers if self._numbers is None else self._numbers[numbers])
 
     def packet(self, number: int) -> bytes:
         """The octets of one packet."""
-        start = int(self.offsets[number])
-        return bytes(self.buffer[start : start + int(self.lengths[number])])
+        buffer, offsets = self.at(slice(number, number + 1))
+        start = int(offsets[0])
+        return bytes(buffer[start : start + int(self.lengths[number])])
 
     def select(self, numbers: Numbers | Flags) -> "PacketColumns":
-        """The same buffer with only those packets."""
-        return PacketColumns(self.buffer, self.offsets[numbers], self.lengths[numbers], self.wire_lengths[numbers])
+        """Only those packets, of the same source."""
+        own = np.arange(len(self)) if self._numbers is None else self._numbers
+        chosen = PacketColumns(self.source, self.lengths[numbers], self.wire_lengths[numbers], own[numbers])
+        if "headers" in vars(self):
+            chosen.headers = self.headers.select(numbers)
+        return chosen
+
+    def shortened(self, lengths: Numbers) -> "PacketColumns":
+        """The same packets without what is behind these lengths, as if they had been sent so."""
+        shorter = PacketColumns(self.source, lengths, lengths, self._numbers)
+        shorter.headers = self.headers
+        return shorter
+
+    @cached_property
+    def headers(self) -> "RtpColumns":
+        """The RTP headers of all packets; one that is no RTP packet is marked, never raised (RFC 3550 §5.1)."""
+        return _read_headers(self)
+
+
+def stream_columns(packets: PacketReader) -> PacketColumns:
+    """Columns over the packets of a stream, of which a window is held at a time."""
+    lengths = np.asarray(packets.payload_octets, dtype=np.int64)
+    wire = np.maximum(np.asarray(packets.wire_octets, dtype=np.int64), lengths)
+    if len(lengths) <= WINDOW_PACKETS:
+        held = HeldOctets(packets.join_payloads(np.arange(len(lengths))), _starts(lengths))
+        return PacketColumns(held, lengths, wire)
+    return PacketColumns(ReadOctets(packets.join_payloads, lengths), lengths, wire)
 
 
 def packet_columns(packets: Sequence[bytes], wire_lengths: Sequence[int] | Numbers | None = None) -> PacketColumns:
     """Columns over copies of `packets`; without `wire_lengths` every packet is taken to be whole."""
     lengths = np.fromiter(map(len, packets), dtype=np.int64, count=len(packets))
-    offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))[: len(packets)]
     wire = lengths if wire_lengths is None else np.asarray(wire_lengths, dtype=np.int64)
-    return PacketColumns(memoryview(b"".join(packets)), offsets, lengths, np.maximum(wire, lengths))
+    held = HeldOctets(memoryview(b"".join(packets)), _starts(lengths))
+    return PacketColumns(held, lengths, np.maximum(wire, lengths))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +166,10 @@ class RtpColumns:
     def cryptex(self) -> Flags:
         """Which packets say that their CSRCs and header extension are encrypted (RFC 9335 §5.1)."""
         return np.isin(self.extension_profile, CRYPTEX_PROFILES)
+
+    def select(self, numbers: Numbers | Flags) -> "RtpColumns":
+        """Those of some packets."""
+        return RtpColumns(*(getattr(self, each.name)[numbers] for each in fields(self)))
 
 
 def distinct(values: Numbers) -> list[int]:
@@ -90,9 +195,12 @@ def rows(buffer: memoryview, offsets: Numbers, octets: int) -> NDArray[np.uint8]
     return windows[offsets]
 
 
-def read_rtp_headers(columns: PacketColumns) -> RtpColumns:
-    """The headers of all packets; one that is no RTP packet is marked, never raised (RFC 3550 §5.1, RFC 5761 §4)."""
-    first, second, sequence_number, timestamp, ssrc, word = _heads(columns)
+def _read_headers(columns: PacketColumns) -> RtpColumns:
+    parts = [
+        _read_heads(columns, slice(start, start + WINDOW_PACKETS)) for start in range(0, len(columns), WINDOW_PACKETS)
+    ]
+    heads = np.concatenate(parts, axis=1) if parts else np.zeros((HEAD_COLUMNS, 0), dtype=np.int64)
+    first, second, sequence_number, timestamp, ssrc, word = heads
     rtp = (first >> 6 == RTP_VERSION) & ~((second >= FIRST_RTCP_TYPE) & (second <= LAST_RTCP_TYPE))
     header_octets = FIXED_HEADER_OCTETS + 4 * (first & 0x0F)
     extended = rtp & (first & 0x10 != 0)
@@ -109,21 +217,23 @@ def read_rtp_headers(columns: PacketColumns) -> RtpColumns:
     )
 
 
-def _heads(columns: PacketColumns) -> Numbers:
+def _read_heads(columns: PacketColumns, part: slice) -> Numbers:
     """First and second octet, sequence number, timestamp, SSRC, and the word behind the CSRCs, −1 if there is none."""
-    heads = np.zeros((6, len(columns)), dtype=np.int64)
+    lengths = columns.lengths[part]
+    buffer, offsets = columns.at(part)
+    heads = np.zeros((HEAD_COLUMNS, len(lengths)), dtype=np.int64)
     kernels = kernels_for(len(columns))
     if kernels is not None:
-        kernels.read_heads(view_octets(columns.buffer), columns.offsets, columns.lengths, heads)
+        kernels.read_heads(view_octets(buffer), offsets, lengths, heads)
         return heads
-    whole = np.flatnonzero(columns.lengths >= FIXED_HEADER_OCTETS)
-    octets = rows(columns.buffer, columns.offsets[whole], FIXED_HEADER_OCTETS)
+    heads[5] = -1
+    whole = np.flatnonzero(lengths >= FIXED_HEADER_OCTETS)
+    octets = rows(buffer, offsets[whole], FIXED_HEADER_OCTETS)
     heads[0, whole], heads[1, whole] = octets[:, 0], octets[:, 1]
     for column, (start, form) in enumerate(((2, ">u2"), (4, ">u4"), (8, ">u4")), start=2):
         stop = start + np.dtype(form).itemsize
         heads[column, whole] = np.ascontiguousarray(octets[:, start:stop]).view(form)[:, 0]
     ends = FIXED_HEADER_OCTETS + 4 * (heads[0] & 0x0F)
-    longer = np.flatnonzero((columns.lengths >= FIXED_HEADER_OCTETS) & (columns.lengths >= ends + 4))
-    heads[5] = -1
-    heads[5, longer] = rows(columns.buffer, columns.offsets[longer] + ends[longer], 4).view(">u4")[:, 0]
+    longer = np.flatnonzero((lengths >= FIXED_HEADER_OCTETS) & (lengths >= ends + 4))
+    heads[5, longer] = rows(buffer, offsets[longer] + ends[longer], 4).view(">u4")[:, 0]
     return heads

@@ -98,7 +98,8 @@ class Decryptor:
 
     def _open_compiled(self, batch: ClearBatch, places: Numbers, session: Session, kernels: Any) -> None:
         span, chosen = span_of(batch.numbers[places]), span_of(places)
-        starts, clear = self._columns.offsets[span], self._headers.header_octets[span]
+        clear = self._headers.header_octets[span]
+        buffer, starts = self._columns.at(span)
         ends = starts + np.diff(batch.offsets)[chosen]
         ssrc, index = self._headers.ssrc[span], self._index[span]
         gcm = session.suite.cipher is Cipher.AES_GCM
@@ -112,16 +113,14 @@ class Decryptor:
         high, low = (np.ascontiguousarray(halves[:, half]) for half in (0, 1))
         kernels.fill_counters(high, low, first, blocks)
         stream = np.frombuffer(session.encrypt_blocks(blocks.view(np.uint8).data), dtype=np.uint8)
-        view = view_octets(self._columns.buffer)
-        kernels.open_rows(
-            view, starts, clear, ends, stream, first[:-1] * BLOCK_OCTETS, batch.octets, batch.offsets[:-1][chosen]
-        )
+        packets = (view_octets(buffer), starts, clear, ends)
+        kernels.open_rows(*packets, stream, first[:-1] * BLOCK_OCTETS, batch.octets, batch.offsets[:-1][chosen])
 
     def _copy(self, batch: ClearBatch, places: Numbers) -> None:
         for place in places.tolist():
             start, stop = batch.offsets[place : place + 2].tolist()
-            begin = int(self._columns.offsets[batch.numbers[place]])
-            batch.octets[start:stop] = np.frombuffer(self._columns.buffer[begin : begin + stop - start], np.uint8)
+            packet = self._columns.packet(int(batch.numbers[place]))
+            batch.octets[start:stop] = np.frombuffer(packet, np.uint8, stop - start)
 
     def _open_alike(self, batch: ClearBatch, places: Numbers, session: Session) -> None:
         """All packets of one length at once."""
@@ -135,7 +134,7 @@ class Decryptor:
             for first in range(0, len(alike), step):
                 some = alike[first : first + step]
                 numbers = batch.numbers[some]
-                opened = rows(self._columns.buffer, self._columns.offsets[numbers], octets)
+                opened = rows(*self._columns.at(numbers), octets)
                 opened[:, header:] ^= keystream(session, self._start(numbers, session), octets - header)
                 batch.octets[batch.offsets[some][:, None] + np.arange(octets)] = opened
 
@@ -144,7 +143,7 @@ class Decryptor:
         if session.suite.cipher is not Cipher.AES_F8:
             return counter_mode_start(session, self._headers.ssrc[numbers].astype(np.uint64), index.astype(np.uint64))
         start = np.zeros((len(numbers), BLOCK_OCTETS), dtype=np.uint8)
-        start[:, 1:12] = rows(self._columns.buffer, self._columns.offsets[numbers] + 1, 11)
+        start[:, 1:12] = rows(*self._columns.at(numbers), 12)[:, 1:]
         start[:, 12:] = (index >> 16).astype(">u4").view(np.uint8).reshape(-1, 4)
         return start
 

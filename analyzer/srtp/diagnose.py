@@ -10,7 +10,7 @@ import numpy as np
 
 from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
 from analyzer.srtp.clear_test import Clearness
-from analyzer.srtp.columns import PacketColumns, packet_columns, read_rtp_headers
+from analyzer.srtp.columns import PacketColumns, packet_columns
 from analyzer.srtp.context import ROC_SEARCH_LIMIT, SrtpContext, StreamKey
 from analyzer.srtp.kdf import KeyDerivation
 from analyzer.srtp.payload_reading import NO_ENCODINGS, Encodings, may_read_mki, read_payloads
@@ -85,8 +85,7 @@ def diagnose_stream(
     the packets is used; two must authenticate, or read as clear payload where there are no tags, for a cause to count.
     """
     columns = packets if isinstance(packets, PacketColumns) else packet_columns(packets)
-    headers = read_rtp_headers(columns)
-    rtp = columns.select(np.flatnonzero(headers.rtp))
+    rtp = columns.select(np.flatnonzero(columns.headers.rtp))
     if not len(rtp):
         return Diagnosis(FailureReason.NO_PACKETS)
     whole = rtp.select(np.flatnonzero(rtp.lengths == rtp.wire_lengths))
@@ -127,7 +126,7 @@ def _partly(opening: StreamOpening) -> Diagnosis:
 
 
 def _clear(columns: PacketColumns, context: SrtpContext, encodings: Encodings) -> Diagnosis | None:
-    if may_read_mki(int(np.median(columns.lengths - read_rtp_headers(columns).header_octets)), context):
+    if may_read_mki(int(np.median(columns.lengths - columns.headers.header_octets)), context):
         return None
     test = read_payloads(columns, None, encodings, CLEAR_SAMPLE_PACKETS)
     if test.clearness is not Clearness.CLEAR:

@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.srtp.bulk import open_stream
 from analyzer.srtp.clear_test import Clearness, ClearTest, classify_payloads
-from analyzer.srtp.columns import Numbers, PacketColumns, read_rtp_headers
+from analyzer.srtp.columns import Numbers, PacketColumns
 from analyzer.srtp.context import SrtpContext
 
 SAMPLE_PACKETS = 128
@@ -29,13 +29,13 @@ def read_payloads(
 
     Only packets that open are read.
     """
-    headers = read_rtp_headers(columns)
+    headers = columns.headers
     types, counts = np.unique(headers.payload_type[headers.rtp], return_counts=True)
     if not len(types):
         return ClearTest(Clearness.UNKNOWN, 0, 0, None, 0.0)
     most = int(types[counts.argmax()])
     few = columns.select(np.flatnonzero(headers.rtp & (headers.payload_type == most))[:packets])
-    heads = read_rtp_headers(few)
+    heads = few.headers
     found = dict(open_stream(few, context).clear_packets()) if context else dict(enumerate(_packets(few)))
     numbers = np.array(list(found), dtype=np.int64)
     return classify_payloads(
@@ -65,7 +65,7 @@ def is_clear_as_it_stands(columns: PacketColumns, encodings: Encodings = NO_ENCO
 
     What follows the payload (MKI and tag) is to be left out of the packets: it may be the same in all of them.
     """
-    headers = read_rtp_headers(columns)
+    headers = columns.headers
     if not headers.rtp.any() or _looks_uniform(columns, headers.header_octets):
         return False
     return read_payloads(columns, None, encodings).clearness is Clearness.CLEAR

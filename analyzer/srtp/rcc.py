@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from analyzer.srtp.bulk import PacketOutcome, StreamOpening
-from analyzer.srtp.columns import Numbers, PacketColumns, read_rtp_headers
+from analyzer.srtp.columns import Numbers, PacketColumns
 from analyzer.srtp.context import ROC_OCTETS, KeySchedule, RccMode, SrtpContext, StreamKey
 from analyzer.srtp.index import Rollover
 from analyzer.srtp.kdf import Usage
@@ -36,7 +36,7 @@ class _RccOpener:
     def __init__(self, columns: PacketColumns, context: SrtpContext) -> None:
         self.columns = columns
         self.context = context
-        self.headers = read_rtp_headers(columns)
+        self.headers = columns.headers
         self.schedule = KeySchedule(context, Usage.SRTP)
         count = len(columns)
         self.outcome = np.full(count, PacketOutcome.NOT_TRIED, dtype=np.uint8)
@@ -116,7 +116,7 @@ class _RccOpener:
     def opening(self) -> StreamOpening:
         """What the pass has found."""
         bare = tuple(StreamKey(key.key, key.salt) for key in self.context.keys)
-        packets = PacketColumns(self.columns.buffer, self.columns.offsets, self.lengths, self.lengths)
+        packets = self.columns.shortened(self.lengths)
         return StreamOpening(
             packets=packets,
             headers=self.headers,

@@ -17,6 +17,7 @@ from analyzer.srtp.header_protection import split_cryptex
 from analyzer.srtp.suites import Cipher
 
 WHOLE_TAG_OCTETS = 16
+Octets = NDArray[np.uint8]
 
 
 class Verifier(Protocol):
@@ -58,7 +59,6 @@ class _Base:
     def __init__(self, columns: PacketColumns, headers: RtpColumns, schedule: KeySchedule) -> None:
         self.columns = columns
         self.headers = headers
-        self.view = columns.buffer
         self.schedule = schedule
         self.mki_octets = schedule.context.mki_octets
         self.tag_octets = schedule.context.srtp_tag_octets
@@ -75,25 +75,15 @@ class _Base:
     def sequence(self) -> Any:
         return self._cells(self.headers.sequence_number)
 
-    @cached_property
-    def start(self) -> Any:
-        return self._cells(self.columns.offsets)
-
-    @cached_property
-    def end(self) -> Any:
-        return self._cells(self.columns.offsets + self.columns.lengths)
-
-    @cached_property
-    def octets(self) -> NDArray[np.uint8]:
-        return view_octets(self.view)
-
     def key_number(self, number: int) -> int | None:
-        end = self.end[number] - self.behind_mki
-        return self.schedule.key_number(bytes(self.view[end - self.mki_octets : end]))
+        packet = self.columns.packet(number)
+        end = len(packet) - self.behind_mki
+        return self.schedule.key_number(packet[end - self.mki_octets : end])
 
     def key_numbers(self, numbers: Numbers) -> Numbers:
-        ends = self.columns.offsets[numbers] + self.columns.lengths[numbers] - self.behind_mki
-        found = rows(self.view, ends - self.mki_octets, self.mki_octets)
+        buffer, offsets = self.columns.at(numbers)
+        ends = offsets + self.columns.lengths[numbers] - self.behind_mki
+        found = rows(buffer, ends - self.mki_octets, self.mki_octets)
         values, which = np.unique(found, axis=0, return_inverse=True)
         named = [self.schedule.key_number(value.tobytes()) for value in values]
         return np.array([-1 if key is None else key for key in named], dtype=np.int64)[which.reshape(-1)]
@@ -146,16 +136,16 @@ class _TagVerifier(_Base, ABC):
     def _verify_rows(self, tags: Any, numbers: Numbers, index: Numbers) -> Flags:
         """Whether packets of one session authenticate."""
 
-    def _cut(self, numbers: Numbers) -> tuple[Numbers, Numbers]:
-        """Where packets begin, and where what follows their payload does: MKI and tag, or tag and MKI."""
+    def _cut(self, numbers: Numbers) -> tuple[Octets, Numbers, Numbers]:
+        """Where packets lie and begin, and where what follows their payload does: MKI and tag, or tag and MKI."""
         span = span_of(numbers)
-        starts = self.columns.offsets[span]
-        return starts, starts + self.columns.lengths[span] - self.mki_octets - self.tag_octets
+        buffer, starts = self.columns.at(span)
+        return view_octets(buffer), starts, starts + self.columns.lengths[span] - self.mki_octets - self.tag_octets
 
-    def _compare(self, computed: NDArray[np.uint8], places: Numbers) -> Flags:
-        """Which computed tags stand in the packets."""
+    def _compare(self, computed: Octets, octets: Octets, places: Numbers) -> Flags:
+        """Which computed tags stand at these places."""
         same = np.empty(len(places), dtype=np.bool_)
-        self.kernels.compare(self.octets, places, computed, self.tag_octets, same)
+        self.kernels.compare(octets, places, computed, self.tag_octets, same)
         return same
 
 
@@ -166,36 +156,36 @@ class _HmacVerifier(_TagVerifier):
         context = self.schedule.context
         return [] if context.kdr else [self.schedule.session(n, 0).mac for n in range(len(context.keys))]
 
-    def _tag(self, number: int) -> bytes:
-        end = self.end[number]
-        return bytes(self.view[end - self.tag_octets : end])
-
-    def _message(self, number: int) -> memoryview:
-        return self.view[self.start[number] : self.end[number] - self.mki_octets - self.tag_octets]
+    def _parts(self, number: int) -> tuple[bytes, bytes]:
+        """What is authenticated, the rollover counter aside, and the tag."""
+        packet = self.columns.packet(number)
+        end = len(packet) - self.tag_octets
+        return packet[: end - self.mki_octets], packet[end:]
 
     def verify(self, number: int, roc: int, key_number: int) -> bool:
         if self.macs:
             mac = self.macs[key_number].copy()
         else:
             mac = self.schedule.session(key_number, roc << 16 | int(self.sequence[number])).mac.copy()
-        mac.update(self._message(number))
+        message, tag = self._parts(number)
+        mac.update(message)
         mac.update(roc.to_bytes(4, "big"))
-        return bool(mac.finalize()[: self.tag_octets] == self._tag(number))
+        return bool(mac.finalize()[: self.tag_octets] == tag)
 
     def _tags_of(self, session: Session) -> HmacTags:
         return HmacTags(self.kernels, session)
 
     def _verify_rows(self, tags: HmacTags, numbers: Numbers, index: Numbers) -> Flags:
-        starts, ends = self._cut(numbers)
-        return self._compare(tags(self.octets, starts, ends - starts, index >> 16), ends + self.mki_octets)
+        octets, starts, ends = self._cut(numbers)
+        return self._compare(tags(octets, starts, ends - starts, index >> 16), octets, ends + self.mki_octets)
 
     def matching_rocs(self, number: int, key_number: int, limit: int) -> Iterator[int]:
         if not self.macs:
             yield from (roc for roc in range(limit) if self.verify(number, roc, key_number))
             return
         whole = self.macs[key_number].copy()
-        whole.update(self._message(number))
-        tag = self._tag(number)
+        message, tag = self._parts(number)
+        whole.update(message)
         for roc in range(limit):
             mac = whole.copy()
             mac.update(roc.to_bytes(4, "big"))
@@ -209,22 +199,19 @@ class _AeadVerifier(_TagVerifier):
         return self._cells(self.headers.ssrc)
 
     @cached_property
-    def payload(self) -> Any:
-        return self._cells(self.columns.offsets + self.headers.header_octets)
-
-    @cached_property
     def cryptex(self) -> Flags:
         return self.headers.cryptex
 
     def verify(self, number: int, roc: int, key_number: int) -> bool:
         index = roc << 16 | int(self.sequence[number])
         session = self.schedule.session(key_number, index)
-        end = self.end[number] - self.mki_octets
+        packet = self.columns.packet(number)
+        packet = packet[: len(packet) - self.mki_octets]
         if self.cryptex[number]:
-            header, _, data = split_cryptex(bytes(self.view[self.start[number] : end]))
+            header, _, data = split_cryptex(packet)
         else:
-            data = bytes(self.view[self.payload[number] : end])
-            header = bytes(self.view[self.start[number] : self.payload[number]])
+            octets = int(self.headers.header_octets[number])
+            header, data = packet[:octets], packet[octets:]
         return session.open_aead(session.aead_nonce(int(self.ssrc[number]), index), data, header) is not None
 
     def _alike(self, numbers: Numbers) -> Flags:
@@ -234,13 +221,13 @@ class _AeadVerifier(_TagVerifier):
         return GcmTags(self.kernels, session)
 
     def _verify_rows(self, tags: GcmTags, numbers: Numbers, index: Numbers) -> Flags:
-        starts, ends = self._cut(numbers)
+        octets, starts, ends = self._cut(numbers)
         span = span_of(numbers)
         headers, ssrc = self.headers.header_octets[span], self.headers.ssrc[span]
-        packets = (self.octets, starts, headers, ends, ssrc, index)
+        packets = (octets, starts, headers, ends, ssrc, index)
         if self.tag_octets == WHOLE_TAG_OCTETS and tags.are_all_good(*packets):
             return np.ones(len(numbers), dtype=np.bool_)
-        return self._compare(tags(*packets), ends)
+        return self._compare(tags(*packets), octets, ends)
 
     def matching_rocs(self, number: int, key_number: int, limit: int) -> Iterator[int]:
         return (roc for roc in range(limit) if self.verify(number, roc, key_number))

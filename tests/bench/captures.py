@@ -63,9 +63,9 @@ def write_srtp_capture(path: Path, packets: int, streams: int, protect: Callable
     _write_records(path, records[chance.random(packets) >= 0.002])
 
 
-def read_srtp_capture(path: Path) -> tuple[memoryview, np.ndarray[tuple[int], np.dtype[np.int64]], int]:
+def read_srtp_capture(path: Path) -> tuple[bytes, np.ndarray[tuple[int], np.dtype[np.int64]], int]:
     """The octets of such a capture, where each packet's RTP begins, and how many octets it has."""
-    octets = memoryview(path.read_bytes())
+    octets = path.read_bytes()
     count = (len(octets) - len(PCAP_HEADER)) // RECORD.itemsize
     return octets, len(PCAP_HEADER) + (np.arange(count) + 1) * RECORD.itemsize - RTP_OCTETS, RTP_OCTETS
 

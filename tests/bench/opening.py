@@ -6,10 +6,13 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from pylibsrtp import Policy, Session
 
+from analyzer.capture.octets import join_spans
 from analyzer.capture.speed import compiled
 from analyzer.srtp.bulk import open_stream
+from analyzer.srtp.columns import Numbers, stream_columns
 from analyzer.srtp.context import SrtpContext, StreamKey
 from analyzer.srtp.suites import Suite, suite_by_name
 from dissectors.grammar.secret import Secret
@@ -60,42 +63,57 @@ def key_file(name: str) -> str:
     return f'[[srtp]]\nsuite = "{name}"\nkey = "{key[: suite.key_octets].hex()}"\nsalt = "{salt}"\n'
 
 
+class Stream:
+    """The packets of one SSRC, which lie scattered in the capture's octets."""
+
+    def __init__(self, capture: bytes, starts: Numbers, octets: int) -> None:
+        self.capture = capture
+        self.starts = starts
+        self.payload_octets = self.wire_octets = np.full(len(starts), octets)
+
+    def join_payloads(self, indices: Numbers) -> memoryview:
+        """As a stream of the evidence stage gives them."""
+        return join_spans(self.capture, self.starts[indices], self.payload_octets[indices])
+
+
 def compare_opening(path: Path, name: str) -> Opening:
-    """All packets authenticated and decrypted, ten streams of each side in turn; the packets lie in memory."""
+    """All packets authenticated and decrypted, ten streams of each side in turn.
+
+    Both sides are given the capture's octets in memory and where the packets of each stream begin there.
+    """
     suite, key = suite_of(name)
     context = SrtpContext(suite, (StreamKey(Secret(key[: suite.key_octets]), Secret(key[suite.key_octets :])),))
     compiled("analyzer.srtp.kernels")
-    buffer, starts, octets = read_srtp_capture(path)
-    flows: dict[bytes, list[bytes]] = {}
-    for start in starts.tolist():
-        flows.setdefault(bytes(buffer[start + 8 : start + 12]), []).append(bytes(buffer[start : start + octets]))
-    streams = list(flows.values())
+    capture, starts, octets = read_srtp_capture(path)
+    ssrcs = np.frombuffer(b"".join(capture[start + 8 : start + 12] for start in starts.tolist()), ">u4")
+    streams = [Stream(capture, starts[ssrcs == ssrc], octets) for ssrc in np.unique(ssrcs)]
     _ours(streams[:1], context)
     timed = []
     for place in range(0, len(streams), STREAMS_A_TURN):
         turn = streams[place : place + STREAMS_A_TURN]
-        count = sum(len(packets) for packets in turn)
+        count = sum(len(stream.starts) for stream in turn)
         ours, peer = _ours(turn, context), _theirs(turn, libsrtp(name, Policy.SSRC_ANY_INBOUND))
         timed.append((1e6 * ours / count, 1e6 * peer / count))
     ours, peer = (statistics.median(times) for times in zip(*timed, strict=True))
     return Opening(len(starts), ours, peer, statistics.median(mine / theirs for mine, theirs in timed))
 
 
-def _ours(streams: list[list[bytes]], context: SrtpContext) -> float:
+def _ours(streams: list[Stream], context: SrtpContext) -> float:
     start, opened = time.process_time(), 0
-    for packets in streams:
-        opening = open_stream(packets, context)
+    for stream in streams:
+        opening = open_stream(stream_columns(stream), context)
         opened += sum(len(batch.numbers) for batch in opening.clear_batches())
     taken = time.process_time() - start
-    if opened != sum(len(packets) for packets in streams):
+    if opened != sum(len(stream.starts) for stream in streams):
         message = f"only {opened} packets opened"
         raise ValueError(message)
     return taken
 
 
-def _theirs(streams: list[list[bytes]], session: Session) -> float:
-    start = time.process_time()
-    for packets in streams:
-        for packet in packets:
-            session.unprotect(packet)
+def _theirs(streams: list[Stream], session: Session) -> float:
+    start, unprotect = time.process_time(), session.unprotect
+    for stream in streams:
+        capture = stream.capture
+        for place, octets in zip(stream.starts.tolist(), stream.wire_octets.tolist(), strict=True):
+            unprotect(capture[place : place + octets])
     return time.process_time() - start

@@ -161,6 +161,9 @@ class Packets:
             offsets = np.cumsum([0, *map(len, payloads)])[:-1]
             yield PacketRun(first, *columns, offsets, memoryview(b"".join(payloads)))
 
+    def join_payloads(self, indices):
+        return memoryview(b"".join(self.read_payloads(indices)))
+
 
 def rtcp(source, destination, seconds, ssrc):
     packet = bytes((0x80, 201, 0, 1)) + ssrc.to_bytes(4, "big")

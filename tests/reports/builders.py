@@ -97,6 +97,9 @@ class FabricatedStream:
     def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
         raise AssertionError("a report never looks into packets")
 
+    def join_payloads(self, indices: Iterable[int]) -> memoryview:
+        raise AssertionError("a report never looks into packets")
+
 
 @dataclass(frozen=True)
 class Words:

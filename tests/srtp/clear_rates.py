@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from analyzer.audio.decoders import Encoding
 from analyzer.srtp.clear_test import Clearness, classify_payloads
-from analyzer.srtp.columns import packet_columns, read_rtp_headers
+from analyzer.srtp.columns import packet_columns
 from dissectors.grammar.datagram import DatagramKind, classify_datagram
 from tests.srtp.srtp_peers import read_datagrams
 
@@ -138,7 +138,7 @@ def streams_of(path: Path, encoding: Encoding | None) -> Iterator[Speech]:
         if classify_datagram(datagram.payload) is DatagramKind.RTP:
             streams[datagram.source, datagram.payload[8:12], datagram.payload[1] & 0x7F].append(datagram.payload)
     for (_, _, payload_type), packets in streams.items():
-        heads = read_rtp_headers(packet_columns(packets))
+        heads = packet_columns(packets).headers
         bodies = [packet[start:] for packet, start in zip(packets, heads.header_octets.tolist(), strict=True)]
         ticks = int(np.median(np.diff(heads.timestamp))) if len(bodies) > 1 else 0
         if len(bodies) >= WINDOWS[0]:

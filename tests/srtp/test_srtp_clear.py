@@ -10,7 +10,7 @@ import pytest
 from srtp_peers import context_of, read_datagrams
 
 from analyzer.srtp.clear_test import CLEAR_CHI_SQUARE, Clearness, ClearTest, classify_payloads
-from analyzer.srtp.columns import packet_columns, read_rtp_headers
+from analyzer.srtp.columns import packet_columns
 from analyzer.srtp.framing import classify_tag_length, timestamp_deltas
 from analyzer.srtp.transform import protect_rtp
 from dissectors.grammar.datagram import DatagramKind, classify_datagram
@@ -70,7 +70,7 @@ def measure(path: Path, encoding: str | None = None) -> list[ClearTest]:
     for (*_, payload_type), packets in groups.items():
         if len(packets) < 20 or payload_type == 101:
             continue
-        heads = read_rtp_headers(packet_columns(packets))
+        heads = packet_columns(packets).headers
         payloads = [packet[start:] for packet, start in zip(packets, heads.header_octets.tolist(), strict=True)]
         found.append(
             classify_payloads(

@@ -4,6 +4,7 @@
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from pylibsrtp import Error, Policy, Session
 from srtp_peers import context_of
 
 from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
-from analyzer.srtp.columns import PacketColumns, packet_columns
+from analyzer.srtp.columns import HeldOctets, PacketColumns
 from analyzer.srtp.context import SrtpContext, StreamKey
 from analyzer.srtp.rtcp import RtcpOutcome, open_rtcp
 from analyzer.srtp.suites import SrtpError
@@ -163,10 +164,11 @@ def test_session_parameters(name: str) -> None:
 def test_columns_over_one_buffer_and_the_snaplen() -> None:
     context = context_of("AES_CM_128_HMAC_SHA1_80", bytes(range(30)))
     packets = late(context, 0)
-    whole = packet_columns([b"frame header" + packet for packet in packets])
-    columns = PacketColumns(whole.buffer, whole.offsets + 12, whole.lengths - 12, whole.lengths - 12)
-    assert open_stream(columns, context).authenticated.all()
-    cut = PacketColumns(columns.buffer, columns.offsets, columns.lengths - 5, columns.wire_lengths)
+    buffer, lengths = b"frame header".join([b"", *packets]), np.array([len(packet) for packet in packets])
+    offsets = np.cumsum(lengths + 12) - lengths
+    held = HeldOctets(memoryview(buffer), offsets)
+    assert open_stream(PacketColumns(held, lengths, lengths), context).authenticated.all()
+    cut = PacketColumns(held, lengths - 5, lengths)
     opening = open_stream(cut, context)
     assert opening.count(PacketOutcome.TRUNCATED) == len(packets)
     assert not opening.failed.any()
