@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The pass that sorts media packets into flows: for each row of a batch the number of its flow and a record.
+"""The pass that sorts media packets into flows: each row of a batch is coded behind the packet before in its flow.
 
 Compiled by Numba for large captures (`capture/speed.py`), so only integers, indexing and loops here. Flows are found
-by open addressing with a secret factor, because whoever sends packets chooses the keys.
+by open addressing with a secret factor, because whoever sends packets chooses the keys. What is coded of a flow lies
+in chunks of one arena, chained, until the arena is full and each flow's chunks are joined.
 """
 
 from typing import Any
@@ -31,13 +32,23 @@ from analyzer.capture.scan import (
     SIP_LIKE,
     UDP,
 )
+from analyzer.evidence.packet_code import (
+    L_AT,
+    L_END,
+    L_FIRST_CHUNK,
+    L_PACKETS,
+    LAST_CELLS,
+    MAX_PACKET_WORDS,
+    code_packet,
+)
 
 KEY_CELLS = 7  # the fields of media.FlowKey, in order
 K_FIRST_FRAME = 7  # beside them in the table of flows
 FLOW_CELLS = 8
-F_ROW, F_ROWS, F_FLOWS, F_MAX_FLOWS, F_FILL, F_UNKEPT, F_FACTOR, F_SIDE = 0, 1, 2, 3, 4, 5, 6, 7
-STATE_CELLS = 8
+F_ROW, F_ROWS, F_FLOWS, F_MAX_FLOWS, F_UNKEPT, F_FACTOR, F_SIDE, F_CHUNKS, F_ACTIVE = 0, 1, 2, 3, 4, 5, 6, 7, 8
+STATE_CELLS = 9
 EMPTY_SLOT = -1
+CHUNK_WORDS = 64
 
 
 def mix(value: int, cell: int, factor: int) -> int:
@@ -72,25 +83,58 @@ def enter_flows(index: Any, keys: Any, flows: int, factor: int) -> None:
         index[find_slot(index, keys, keys[flow], factor)] = flow
 
 
-def sort_packets(cols: Any, state: Any, index: Any, keys: Any, key: Any, records: Any, flow_of: Any) -> None:
-    """Rows from `state[F_ROW]` on, until they end, `records` is full or `keys` has no room for a new flow."""
-    factor, capacity = state[F_FACTOR], len(records)
+def read_key(cols: Any, row: int, key: Any) -> None:
+    """What the packets of a row's flow share."""
+    kind = cols[C_KIND, row]
+    key[0] = kind
+    key[1] = cols[C_SSRC, row] if kind == RTP_LIKE else 0
+    key[2] = cols[C_SRC_HI, row]
+    key[3] = cols[C_SRC_LO, row]
+    key[4] = cols[C_DST_HI, row]
+    key[5] = cols[C_DST_LO, row]
+    key[6] = cols[C_SRC_PORT, row] * 65536 + cols[C_DST_PORT, row]
+
+
+def code_row(cols: Any, row: int, side: int, words: Any, last: Any) -> None:
+    """A row's packet behind the one before in its flow; an offset into the batch's side is moved by `side`."""
+    offset = cols[C_PAYLOAD_OFFSET, row]
+    code_packet(
+        words, last, cols[C_TIMESTAMP_NS, row], offset if offset >= 0 else offset - side, cols[C_FRAME, row],
+        cols[C_RTP_TIMESTAMP, row], cols[C_PAYLOAD_OCTETS, row], cols[C_WIRE_OCTETS, row], cols[C_HEADER_OCTETS, row],
+        cols[C_SEQ, row], cols[C_PAYLOAD_TYPE, row], cols[C_MARKER, row],
+    )  # fmt: skip
+
+
+def take_chunk(state: Any, last: Any, chained: Any, active: Any, flow: int) -> None:
+    """Go on coding a flow in the next chunk of the arena; one that had none yet begins anew."""
+    chunk = state[F_CHUNKS]
+    state[F_CHUNKS] = chunk + 1
+    if last[L_PACKETS] == 0:
+        for cell in range(LAST_CELLS):
+            last[cell] = 0
+        last[L_FIRST_CHUNK] = chunk
+        active[state[F_ACTIVE]] = flow
+        state[F_ACTIVE] += 1
+    else:
+        full = (last[L_END] - 1) // CHUNK_WORDS
+        chained[full, 0] = chunk
+        chained[full, 1] = last[L_AT] - full * CHUNK_WORDS
+    last[L_AT] = chunk * CHUNK_WORDS
+    last[L_END] = last[L_AT] + CHUNK_WORDS
+
+
+def code_packets(
+    cols: Any, state: Any, index: Any, keys: Any, key: Any, lasts: Any, arena: Any, chained: Any, active: Any
+) -> None:
+    """Rows from `state[F_ROW]` on, until they end, the arena is full or `keys` has no room for a new flow."""
+    factor, side = state[F_FACTOR], state[F_SIDE]
     row = state[F_ROW]
     while row < state[F_ROWS]:
         kind = cols[C_KIND, row]
         if cols[C_TRANSPORT, row] != UDP or kind < RTP_LIKE or kind == SIP_LIKE:
             row += 1
             continue
-        at = state[F_FILL]
-        if at == capacity:
-            break
-        key[0] = kind
-        key[1] = cols[C_SSRC, row] if kind == RTP_LIKE else 0
-        key[2] = cols[C_SRC_HI, row]
-        key[3] = cols[C_SRC_LO, row]
-        key[4] = cols[C_DST_HI, row]
-        key[5] = cols[C_DST_LO, row]
-        key[6] = cols[C_SRC_PORT, row] * 65536 + cols[C_DST_PORT, row]
+        read_key(cols, row, key)
         slot = find_slot(index, keys, key, factor)
         flow = index[slot]
         if flow == EMPTY_SLOT:
@@ -106,29 +150,32 @@ def sort_packets(cols: Any, state: Any, index: Any, keys: Any, key: Any, records
                 keys[flow, cell] = key[cell]
             keys[flow, K_FIRST_FRAME] = cols[C_FRAME, row]
             state[F_FLOWS] = flow + 1
-        offset = cols[C_PAYLOAD_OFFSET, row]
-        record = records[at]
-        record.timestamp_ns = cols[C_TIMESTAMP_NS, row]
-        record.payload_offset = offset if offset >= 0 else offset - state[F_SIDE]
-        record.rtp_timestamp = cols[C_RTP_TIMESTAMP, row]
-        record.frame = cols[C_FRAME, row]
-        record.payload_octets = cols[C_PAYLOAD_OCTETS, row]
-        record.wire_octets = cols[C_WIRE_OCTETS, row]
-        record.header_octets = cols[C_HEADER_OCTETS, row]
-        record.sequence_number = cols[C_SEQ, row]
-        record.payload_type = cols[C_PAYLOAD_TYPE, row]
-        record.marker = cols[C_MARKER, row]
-        flow_of[at] = flow
-        state[F_FILL] = at + 1
+        last = lasts[flow]
+        if last[L_PACKETS] == 0 or last[L_END] - last[L_AT] < MAX_PACKET_WORDS:
+            if state[F_CHUNKS] == len(chained):
+                break
+            take_chunk(state, last, chained, active, flow)
+        code_row(cols, row, side, arena, last)
         row += 1
     state[F_ROW] = row
 
 
-def scatter(cells: Any, flow_of: Any, places: Any, ordered: Any) -> None:
-    """Rows of cells sorted by flow, each flow in its own order; `places` says where each flow begins and is used up."""
-    width = cells.shape[1]
-    for row in range(len(flow_of)):
-        place = places[flow_of[row]]
-        places[flow_of[row]] = place + 1
-        for cell in range(width):
-            ordered[place, cell] = cells[row, cell]
+def join_chunks(arena: Any, chained: Any, lasts: Any, active: Any, parts: Any, joined: Any) -> None:
+    """Each active flow's chunks back to back; `parts` gets a flow, where its words begin, packets, words a row."""
+    at = 0
+    for place in range(len(parts)):
+        flow = active[place]
+        last = lasts[flow]
+        chunk, begin = last[L_FIRST_CHUNK], at
+        final = (last[L_END] - 1) // CHUNK_WORDS
+        while True:
+            start = chunk * CHUNK_WORDS
+            words = last[L_AT] - start if chunk == final else chained[chunk, 1]
+            for word in range(words):
+                joined[at + word] = arena[start + word]
+            at += words
+            if chunk == final:
+                break
+            chunk = chained[chunk, 0]
+        parts[place, 0], parts[place, 1], parts[place, 2], parts[place, 3] = flow, begin, last[L_PACKETS], at - begin
+        last[L_PACKETS] = 0

@@ -16,7 +16,7 @@ from analyzer.capture.octets import join_spans, read_spans
 from analyzer.capture.speed import compiled
 from analyzer.errors import CaptureError
 from analyzer.evidence import flow_scan
-from analyzer.evidence.packet_store import RECORD, PacketStore, Records
+from analyzer.evidence.packet_store import RECORD, Facts, PacketStore, Records
 from analyzer.model.channel import interleaved_suffix
 from analyzer.model.evidence import RUN_PACKETS, DatagramFlow, MediaEvidence, MediaStream, PacketRun
 from dissectors.grammar.defects import Defect
@@ -77,54 +77,54 @@ class PacketColumns:
         return self.key.ssrc
 
     @property
-    def records(self) -> Records:
-        """All columns side by side, as `packet_store.RECORD` lays them out."""
+    def facts(self) -> Facts:
+        """All columns side by side."""
         return self._store.of_flow(self._flow, self._parts)
 
     @property
     def frame(self) -> Column:
         """Frame numbers."""
-        return self.records["frame"]
+        return self.facts.frame
 
     @property
     def timestamp_ns(self) -> Column:
         """Capture times, nanoseconds since 1970."""
-        return self.records["timestamp_ns"]
+        return self.facts.timestamp_ns
 
     @property
     def sequence_number(self) -> Column:
         """RTP sequence numbers as sent, 16 bits."""
-        return self.records["sequence_number"]
+        return self.facts.sequence_number
 
     @property
     def rtp_timestamp(self) -> Column:
         """RTP time stamps as sent, 32 bits."""
-        return self.records["rtp_timestamp"].astype(np.int64)  # differences may be negative
+        return self.facts.rtp_timestamp.astype(np.int64)  # differences may be negative
 
     @property
     def payload_type(self) -> Column:
         """RTP payload types, or RTCP packet types."""
-        return self.records["payload_type"]
+        return self.facts.payload_type
 
     @property
     def marker(self) -> Column:
         """RTP marker bits."""
-        return self.records["marker"]
+        return self.facts.marker
 
     @property
     def payload_octets(self) -> Column:
         """Octets of UDP payload, as captured."""
-        return self.records["payload_octets"]
+        return self.facts.payload_octets
 
     @property
     def wire_octets(self) -> Column:
         """Octets of UDP payload, as sent."""
-        return self.records["wire_octets"]
+        return self.facts.wire_octets
 
     @property
     def header_octets(self) -> Column:
         """Octets of the RTP header with CSRC list and extension; 0 where it is broken."""
-        return self.records["header_octets"]
+        return self.facts.header_octets
 
     @functools.cached_property
     def _buffers(self) -> list[tuple[int, Octets]]:
@@ -135,17 +135,17 @@ class PacketColumns:
         if not 0 <= index < self._packets:
             message = f"packet {index} of {len(self)}"
             raise IndexError(message)
-        records = self.records
-        offset, count = records["payload_offset"].item(index), records["payload_octets"].item(index)
+        facts = self.facts
+        offset, count = facts.payload_offset.item(index), facts.payload_octets.item(index)
         stops = [stop for stop, _ in self._buffers]
         return self._one_payload(self._buffers[bisect.bisect_right(stops, index)][1], offset, count)
 
     def read_payloads(self, indices: Iterable[int] | None = None) -> list[bytes]:
         """The payloads of these packets, or of all, in order."""
-        records = self.records
+        facts = self.facts
         chosen = np.arange(self._packets) if indices is None else np.fromiter(indices, np.int64)
-        offsets = records["payload_offset"][chosen]
-        octets = records["payload_octets"][chosen].astype(np.int64)
+        offsets = facts.payload_offset[chosen]
+        octets = facts.payload_octets[chosen].astype(np.int64)
         if len(self._buffers) == 1 and not (offsets < 0).any():
             return read_spans(self._buffers[0][1], offsets, octets)
         stops = [stop for stop, _ in self._buffers]
@@ -157,30 +157,26 @@ class PacketColumns:
     def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
         """Packets `start` to `stop`, at most `packets` at a time: memory follows the run, not the stream."""
         stop = self._packets if stop is None else min(stop, self._packets)
-        for end, buffer in self._buffers:
-            while start < min(end, stop):
-                last = min(start + packets, end, stop)
-                yield self._run(start, self._store.read_span(self._flow, self._parts, start, last), buffer)
-                start = last
+        for first, facts, buffer in self._store.iter_spans(self._flow, self._parts, start, stop, packets):
+            yield self._run(first, facts, buffer)
 
-    def _run(self, first: int, records: Records, buffer: Octets) -> PacketRun:
-        octets = records["payload_octets"].astype(np.int64)
-        places = records["payload_offset"]
+    def _run(self, first: int, facts: Facts, buffer: Octets) -> PacketRun:
+        places, octets = facts.payload_offset, facts.payload_octets.astype(np.int64)
         if (places < 0).any():
             pairs = zip(places.tolist(), octets.tolist(), strict=True)
             joined = memoryview(b"".join([self._one_payload(buffer, offset, count) for offset, count in pairs]))
         else:
             joined = join_spans(buffer, places, octets)
         return PacketRun(
-            first, records["frame"], records["timestamp_ns"], records["sequence_number"],
-            records["rtp_timestamp"].astype(np.int64), records["payload_type"], octets, records["wire_octets"],
-            records["header_octets"], np.cumsum(octets) - octets, joined,
+            first, facts.frame, facts.timestamp_ns, facts.sequence_number, facts.rtp_timestamp.astype(np.int64),
+            facts.payload_type, octets, facts.wire_octets, facts.header_octets, np.cumsum(octets) - octets,
+            joined,
         )  # fmt: skip
 
     def join_payloads(self, indices: Column) -> memoryview:
         """The payloads of these packets one behind the other; raises `CaptureError` where the file has lost them."""
-        records = self.records
-        offsets, octets = records["payload_offset"][indices], records["payload_octets"][indices].astype(np.int64)
+        facts = self.facts
+        offsets, octets = facts.payload_offset[indices], facts.payload_octets[indices].astype(np.int64)
         if len(self._buffers) == 1 and not (offsets < 0).any():
             joined = join_spans(self._buffers[0][1], offsets, octets)
         else:
@@ -220,16 +216,17 @@ class MediaTable:
 
     def _feed_compiled(self, table: Table, packets: int) -> None:
         module: Any = compiled(_FLOW_SCAN, allocates=False)
-        state, store = self._state, self._store
-        store.scatter = module.scatter
+        state = self._state
         state[flow_scan.F_ROW], state[flow_scan.F_ROWS] = 0, packets
         key = np.zeros(flow_scan.KEY_CELLS, np.int64)
         while state[flow_scan.F_ROW] < packets:
-            store.make_room()
             self._make_room_for_flows(module)
-            state[flow_scan.F_FILL] = store.fill
-            module.sort_packets(table, state, self._index, self._keys, key, store.records, store.flow_of)
-            store.fill, self._indexed = int(state[flow_scan.F_FILL]), self._flows
+            arena = self._store.arena(module, state, len(self._keys))
+            module.code_packets(
+                table, state, self._index, self._keys, key,
+                arena.lasts, arena.words, arena.chained, arena.active,
+            )  # fmt: skip
+            self._indexed = self._flows
 
     def _make_room_for_flows(self, module: Any) -> None:
         """Room for one more flow, and an index that holds all flows there are."""

@@ -1,26 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is kept of each media packet: a record, sorted by flow in blocks, and put aside where blocks are many.
+"""What is kept of each media packet: columns by flow, in blocks, put aside where blocks are many.
 
-A flow's records are read again when somebody asks for that flow, so memory follows the flows and the longest of them,
-not the capture. Payloads stay where they are: a record holds their offset.
+The compiled pass codes packets (`packet_code`), the plain one keeps their records as they are. A flow's packets are
+read again when somebody asks for that flow, so memory follows the flows and the longest of them, not the capture.
+Payloads stay where they are: of a packet the offset is kept.
 """
 
 import mmap
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.capture.columns import Octets
+from analyzer.capture.columns import Column, Octets
+from analyzer.capture.speed import at_hand, plain, view_plain
+from analyzer.evidence import flow_scan, packet_code
 from analyzer.evidence.spool import Spool
 
 BLOCK_PACKETS = 1 << 18
 FIRST_PACKETS = 1 << 10
+ARENA_CHUNKS = 1 << 15
 CACHE_OCTETS = 16 << 20
+SKIPPED_PACKETS = 1 << 12
 _UINT16_FLOWS = 1 << 16
 _PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+_CODE = "analyzer.evidence.packet_code"
+_PART = 4  # cells of a part: block, offset in the spool, packets, words of coded ones or 0
 
 RECORD = np.dtype(
     [
@@ -29,24 +37,57 @@ RECORD = np.dtype(
         ("payload_type", "i2"), ("marker", "i2"),
     ]
 )  # fmt: skip
+Cells = npt.NDArray[np.int64]
 Flows = npt.NDArray[np.int32]
 Records = npt.NDArray[np.void]
 
 
-class PacketStore:
-    """Records of packets by flow number; `buffers` are where the payloads of each block lie."""
+class Facts(NamedTuple):
+    """Packets of a flow as columns, of the types of `RECORD`."""
+
+    timestamp_ns: Column
+    payload_offset: Column
+    frame: Column
+    rtp_timestamp: Column
+    payload_octets: Column
+    wire_octets: Column
+    header_octets: Column
+    sequence_number: Column
+    payload_type: Column
+    marker: Column
+
+
+class Arena:
+    """Where the compiled pass codes packets: chunks of words, what it knows of each flow's last packet."""
 
     def __init__(self) -> None:
-        self.records: Records = np.zeros(FIRST_PACKETS, RECORD)
-        self.flow_of: Flows = np.zeros(FIRST_PACKETS, np.int32)
-        self.fill = 0
-        self.scatter: Callable[..., None] | None = None  # the compiled way to sort
+        self.words: npt.NDArray[np.uint32] = np.zeros(ARENA_CHUNKS * flow_scan.CHUNK_WORDS, np.uint32)
+        self.chained: Cells = np.zeros((ARENA_CHUNKS, 2), np.int64)
+        self.active: Cells = np.zeros(ARENA_CHUNKS, np.int64)
+        self.lasts: Cells = np.zeros((0, packet_code.LAST_CELLS), np.int64)
+
+    def make_room(self, flows: int) -> None:
+        """Let so many flows be coded."""
+        if len(self.lasts) < flows:
+            more = np.zeros((flows - len(self.lasts), packet_code.LAST_CELLS), np.int64)
+            self.lasts = np.concatenate((self.lasts, more))
+
+
+class PacketStore:
+    """Packets by flow number; `sides` has the octets that stand in no file."""
+
+    def __init__(self) -> None:
         self.sides = Spool()
+        self._records: Records = np.zeros(FIRST_PACKETS, RECORD)
+        self._flow_of: Flows = np.zeros(FIRST_PACKETS, np.int32)
+        self._fill = 0
+        self._arena: Arena | None = None
+        self._coded: tuple[Any, Cells] | None = None  # what the compiled pass is at: its module and state
         self._blocks = Spool()
         self._octets: Octets = b""
-        self._buffers: list[Octets] = []
-        self._parts: list[array[int]] = []  # of each flow: block, offset in the spool, packets; again and again
-        self._cache: OrderedDict[tuple[int, int], Records] = OrderedDict()
+        self._buffers: list[Octets] = []  # of each block, where its payloads lie
+        self._parts: list[array[int]] = []  # of each flow, again and again the cells of a part
+        self._cache: OrderedDict[tuple[int, int], Facts] = OrderedDict()
         self._cached_octets = 0
 
     def read_from(self, octets: Octets) -> None:
@@ -55,105 +96,151 @@ class PacketStore:
             self.seal()
             self._octets = octets
 
-    def make_room(self) -> None:
-        """Let at least one more record be added."""
-        if self.fill < len(self.records):
-            return
-        if len(self.records) < BLOCK_PACKETS:
-            self.records = np.concatenate((self.records, np.zeros_like(self.records)))
-            self.flow_of = np.concatenate((self.flow_of, np.zeros_like(self.flow_of)))
-        else:
-            self.seal()
-
     def add(self, records: Records, flow_of: Flows) -> None:
         """Add records that are at hand as arrays."""
+        self._seal_coded()
         done = 0
         while done < len(records):
-            self.make_room()
-            some = min(len(records) - done, len(self.records) - self.fill)
-            self.records[self.fill : self.fill + some] = records[done : done + some]
-            self.flow_of[self.fill : self.fill + some] = flow_of[done : done + some]
-            self.fill, done = self.fill + some, done + some
+            self._make_room()
+            some = min(len(records) - done, len(self._records) - self._fill)
+            self._records[self._fill : self._fill + some] = records[done : done + some]
+            self._flow_of[self._fill : self._fill + some] = flow_of[done : done + some]
+            self._fill, done = self._fill + some, done + some
+
+    def _make_room(self) -> None:
+        """Let at least one more record be added."""
+        if self._fill < len(self._records):
+            return
+        if len(self._records) < BLOCK_PACKETS:
+            self._records = np.concatenate((self._records, np.zeros_like(self._records)))
+            self._flow_of = np.concatenate((self._flow_of, np.zeros_like(self._flow_of)))
+        else:
+            self._seal_records()
+
+    def arena(self, module: Any, state: Cells, flows: int) -> Arena:
+        """Room for the compiled pass to code at least one more packet, of one of so many flows."""
+        self._seal_records()
+        if self._arena is None:
+            self._arena = Arena()
+        self._coded = (module, state)
+        if state[flow_scan.F_CHUNKS] == ARENA_CHUNKS:
+            self._seal_coded()
+        self._arena.make_room(flows)
+        return self._arena
 
     def seal(self) -> None:
         """Sort what has come since the last block by flow, each flow in its own order, and put it aside."""
-        if not self.fill:
+        self._seal_records()
+        self._seal_coded()
+
+    def _seal_coded(self) -> None:
+        arena = self._arena
+        if self._coded is None or arena is None:
             return
-        flow_of, records = self.flow_of[: self.fill], self.records[: self.fill]
+        module, state = self._coded
+        chunks, active = int(state[flow_scan.F_CHUNKS]), int(state[flow_scan.F_ACTIVE])
+        if not active:
+            return
+        joined = np.empty(chunks * flow_scan.CHUNK_WORDS, np.uint32)
+        parts = np.zeros((active, _PART), np.int64)
+        module.join_chunks(arena.words, arena.chained, arena.lasts, arena.active, parts, joined)
+        state[flow_scan.F_CHUNKS] = state[flow_scan.F_ACTIVE] = 0
+        whole = int(parts[-1, 1] + parts[-1, 3])
+        parts[:, 1] = parts[:, 1] * 4 + self._blocks.append(joined[:whole].copy().data.cast("B"))
+        self._enter(parts)
+
+    def _seal_records(self) -> None:
+        if not self._fill:
+            return
+        flow_of, records = self._flow_of[: self._fill], self._records[: self._fill]
+        self._fill = 0
         counts = np.bincount(flow_of)
-        begins = np.cumsum(counts) - counts
-        start = self._blocks.append(self._sorted(records, flow_of, begins).data.cast("B"))
+        small = len(counts) <= _UINT16_FLOWS  # numbers of 16 bits are sorted by radix
+        order = np.argsort(flow_of.astype(np.uint16) if small else flow_of, kind="stable")
+        cells = records.view(np.int64).reshape(-1, RECORD.itemsize // 8)  # moved much faster than records
+        start = self._blocks.append(cells[order].data.cast("B"))
         present = np.flatnonzero(counts)
+        parts = np.zeros((len(present), _PART), np.int64)
+        parts[:, 0], parts[:, 2] = present, counts[present]
+        parts[:, 1] = start + (np.cumsum(counts) - counts)[present] * RECORD.itemsize
+        self._enter(parts)
+
+    def _enter(self, parts: Cells) -> None:
+        """A block is put aside: its parts, each with the number of its flow first."""
         block = len(self._buffers)
         self._buffers.append(self._octets)
-        self._parts.extend(array("q") for _ in range(len(counts) - len(self._parts)))
-        offsets = start + begins * RECORD.itemsize
-        for flow, offset, count in zip(
-            present.tolist(), offsets[present].tolist(), counts[present].tolist(), strict=True
-        ):
-            self._parts[flow].extend((block, offset, count))
-        self.fill = 0
-
-    def _sorted(self, records: Records, flow_of: Flows, begins: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """The records as cells of 64 bits, which are moved much faster than records."""
-        cells = records.view(np.int64).reshape(-1, RECORD.itemsize // 8)
-        if self.scatter is None:
-            small = len(begins) <= _UINT16_FLOWS  # numbers of 16 bits are sorted by radix
-            return cells[np.argsort(flow_of.astype(np.uint16) if small else flow_of, kind="stable")]
-        ordered = np.empty_like(cells)
-        self.scatter(cells, flow_of, begins.copy(), ordered)
-        return ordered
+        flows = int(parts[:, 0].max()) + 1
+        self._parts.extend(array("q") for _ in range(flows - len(self._parts)))
+        for flow, offset, packets, words in parts.tolist():
+            self._parts[flow].extend((block, offset, packets, words))
 
     def parts(self, flow: int) -> int:
         """How many sealed parts a flow has."""
-        return len(self._parts[flow]) // 3 if flow < len(self._parts) else 0
+        return len(self._parts[flow]) // _PART if flow < len(self._parts) else 0
 
     def packets(self, flow: int, parts: int) -> int:
         """How many packets the first `parts` parts of a flow have."""
-        return sum(self._parts[flow][2 : 3 * parts : 3])
+        return sum(self._parts[flow][2 : _PART * parts : _PART])
 
-    def of_flow(self, flow: int, parts: int) -> Records:
-        """The records of the first `parts` parts of a flow, in capture order."""
+    def of_flow(self, flow: int, parts: int) -> Facts:
+        """The packets of the first `parts` parts of a flow, in capture order."""
         key = (flow, parts)
         found = self._cache.get(key)
         if found is not None:
             self._cache.move_to_end(key)
             return found
-        table = self._parts[flow]
-        # Mapped, not from the heap: what is let go of leaves no holes there.
-        found = np.frombuffer(mmap.mmap(-1, self.packets(flow, parts) * RECORD.itemsize, flags=_PRIVATE), RECORD)
-        octets, start = found.view(np.uint8).data, 0
-        for place in range(0, 3 * parts, 3):
-            stop = start + table[place + 2] * RECORD.itemsize
-            self._blocks.read_into(table[place + 1], octets[start:stop])
-            start = stop
-        found.flags.writeable = False
+        found, row = empty_facts(self.packets(flow, parts)), 0
+        for part in self._iter_parts(flow, parts):
+            part.read(found, row, row + part.packets)
+            row += part.packets
+        for column in found:
+            column.flags.writeable = False
         self._cache[key] = found
-        self._cached_octets += found.nbytes
+        self._cached_octets += _octets(found)
         while self._cached_octets > CACHE_OCTETS and len(self._cache) > 1:
             _, oldest = self._cache.popitem(last=False)
-            self._cached_octets -= oldest.nbytes
+            self._cached_octets -= _octets(oldest)
         return found
 
-    def read_span(self, flow: int, parts: int, start: int, stop: int) -> Records:
-        """The records of packets `start` to `stop` of a flow, which nobody keeps."""
-        found = np.empty(stop - start, RECORD)
-        octets, size = found.view(np.uint8).data, RECORD.itemsize
-        table, before = self._parts[flow], 0
-        for place in range(0, 3 * parts, 3):
-            first, last = max(start, before), min(stop, before + table[place + 2])
-            if first < last:
-                begin = table[place + 1] + (first - before) * size
-                self._blocks.read_into(begin, octets[(first - start) * size : (last - start) * size])
-            before += table[place + 2]
-        return found
+    def iter_spans(
+        self, flow: int, parts: int, start: int, stop: int, packets: int
+    ) -> Iterator[tuple[int, Facts, Octets]]:
+        """Packets `start` to `stop`, at most `packets` at a time: the first's number, columns, where payloads lie."""
+        facts, octets, first, row, before = empty_facts(packets), self._octets, start, 0, 0
+        for part in self._iter_parts(flow, parts):
+            begin, before = before, before + part.packets
+            if before <= start or begin >= stop:
+                continue
+            if row and part.octets is not octets:
+                yield first, _cut(facts, row), octets
+                facts, first, row = empty_facts(packets), first + row, 0
+            octets = part.octets
+            part.skip(max(start - begin, 0))
+            left = min(stop, before) - max(start, begin)
+            while left:
+                some = min(left, packets - row)
+                part.read(facts, row, row + some)
+                row, left = row + some, left - some
+                if row == packets:
+                    yield first, facts, octets
+                    facts, first, row = empty_facts(packets), first + row, 0
+        if row:
+            yield first, _cut(facts, row), octets
+
+    def _iter_parts(self, flow: int, parts: int) -> "Iterator[_RecordPart | _CodedPart]":
+        table = self._parts[flow]
+        for place in range(0, _PART * parts, _PART):
+            block, offset, packets, words = table[place : place + _PART]
+            stored = memoryview(self._blocks.read(offset, 4 * words or packets * RECORD.itemsize))
+            kind = _CodedPart if words else _RecordPart
+            yield kind(packets, self._buffers[block], stored)
 
     def buffer_runs(self, flow: int, parts: int) -> list[tuple[int, Octets]]:
         """Up to which packet (exclusive) the payloads of a flow lie in which octets."""
         runs: list[tuple[int, Octets]] = []
         packets = 0
         table = self._parts[flow]
-        for place in range(0, 3 * parts, 3):
+        for place in range(0, _PART * parts, _PART):
             packets += table[place + 2]
             octets = self._buffers[table[place]]
             if runs and runs[-1][1] is octets:
@@ -161,3 +248,68 @@ class PacketStore:
             else:
                 runs.append((packets, octets))
         return runs
+
+
+class _RecordPart:
+    """A flow's packets of one block as they were kept, read in order."""
+
+    def __init__(self, packets: int, octets: Octets, stored: memoryview) -> None:
+        self.packets = packets
+        self.octets = octets  # where the payloads lie
+        self._records = np.frombuffer(stored, RECORD)
+        self._next = 0
+
+    def skip(self, count: int) -> None:
+        """Go past the next `count` packets."""
+        self._next += count
+
+    def read(self, facts: Facts, row: int, stop: int) -> None:
+        """The next packets into rows `row` to `stop`."""
+        records = self._records[self._next : self._next + stop - row]
+        for name, column in zip(Facts._fields, facts, strict=True):
+            column[row:stop] = records[name]
+        self._next += stop - row
+
+
+class _CodedPart:
+    """A flow's packets of one block as the compiled pass coded them, read in order."""
+
+    def __init__(self, packets: int, octets: Octets, stored: memoryview) -> None:
+        self.packets = packets
+        self.octets = octets  # where the payloads lie
+        self._module: Any = at_hand(_CODE)
+        self._is_plain = self._module is plain(_CODE)
+        last = np.zeros(packet_code.LAST_CELLS, np.int64)
+        self._last: Any = view_plain(last) if self._is_plain else last
+        self._words: Any = stored.cast("I") if self._is_plain else np.frombuffer(stored, np.uint32)
+
+    def skip(self, count: int) -> None:
+        """Go past the next `count` packets."""
+        for done in range(0, count, SKIPPED_PACKETS):
+            some = min(count - done, SKIPPED_PACKETS)
+            self.read(empty_facts(some), 0, some)
+
+    def read(self, facts: Facts, row: int, stop: int) -> None:
+        """The next packets into rows `row` to `stop`."""
+        columns = [view_plain(column) for column in facts] if self._is_plain else facts
+        self._module.decode_packets(self._words, self._last, row, stop, *columns)
+
+
+def empty_facts(packets: int) -> Facts:
+    """Columns for so many packets; mapped, not from the heap: what is let go of leaves no holes there."""
+    if not packets:
+        return Facts(*(np.zeros(0, RECORD[name]) for name in Facts._fields))
+    memory = mmap.mmap(-1, packets * RECORD.itemsize, flags=_PRIVATE)
+    columns, at = [], 0
+    for name in Facts._fields:
+        columns.append(np.frombuffer(memory, RECORD[name], packets, at))
+        at += packets * RECORD[name].itemsize
+    return Facts(*columns)
+
+
+def _cut(facts: Facts, rows: int) -> Facts:
+    return Facts(*(column[:rows] for column in facts))
+
+
+def _octets(facts: Facts) -> int:
+    return len(facts.frame) * RECORD.itemsize
