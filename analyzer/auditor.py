@@ -132,7 +132,7 @@ class Auditor:
             return (), KeyedPaths()
         from analyzer.keying.loose_mikey import LooseExchanges  # noqa: PLC0415 - certificates: see key_files
 
-        exchanges = LooseExchanges(self.ring, self._keymaster.tickets)
+        exchanges = LooseExchanges(self.ring, self._keymaster.books)
         return exchanges.audit(messages), exchanges.paths()
 
     def knowledge(self, calls: Sequence[Call], outside: Sequence[AnySignalling] = ()) -> Knowledge:

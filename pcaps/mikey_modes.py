@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A faultless call in each mode beyond RFC 3830, with the keys that verify and open it.
 
-`mikey_dhhmac`, `mikey_rsa_r`, `mikey_ticket`, `mikey_sakke`; the modes of RFC 3830 are in `mikey_two_calls` (PSK),
-`table_4` (PKE) and `mikey_two_dh_calls` (DH).
+`mikey_dhhmac`, `mikey_rsa_r`, `mikey_ticket`, `mikey_sakke`, `mikey_ibake`; the modes of RFC 3830 are in
+`mikey_two_calls` (PSK), `table_4` (PKE) and `mikey_two_dh_calls` (DH).
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from analyzer.keying.sakke import CURVE
 from pcaps.calls import ALICE, BOB, Call
+from pcaps.ibake_exchange import IbakeExchange
 from pcaps.keying import CM_80, key_mgmt
 from pcaps.media import Track
 from pcaps.mode_exchanges import KMS, DhhmacExchange, LaterExchange, RsaRExchange, SakkeExchange, TicketExchange
@@ -21,6 +22,12 @@ PACKETS = 40
 CERTIFICATES = "".join(f'\n[[certificate]]\nfile = "keys/{name}_cert.pem"\n' for name in ("alice", "bob"))
 DHHMAC, RSA_R = DhhmacExchange("mikey_dhhmac"), RsaRExchange("mikey_rsa_r")
 TICKET, SAKKE = TicketExchange("mikey_ticket"), SakkeExchange("mikey_sakke")
+IBAKE = IbakeExchange("mikey_ibake")
+IBE_KEYS = "".join(
+    f'[[ibe]]\nparameters = "{IBAKE.service.block.hex()}"\n'
+    f'private_key = "{IBAKE.service.private_key(phone).reveal().hex()}"\nid = "{phone.uri}"\n\n'
+    for phone in (ALICE, BOB)
+)
 NO_KEMAC = {"MKY-001": NOT_APPLICABLE, "MKY-006": NOT_APPLICABLE}
 
 
@@ -36,6 +43,12 @@ def call(name: str, exchange: LaterExchange) -> Call:
     )
 
 
+def ibake_call(name: str) -> Call:
+    """The first round trip in the INVITE, the second in a re-INVITE under way."""
+    second = (Description((key_mgmt(message),)) for message in (IBAKE.second_offer(), IBAKE.second_answer()))
+    return replace(call(name, IBAKE), update=(next(second), next(second)))
+
+
 def sample(
     name: str, title: str, exchange: LaterExchange, method: str, keys: str, outcomes: Mapping[str, str]
 ) -> Sample:
@@ -49,6 +62,14 @@ def sample(
     return Sample(name, title, call(name, exchange), expected, "mikey_modes", keys=keys)
 
 
+_IBAKE = sample(
+    "mikey_ibake",
+    "MIKEY-IBAKE: points exchanged under identity-based encryption, one exponent known",
+    IBAKE,
+    "MIKEY-IBAKE",
+    f'{IBE_KEYS}[[dh]]\nprivate = "{IBAKE.exponent(BOB):064x}"\n',
+    NO_KEMAC,
+)
 SAMPLES = (
     sample(
         "mikey_dhhmac",
@@ -83,5 +104,11 @@ SAMPLES = (
         f'z = "{CURVE.write_point(SAKKE.kms_public_key).hex()}"\nid = "{BOB.uri}"\n\n'
         f'[[eccsi]]\nkpak = "{SAKKE.authentication_key.hex()}"\n',
         {**NO_KEMAC, "PRO-004": NOT_APPLICABLE},
+    ),
+    replace(
+        # Until V of the last message nothing in the first round trip is authenticated (RFC 6267 §5.4).
+        _IBAKE,
+        call=ibake_call("mikey_ibake"),
+        expected=replace(_IBAKE.expected, exit_code=4),
     ),
 )

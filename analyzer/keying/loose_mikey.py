@@ -6,15 +6,15 @@ from dataclasses import replace
 
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_keying import master_keys_of_mikey
+from analyzer.keying.mikey_books import MikeyBooks
 from analyzer.keying.mikey_exchanges import RESPONSES, check_mode_response, open_mode_message
 from analyzer.keying.mikey_facts import with_facts
 from analyzer.keying.mikey_messages import NO_KEY, UNREAD, OpenedMikey, check_responses, open_initiator_message
 from analyzer.keying.mikey_paths import KeyedPath, KeyedPaths, host_of
-from analyzer.keying.mikey_ticket import TicketBook
 from analyzer.model.call import Side
 from analyzer.model.evidence import LooseMikey
 from analyzer.model.keying import Keying, MacState, MikeyEvidence
-from analyzer.model.mikey_modes import MIKEY_MODES, is_initiators
+from analyzer.model.mikey_modes import MIKEY_MODES
 from analyzer.model.report import AuditedMikey
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
@@ -22,15 +22,16 @@ from dissectors.grammar.mikey import parse_mikey
 from dissectors.grammar.mikey.registries import DataType
 
 ANSWERS: dict[int, frozenset[int]] = {DataType.PSK_VER_MSG: frozenset({DataType.PRE_SHARED}), **RESPONSES}
+ANSWERED = frozenset().union(*ANSWERS.values())
 OWN_SESSIONS = {1, 2}
 
 
 class LooseExchanges:
     """Reads the messages in time order; each response goes with the last request of its bundle between its hosts."""
 
-    def __init__(self, ring: KeyRing, book: TicketBook) -> None:
+    def __init__(self, ring: KeyRing, books: MikeyBooks) -> None:
         self._ring = ring
-        self._book = book
+        self._books = books
         self._messages: list[LooseMikey] = []
         self._opened: list[OpenedMikey] = []
         self._by_bundle: dict[tuple[int, frozenset[str]], list[int]] = {}
@@ -56,11 +57,11 @@ class LooseExchanges:
         place = (evidence.message.header.csb_id, _hosts(message))
         if kind in ANSWERS:
             return OpenedMikey(self._answer(evidence, kind, self._by_bundle.get(place, [])))
-        if is_initiators(kind):
+        if kind in ANSWERED:
             self._by_bundle.setdefault(place, []).append(len(self._opened))
         if kind == DataType.PRE_SHARED:
             return open_initiator_message(evidence, self._ring.psk, message.parties)
-        return open_mode_message(evidence, self._ring, *message.parties, None, self._book)
+        return open_mode_message(evidence, self._ring, *message.parties, None, self._books)
 
     def _answer(self, evidence: MikeyEvidence, kind: int, candidates: list[int]) -> MikeyEvidence:
         """The response checked against the last request that it may answer, which then stands as it became."""
@@ -72,7 +73,7 @@ class LooseExchanges:
                 (self._opened[number],), (checked,) = check_responses([first], [evidence], self._ring.psk, parties)
             else:
                 self._opened[number], checked = check_mode_response(
-                    first, evidence, self._ring, parties, None, self._book
+                    first, evidence, self._ring, parties, None, self._books
                 )
             return checked
         return replace(evidence, mac=MacState(None, "the message that it answers was not seen"))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from analyzer.keying.dtls_keys import DtlsSecrets
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_path import PathHandshakes
+from analyzer.keying.mikey_books import MikeyBooks
 from analyzer.keying.mikey_bundles import Bundle, remember, take_over
 from analyzer.keying.mikey_facts import with_facts
 from analyzer.keying.mikey_messages import (
@@ -18,7 +19,6 @@ from analyzer.keying.mikey_messages import (
 from analyzer.keying.mikey_paths import KeyedPaths
 from analyzer.keying.mikey_prf import PrfVariant
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
-from analyzer.keying.mikey_ticket import TicketBook
 from analyzer.keying.sdes_keys import accepted_lines, master_keys_of, read_crypto_lines
 from analyzer.keying.zrtp_handshakes import hello_hashes
 from analyzer.keying.zrtp_keys import ZrtpSecrets
@@ -32,13 +32,17 @@ from dissectors.grammar.mikey.policy import SUITES, SrtpPolicy
 from dissectors.grammar.mikey.registries import DataType, SrtpAuthentication
 from dissectors.grammar.sdes import CryptoAttribute
 
-# Their responder always answers (RFC 3830 §3.3, RFC 4650 §3, RFC 4738 §3).
-ALWAYS_ANSWERED = frozenset({DataType.DH_INIT, DataType.DHHMAC_INIT, DataType.RSA_R_I_MSG})
+# Their responder always answers (RFC 3830 §3.3, RFC 4650 §3, RFC 4738 §3, RFC 6267 §4.2.2).
+ALWAYS_ANSWERED = frozenset(
+    {DataType.DH_INIT, DataType.DHHMAC_INIT, DataType.RSA_R_I_MSG, DataType.I_MESSAGE_1, DataType.I_MESSAGE_2}
+)
 ANSWERED_IF_ASKED = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY, DataType.TRANSFER_INIT})
 REFUSED = frozenset({Resolution.REJECTED, Resolution.CANCELLED})
 MIKEY_PSK = "MIKEY-PSK"
 # One message in which both sides prove themselves, so that nobody answers (RFC 6509 §2.1).
 NEVER_ANSWERED = frozenset({DataType.SAKKE_MSG})
+# Messages without a MAC whose exchange V of the answer proves (RFC 6267 §5.4).
+PROVED_BY_ANSWER = frozenset({DataType.I_MESSAGE_1, DataType.I_MESSAGE_2})
 RCC_MODES: dict[int, int] = {SrtpAuthentication.RCCM1: 1, SrtpAuthentication.RCCM2: 2, SrtpAuthentication.RCCM3: 3}
 INITIATING = ALWAYS_ANSWERED | ANSWERED_IF_ASKED | NEVER_ANSWERED
 EMPTY = Keying(None, None, "")
@@ -50,7 +54,7 @@ class Keymaster:
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
         self._dtls_secrets = DtlsSecrets(ring.tls_secrets())
-        self.tickets = TicketBook()
+        self.books = MikeyBooks()
         self._zrtp_secrets = ZrtpSecrets(ring.zrtp)
         self._opened: dict[tuple[str, int, bytes | None], OpenedMikey] = {}
         self._bundles: dict[tuple[str, int], Bundle] = {}
@@ -179,7 +183,7 @@ class Keymaster:
             return take_over(open_initiator_message(evidence, ring, parties, rand), earlier)
         from analyzer.keying.mikey_exchanges import open_mode_message  # noqa: PLC0415 - certificates: see key_files
 
-        return take_over(open_mode_message(evidence, self._ring, *parties, earlier, self.tickets), earlier)
+        return take_over(open_mode_message(evidence, self._ring, *parties, earlier, self.books), earlier)
 
     def _check_answers(
         self, call: Call, line: MediaLine, offered: Sequence[OpenedMikey], answered: Sequence[MikeyEvidence]
@@ -192,7 +196,7 @@ class Keymaster:
         from analyzer.keying.mikey_exchanges import check_mode_responses  # noqa: PLC0415
 
         bundles = [None if _brings_rand(each.evidence) else self._earlier(call, each.evidence) for each in opened]
-        opened, responses = check_mode_responses(opened, responses, self._ring, parties, bundles, self.tickets)
+        opened, responses = check_mode_responses(opened, responses, self._ring, parties, bundles, self.books)
         for each, bundle in zip(opened, bundles, strict=True):
             self._remember(call, each, bundle)
         return opened, responses
@@ -261,7 +265,9 @@ def _parties(call: Call, line: MediaLine) -> tuple[str, str]:
 
 
 def _brings_rand(evidence: MikeyEvidence) -> bool:
-    return evidence.message is not None and evidence.message.find(Rand) is not None
+    """Whether a message begins an exchange with its RAND; IBAKE's third goes on with one (RFC 6267 §4.2.2.5)."""
+    message = evidence.message
+    return message is not None and message.find(Rand) is not None and message.header.data_type != DataType.I_MESSAGE_2
 
 
 def _is_psk(evidence: MikeyEvidence) -> bool:
@@ -409,6 +415,9 @@ def _verdict_on(
     if chosen is None:
         return None, "the offered message that was answered is not known", defects
     first = chosen.evidence
+    if first.message is not None and first.message.header.data_type in PROVED_BY_ANSWER:
+        proof = next((each.mac for each in responses if each.mac.verified), first.mac)
+        return proof.verified, proof.how, defects
     if first.mac.verified is None:
         return None, first.mac.how, defects
     if first.message is not None and first.message.header.data_type in NEVER_ANSWERED:
@@ -438,7 +447,7 @@ def master_keys_of_mikey(chosen: OpenedMikey, own: set[int]) -> tuple[MasterKey,
 
 
 def _alternate_label(key: CryptoSessionKeys) -> str:
-    return "libmikey derivation" if key.prf_variant is PrfVariant.LIBMIKEY else "TGK without its leading zeros"
+    return "libmikey derivation" if key.prf_variant is PrfVariant.LIBMIKEY else key.label
 
 
 def _master_key(key: CryptoSessionKeys, own: set[int], label: str) -> MasterKey | None:

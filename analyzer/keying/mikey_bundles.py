@@ -11,6 +11,7 @@ from analyzer.keying.key_ring import PskEntry
 from analyzer.keying.mikey_messages import OpenedMikey
 from analyzer.keying.mikey_session_keys import derive_session_keys
 from analyzer.keying.mikey_steps import ModeOpening
+from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.mikey import KeyData, MikeyMessage, Rand, SecurityPolicy
 
 
@@ -32,6 +33,8 @@ def take_over(opened: OpenedMikey, earlier: Bundle | None) -> OpenedMikey:
     if message.find(SecurityPolicy) is None:
         inherited = earlier.message.find_all(SecurityPolicy)
         opened = replace(opened, evidence=replace(opened.evidence, inherited=inherited))
+    if MIKEY_MODES.get(message.header.data_type) == "MIKEY-IBAKE":
+        return opened  # its keys follow from the points and are derived already
     header = message.header
     if not header.crypto_sessions:
         header = replace(header, crypto_sessions=earlier.message.header.crypto_sessions)

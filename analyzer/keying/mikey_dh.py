@@ -5,7 +5,7 @@ A listener who knows one exponent gets g^(xi·xr), which is the TGK; who knows n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analyzer.keying.key_ring import CertificateEntry, DhEntry
 from analyzer.keying.mikey_numbering import read_mac_algorithm
@@ -32,6 +32,7 @@ from dissectors.grammar.secret import Secret
 CLAUSE = "RFC 3830 §3.3"
 GENERATOR = 2
 MAX_EXPONENT_OCTETS = 1024
+SHORTER = "TGK without its leading zeros"
 # RFC 2409 §6.1 and §6.2, RFC 3526 §2; each begins and ends with 64 ones.
 _PI = (
     "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"
@@ -182,7 +183,7 @@ def open_dh_exchange(
     alternates = list(derived.alternates)
     if agreement.alternate is not None:
         shorter = KeyData(int(KeyDataType.TGK), agreement.alternate, validity=validity)
-        alternates += derive_session_keys(keyed, (shorter,), rand).keys
+        alternates += (replace(each, label=SHORTER) for each in derive_session_keys(keyed, (shorter,), rand).keys)
     return ModeOpening(
         Authentication.ABSENT,
         "",

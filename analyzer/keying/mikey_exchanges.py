@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analyzer.keying.key_ring import KeyRing, PskEntry
+from analyzer.keying.mikey_books import MikeyBooks
 from analyzer.keying.mikey_bundles import Bundle, take_over
 from analyzer.keying.mikey_dh import open_dh_exchange, verify_dh_message, verify_dhhmac_message
+from analyzer.keying.mikey_ibake import IBAKE_MESSAGES, open_ibake_message
 from analyzer.keying.mikey_kms import (
     KMS_RESPONSES,
     PK_REQUESTS,
@@ -25,14 +27,12 @@ from analyzer.keying.mikey_session_keys import fill_responder_ssrcs
 from analyzer.keying.mikey_signatures import SignatureCheck
 from analyzer.keying.mikey_steps import ModeOpening
 from analyzer.keying.mikey_ticket import (
-    TicketBook,
     TransferOpening,
     check_transfer_response,
     open_transfer_init,
     ticket_defects,
 )
 from analyzer.model.keying import MacState, MikeyEvidence
-from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.mikey import IdentityWithRole, MikeyMessage, Ticket
 from dissectors.grammar.mikey.contents import parse_embedded_payloads, parse_ticket_data
@@ -44,18 +44,18 @@ RESPONSES: dict[int, frozenset[int]] = {
     DataType.DHHMAC_RESP: frozenset({DataType.DHHMAC_INIT}),
     DataType.RSA_R_R_MSG: frozenset({DataType.RSA_R_I_MSG}),
     DataType.TRANSFER_RESP: frozenset({DataType.TRANSFER_INIT}),
+    DataType.R_MESSAGE_1: frozenset({DataType.I_MESSAGE_1}),
+    DataType.R_MESSAGE_2: frozenset({DataType.I_MESSAGE_2}),
     **KMS_RESPONSES,
 }
 SIGNER_UNKNOWN = "signature verifies, but the signer is not known: nothing vouches for the certificate in the message"
-IBAKE_KEYS = "both sides agree on an ephemeral elliptic-curve secret, which no long-term key gives away"
+AGREED = "V verifies with a key that follows from the points which both sides exchanged"
 
 
 def why_shut(data_type: int) -> str:
     """Why a passive listener can neither verify nor open a message of that type."""
     if data_type == DataType.ERROR:
         return "an error message is decoded, not verified"
-    if MIKEY_MODES.get(data_type) == "MIKEY-IBAKE":
-        return f"MIKEY-IBAKE is decoded, not verified: {IBAKE_KEYS}"
     return f"{name_of(DataType, data_type)} is decoded, not verified"
 
 
@@ -65,11 +65,11 @@ def open_mode_message(
     sender: str,
     receiver: str,
     earlier: Bundle | None,
-    book: TicketBook | None = None,
+    books: MikeyBooks | None = None,
 ) -> OpenedMikey:
     """Verify and open an offer's message of any mode but the pre-shared key's; parties are SIP addresses-of-record.
 
-    `book` are the tickets that earlier exchanges opened.
+    `books` are what earlier exchanges left.
     """
     message, octets = evidence.message, evidence.octets
     if message is None or octets is None:
@@ -93,8 +93,12 @@ def open_mode_message(
         return OpenedMikey(marked, psk=entry)
     if kind == DataType.TRANSFER_INIT:
         candidates = order_keys(ring.psk, (*_names_in_ticket(message), *identities_of(message)))
-        transfer = open_transfer_init(octets, message, candidates, book or TicketBook(), (sender, receiver))
+        tickets = (books or MikeyBooks()).tickets
+        transfer = open_transfer_init(octets, message, candidates, tickets, (sender, receiver))
         return _opened_by_mac(evidence, transfer, "V verifies with the ticket's key")
+    if kind in IBAKE_MESSAGES:
+        ibake = open_ibake_message(octets, message, ring, (sender, receiver), (books or MikeyBooks()).ibake)
+        return replace(_opened_by_mac(evidence, ibake, AGREED), earlier_rand=rand)
     if kind in PSK_REQUESTS | PK_REQUESTS:
         candidates = order_keys(ring.psk, (*identities_of(message), sender, receiver))
         request_opening = open_kms_request(octets, message, ring, candidates, sender)
@@ -165,7 +169,7 @@ def check_mode_response(
     ring: KeyRing,
     parties: tuple[str, str],
     earlier: Bundle | None,
-    book: TicketBook | None = None,
+    books: MikeyBooks | None = None,
 ) -> tuple[OpenedMikey, MikeyEvidence]:
     """Verify a response of any mode but the pre-shared key's; where the keys only follow from it, they are added.
 
@@ -184,8 +188,10 @@ def check_mode_response(
         return _keyed(initiator, opening), opened.evidence
     if kind == DataType.TRANSFER_RESP:
         return _check_transfer(initiator, response)
+    if kind in IBAKE_MESSAGES:
+        return _check_ibake(initiator, response, ring, parties, books or MikeyBooks())
     if kind in KMS_RESPONSES:
-        return _check_kms_response(initiator, response, book or TicketBook())
+        return _check_kms_response(initiator, response, books or MikeyBooks())
     if kind == DataType.DH_RESP:
         check = verify_dh_message(octets, second, ring.certificate, parties[1], first)
         marked = _opened(response, check, check.signature).evidence
@@ -217,15 +223,30 @@ def _check_transfer(initiator: OpenedMikey, response: MikeyEvidence) -> tuple[Op
     return _keyed(initiator, updated), checked.evidence
 
 
+def _check_ibake(
+    initiator: OpenedMikey, response: MikeyEvidence, ring: KeyRing, parties: tuple[str, str], books: MikeyBooks
+) -> tuple[OpenedMikey, MikeyEvidence]:
+    """An R_MESSAGE, after which the keys may follow; the initiator's message keeps what it showed itself."""
+    if response.message is None or response.octets is None:
+        return initiator, response
+    opened = open_ibake_message(response.octets, response.message, ring, parties, books.ibake)
+    checked = _opened_by_mac(response, opened, AGREED).evidence
+    checked = replace(checked, facts=(*checked.facts, *opened.steps))
+    if not opened.crypto_session_keys or initiator.opening is None:
+        return initiator, checked
+    own = () if not isinstance(initiator.opening, ModeOpening) else initiator.opening.steps
+    return _keyed(initiator, replace(opened, steps=own, defects=())), checked
+
+
 def _check_kms_response(
-    initiator: OpenedMikey, response: MikeyEvidence, book: TicketBook
+    initiator: OpenedMikey, response: MikeyEvidence, books: MikeyBooks
 ) -> tuple[OpenedMikey, MikeyEvidence]:
     first, second, opening = initiator.evidence, response, initiator.opening
     if first.message is None or first.octets is None or second.message is None or second.octets is None:
         return initiator, response
     if not isinstance(opening, RequestOpening):
         return initiator, response
-    opened = open_kms_response(second.octets, second.message, first.octets, first.message, opening, book)
+    opened = open_kms_response(second.octets, second.message, first.octets, first.message, opening, books)
     checked = _opened_by_mac(response, opened, "V verifies", bound=opening.bound)
     facts = (*checked.evidence.facts, *opened.steps)
     return initiator, replace(checked.evidence, facts=facts)
@@ -311,7 +332,7 @@ def check_mode_responses(
     ring: KeyRing,
     parties: tuple[str, str],
     bundles: Sequence[Bundle | None],
-    book: TicketBook | None = None,
+    books: MikeyBooks | None = None,
 ) -> tuple[tuple[OpenedMikey, ...], tuple[MikeyEvidence, ...]]:
     """Each response of these modes checked against the offered message that it answers, the others as they are.
 
@@ -323,7 +344,7 @@ def check_mode_responses(
         if place is None:
             checked.append(_unanswered(response))
             continue
-        opened[place], result = check_mode_response(opened[place], response, ring, parties, bundles[place], book)
+        opened[place], result = check_mode_response(opened[place], response, ring, parties, bundles[place], books)
         checked.append(result)
     return tuple(opened), tuple(checked)
 

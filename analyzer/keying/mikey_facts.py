@@ -33,6 +33,14 @@ from dissectors.grammar.mikey.registries import DataType, IdRole, KeyDataType
 SENDER = "sender"
 DHHMAC = frozenset({DataType.DHHMAC_INIT, DataType.DHHMAC_RESP})
 MAX_SESSIONS_NAMED = 8
+_T = DataType
+SENDER_ROLES: dict[int, IdRole] = {
+    **dict.fromkeys((_T.REQUEST_INIT_PSK, _T.REQUEST_INIT_PK, _T.TRANSFER_INIT), IdRole.INITIATOR),
+    **dict.fromkeys((_T.RESOLVE_INIT_PSK, _T.RESOLVE_INIT_PK, _T.TRANSFER_RESP), IdRole.RESPONDER),
+    **dict.fromkeys((_T.REQUEST_RESP, _T.RESOLVE_RESP, _T.REQUEST_KEY_RESP), IdRole.KMS),
+    **dict.fromkeys((_T.I_MESSAGE_1, _T.I_MESSAGE_2, _T.SAKKE_MSG), IdRole.INITIATOR),
+    **dict.fromkeys((_T.R_MESSAGE_1, _T.R_MESSAGE_2), IdRole.RESPONDER),
+}
 STRENGTH = tuple(KnownBy)
 
 
@@ -87,11 +95,18 @@ def _facts(
 
 
 def _sender(evidence: MikeyEvidence, message: MikeyMessage, proof: KnownBy) -> MikeyFact:
-    stated = stated_sender(message)
-    name = "no identity stated" if stated is None else stated.text
+    stated = stated_sender(message) or _sender_by_role(message)
+    name = "no identity stated" if stated is None else stated.text.rstrip("\0")
     if evidence.mac.verified and not evidence.mac.vouched:
         return MikeyFact(SENDER, KnownBy.CONSISTENT, f"{name}; nothing vouches for the certificate in the message")
     return MikeyFact(SENDER, proof, name)
+
+
+def _sender_by_role(message: MikeyMessage) -> IdentityWithRole | None:
+    """The IDR payload of the side that sends messages of this type (RFC 6043 §6.6); a hashed UID names nobody."""
+    role = SENDER_ROLES.get(message.header.data_type)
+    found = (each for each in message.find_all(IdentityWithRole) if each.role == role)
+    return next((each for each in found if each.text.rstrip("\0").isprintable()), None)
 
 
 def _content(message: MikeyMessage, proof: KnownBy) -> Iterator[MikeyFact]:

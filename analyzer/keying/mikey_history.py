@@ -17,7 +17,7 @@ from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import MikeyEvidence, MikeyFreshness, MikeyReuse, MikeyUpdate, Shared
 from analyzer.model.mikey_modes import is_initiators
 from dissectors.grammar.mikey import Dh, Identity, Kemac, MikeyMessage, Pke, Rand, Timestamp
-from dissectors.grammar.mikey.registries import EncryptionAlgorithm
+from dissectors.grammar.mikey.registries import DataType, EncryptionAlgorithm
 from dissectors.grammar.sip_address import bare_address
 
 # A shorter RAND may come twice by chance in a large capture set.
@@ -92,7 +92,7 @@ class MikeyHistory:
         return MikeyFreshness(tuple(dict.fromkeys(reuses)), tuple(dict.fromkeys(updates)), others)
 
     def _remember_initial(self, sighting: Sighting) -> None:
-        if sighting.message.find(Rand) is None:
+        if sighting.message.find(Rand) is None or sighting.message.header.data_type == DataType.I_MESSAGE_2:
             return
         place = (sighting.call_id, sighting.message.header.csb_id)
         before = self._initials.get(place)
@@ -118,6 +118,8 @@ class MikeyHistory:
         if not is_initiators(sighting.message.header.data_type) or initial is None or initial.ref == sighting.ref:
             return
         if initial.when > sighting.when or initial.octets == sighting.octets:
+            return
+        if sighting.message.header.data_type == DataType.I_MESSAGE_2:  # the second half, with a RAND (RFC 6267 §4.2.2)
             return
         faults = []
         if sighting.message.find(Rand) is not None:

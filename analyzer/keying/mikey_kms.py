@@ -2,23 +2,23 @@
 """The exchanges of a user with his KMS: a ticket requested or resolved (RFC 6043), private keys requested (RFC 6267).
 
 They are protected with the key that the two share, or with an envelope key that the KMS's private key opens. What they
-transport opens later exchanges: the MIKEY protection keys of a ticket. A private key of IBAKE is only said to be there.
+transport opens later exchanges: the MIKEY protection keys of a ticket, the private keys of IBAKE.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analyzer.keying.key_ring import KeyRing, PskEntry
+from analyzer.keying.mikey_books import LearntKey, MikeyBooks
 from analyzer.keying.mikey_envelope import iter_envelope_keys
 from analyzer.keying.mikey_prf import HASHES
 from analyzer.keying.mikey_protection import CIPHER_OCTETS, MAC_HASHES, ProtectionKeySource, decrypt_kemac, mac_matches
-from analyzer.keying.mikey_psk import Authentication, octets_under_mac
+from analyzer.keying.mikey_psk import HARMLESS, Authentication, octets_under_mac
 from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_signature
 from analyzer.keying.mikey_steps import ModeOpening
 from analyzer.keying.mikey_ticket import (
     INITIAL,
     RESPONSE,
-    TicketBook,
     TicketKeys,
     identity_of,
     label_tail,
@@ -29,6 +29,7 @@ from analyzer.keying.mikey_ticket import (
 from analyzer.model.mikey_facts import KnownBy, MikeyFact
 from dissectors.grammar.mikey import (
     EncryptedSecretKey,
+    Identity,
     IdentityWithRole,
     Kemac,
     KeyData,
@@ -44,6 +45,7 @@ from dissectors.grammar.mikey import (
 from dissectors.grammar.mikey.registries import DataType, IdRole, KeyDataType, PayloadType, RandRole
 from dissectors.grammar.secret import Secret
 
+MAX_LEARNT_KEYS = 64
 PSK_REQUESTS = frozenset({DataType.REQUEST_INIT_PSK, DataType.RESOLVE_INIT_PSK, DataType.REQUEST_KEY_PSK})
 PK_REQUESTS = frozenset({DataType.REQUEST_INIT_PK, DataType.RESOLVE_INIT_PK, DataType.REQUEST_KEY_PKE})
 IBAKE = frozenset({DataType.REQUEST_KEY_PSK, DataType.REQUEST_KEY_PKE, DataType.REQUEST_KEY_RESP})
@@ -112,11 +114,11 @@ def open_kms_response(
     first_octets: bytes,
     first: MikeyMessage,
     opening: RequestOpening,
-    book: TicketBook,
+    books: MikeyBooks,
 ) -> ModeOpening:
     """Verify a KMS's response, whose V covers the request too, and open what it transports (RFC 6043 §5.5).
 
-    The protection keys of a ticket go into `book`.
+    What it transports goes into `books`.
     """
     verification = parsed.find(Verification)
     if verification is None or verification.mac_algorithm not in MAC_HASHES or parsed.header.prf_function not in HASHES:
@@ -126,18 +128,20 @@ def open_kms_response(
         source = _source(key, first, parsed, RESPONSE)
         for appended in _appended(parsed, first, first_octets):
             if mac_matches(source, verification.mac_algorithm, covered + appended, verification.mac):
-                return _opened(parsed, first, source, book)
+                return _opened(parsed, first, source, books)
     if opening.outcome is Authentication.VERIFIED and opening.keys:
         return ModeOpening(Authentication.FAILED, "altered message: the key that fits the request does not verify V")
     return ModeOpening(Authentication.NO_KEY, "no key in the ring fits")
 
 
-def _opened(parsed: MikeyMessage, first: MikeyMessage, source: ProtectionKeySource, book: TicketBook) -> ModeOpening:
+def _opened(parsed: MikeyMessage, first: MikeyMessage, source: ProtectionKeySource, books: MikeyBooks) -> ModeOpening:
     kemac = parsed.find(Kemac)
     if kemac is None:
         return ModeOpening(Authentication.VERIFIED)
     if parsed.header.data_type in IBAKE:
-        return ModeOpening(Authentication.VERIFIED, steps=tuple(_private_keys(source, kemac, parsed)))
+        learnt = _private_keys(source, kemac, parsed)
+        books.ibake.learnt.extend(learnt[: MAX_LEARNT_KEYS - len(books.ibake.learnt)])
+        return ModeOpening(Authentication.VERIFIED, steps=tuple(_learnt_steps(learnt)))
     keys = open_kemac(source, kemac, parsed.find(Timestamp))
     protection = [key for key in keys if key.key_type == KeyDataType.MPK]
     ticket = parsed.find(Ticket) or first.find(Ticket)
@@ -147,22 +151,35 @@ def _opened(parsed: MikeyMessage, first: MikeyMessage, source: ProtectionKeySour
     resolved = parsed.header.data_type == DataType.RESOLVE_RESP
     how = "the KMS gave its keys to the responder" if resolved else "the KMS gave its keys to the initiator"
     is_forked = resolved and len(protection) > 1
-    book.remember(ticket, TicketKeys(protection[0].key, protection[-1].key, others, how, is_forked))
+    books.tickets.remember(ticket, TicketKeys(protection[0].key, protection[-1].key, others, how, is_forked))
     return ModeOpening(Authentication.VERIFIED, key_data=others, steps=(MikeyFact("ticket", KnownBy.MAC, how),))
 
 
-def _private_keys(source: ProtectionKeySource, kemac: Kemac, parsed: MikeyMessage) -> Iterator[MikeyFact]:
-    """That private keys were sent, never the keys: KEMAC = E(encr_key, ID ‖ K_PR) (RFC 6267 §4.2.1.3)."""
-    keys: tuple[KeyData, ...] = open_kemac(source, kemac, parsed.find(Timestamp))
-    if not keys:
-        clear = _clear(source, kemac, parsed)
-        content = None if clear is None else parse_key_data_payloads(clear.reveal(), PayloadType.IDR)
-        keys = () if content is None else content.keys
-    found = [key for key in keys if key.key_type == KeyDataType.K_PR]
-    if found:
-        yield MikeyFact(
-            "private key", KnownBy.MAC, f"{len(found)} of {len(found[0].key)} octets: who opens this reads IBAKE"
-        )
+def _private_keys(source: ProtectionKeySource, kemac: Kemac, parsed: MikeyMessage) -> list[LearntKey]:
+    """The private keys in KEMAC = E(encr_key, ID ‖ K_PR), each for the identity before it (RFC 6267 §4.2.1.3)."""
+    clear = _clear(source, kemac, parsed)
+    if clear is None:
+        return []
+    found: list[LearntKey] = []
+    for first in (PayloadType.IDR, PayloadType.ID, PayloadType.KEY_DATA):
+        content = parse_key_data_payloads(clear.reveal(), first)
+        if not all(defect.code in HARMLESS for defect in content.defects):
+            continue
+        whose: str | None = None
+        for payload in content.payloads:
+            if isinstance(payload, Identity | IdentityWithRole):
+                whose = payload.text
+            elif isinstance(payload, KeyData) and payload.key_type == KeyDataType.K_PR:
+                found.append(LearntKey(payload.key, whose))
+        break
+    return found
+
+
+def _learnt_steps(learnt: Sequence[LearntKey]) -> Iterator[MikeyFact]:
+    """That private keys were sent, never the keys."""
+    if learnt:
+        detail = f"{len(learnt)} of {len(learnt[0].key)} octets: who opens this reads IBAKE"
+        yield MikeyFact("private key", KnownBy.MAC, detail)
 
 
 def _clear(source: ProtectionKeySource, kemac: Kemac, parsed: MikeyMessage) -> Secret | None:

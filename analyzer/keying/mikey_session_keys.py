@@ -32,7 +32,10 @@ TEK_TYPES = frozenset({KeyDataType.TEK, KeyDataType.TEK_SALT})
 
 @dataclass(frozen=True, slots=True)
 class CryptoSessionKeys:
-    """SRTP keys of one crypto session; `ssrc` 0 is not yet chosen, `index_range` the packet indices of an interval."""
+    """SRTP keys of one crypto session; `ssrc` 0 is not yet chosen, `index_range` the packet indices of an interval.
+
+    `label` names the reading where the RFC allows several and this is not the first one.
+    """
 
     cs_id: int
     ssrc: int
@@ -44,6 +47,7 @@ class CryptoSessionKeys:
     key_type: int
     prf_variant: PrfVariant | None = None
     index_range: tuple[int, int] | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

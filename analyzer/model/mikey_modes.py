@@ -35,6 +35,7 @@ INITIATORS = frozenset(
         DataType.REQUEST_KEY_PSK,
         DataType.REQUEST_KEY_PKE,
         DataType.I_MESSAGE_1,
+        DataType.I_MESSAGE_2,
         DataType.SAKKE_MSG,
     }
 )

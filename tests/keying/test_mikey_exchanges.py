@@ -109,7 +109,7 @@ def test_an_answer_to_another_bundle_answers_nothing() -> None:
         (11, "no verification message"),
         (14, "no ticket"),
         (19, "no verification message"),
-        (22, "ephemeral elliptic-curve secret"),
+        (22, "no MAC"),
         (99, "unknown 99"),
     ],
 )
