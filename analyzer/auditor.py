@@ -168,7 +168,7 @@ class Auditor:
         messages = tuple(AuditedMessage(each, evaluate_message(each, self.policy)) for each in calls.outside)
         unlike = sum(len(bound.stream) for bound in calls.unbound) - sum(len(bound.stream) for bound in plausible)
         drops = [facts.interface_drops for facts in captures if facts.interface_drops is not None]
-        skipped = (f"{unlike} packets look like RTP but form no stream; they were not judged",) if unlike else ()
+        skipped = (_skipped(unlike),) if unlike else ()
         return Report(
             tool_name="srtp-audit",
             tool_version=__version__,
@@ -195,3 +195,9 @@ def _handshakes(readings: Sequence[Reading]) -> PathHandshakes:
         dtls=(flow for reading in readings for flow in reading.media.dtls()),
         zrtp=(flow for reading in readings for flow in reading.media.zrtp()),
     )
+
+
+def _skipped(packets: int) -> str:
+    if packets == 1:
+        return "1 packet looks like RTP but forms no stream; it was not judged"
+    return f"{packets} packets look like RTP but form no stream; they were not judged"

@@ -278,12 +278,14 @@ def _print_reasons(number: int, call: CallBrief, pen: _Pen) -> None:
 
 def _print_steering(report: Report, pen: _Pen, verbose: bool) -> None:
     """The calls whose lists somebody in the middle could have altered unseen, to a weaker choice than was made."""
-    steered = [
-        (number, " with ".join(name for name in line.weakest if name), line.open_carriers)
-        for number, call in enumerate(report.briefs, 1)
-        for line in call.lines
-        if line.weakest is not None
-    ]
+    steered = list(
+        dict.fromkeys(
+            (number, " with ".join(name for name in line.weakest if name), tuple(line.open_carriers))
+            for number, call in enumerate(report.briefs, 1)
+            for line in call.lines
+            if line.weakest is not None
+        )
+    )
     if not steered:
         return
     calls = len({number for number, _, _ in steered})
