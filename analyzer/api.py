@@ -15,6 +15,7 @@ from analyzer.capture.source import open_capture
 from analyzer.errors import CaptureError
 from analyzer.evidence.capture_points import compare_captures
 from analyzer.evidence.reading import Reading, merge_evidence
+from analyzer.judging import Render
 from analyzer.keying.key_ring import KeyRing
 from analyzer.model.evidence import AnySignalling
 from analyzer.model.policy import Policy
@@ -34,6 +35,8 @@ def audit(
     inventory: Inventory | None = None,
     progress: Progress | None = None,
     jobs: int = 1,
+    render: Render | None = None,
+    keep_calls: bool = True,
 ) -> Report:
     """Audit captures (`-` is standard input) as one set; an unreadable one is reported and does not stop the others.
 
@@ -56,7 +59,8 @@ def audit(
         tracker.feed(message)
     calls = tracker.finish(points.align(merge_evidence(readings)))
     facts = [replace(each, clock_offset_ns=offset) for each, offset in zip(facts, points.offsets_ns, strict=True)]
-    return auditor.report(facts, calls, readings, notes=_point_notes(facts, points.repeated))
+    notes = _point_notes(facts, points.repeated)
+    return auditor.report(facts, calls, readings, notes=notes, render=render, jobs=jobs, keep_calls=keep_calls)
 
 
 def _point_notes(facts: Sequence[CaptureFacts], repeated: Sequence[int]) -> list[str]:

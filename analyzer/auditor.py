@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Calls, streams and messages on their way through keying, negotiation, verdict and rules."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from analyzer import __version__
 from analyzer.evidence.capture_points import seen_once
 from analyzer.evidence.media_statistics import is_plausible_rtp
 from analyzer.evidence.reading import Reading
+from analyzer.judging import Render, judge_calls
 from analyzer.keying.handover import hand_over
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_keying import Keymaster
 from analyzer.keying.media_path import PathHandshakes
 from analyzer.keying.mikey_facts import with_media_facts
 from analyzer.keying.mikey_history import MikeyHistory
+from analyzer.keying.mikey_messages import may_carry_mikey
 from analyzer.keying.mikey_paths import KeyedPaths
 from analyzer.keying.stream_audit import audit_lone_rtcp, audit_stream
 from analyzer.keying.unseen_signalling import allow_for_unseen, contradicts, find_gaps
@@ -34,7 +36,7 @@ from analyzer.negotiation.endpoint_profiles import build_profiles
 from analyzer.negotiation.inventory import Inventory
 from analyzer.negotiation.knowledge import Knowledge, build_observations
 from analyzer.negotiation.negotiate import negotiate
-from analyzer.rules.briefing import brief_call, count_up
+from analyzer.rules.briefing import outcomes_outside
 from analyzer.rules.catalogue import rule_texts
 from analyzer.rules.findings import collect_findings
 from analyzer.rules.runner import evaluate_call, evaluate_message, evaluate_stream
@@ -66,6 +68,20 @@ class Auditor:
         """One call with its verdicts and outcomes."""
         return self._judge_call(call, self._audit_media(call, knowledge))
 
+    def _audits(self, calls: Sequence[Call], knowledge: Knowledge) -> Callable[[int], AuditedCall]:
+        """A function that audits the call of a number, any call at any time; what MIKEY says is heard of all before."""
+        keyed = {
+            number: self._audit_media(call, knowledge)
+            for number, call in enumerate(calls)
+            if any(map(may_carry_mikey, call.media))
+        }
+
+        def audit(number: int) -> AuditedCall:
+            call, media = calls[number], keyed.get(number)
+            return self._judge_call(call, self._audit_media(call, knowledge) if media is None else media)
+
+        return audit
+
     def _audit_media(self, call: Call, knowledge: Knowledge) -> tuple[AuditedMedia, ...]:
         """The media lines with everything but what other calls of the set say of them."""
         media = tuple(self._audit_line(call, line, knowledge) for line in call.media)
@@ -76,6 +92,7 @@ class Auditor:
         for each in media:
             if each.keying.mikey:
                 self._history.add(call, each.line, each.keying.mikey)
+        self._keymaster.forget_call()
         return media
 
     def _hand_over(self, call: Call, media: tuple[AuditedMedia, ...], knowledge: Knowledge) -> tuple[AuditedMedia, ...]:
@@ -154,18 +171,30 @@ class Auditor:
         readings: Sequence[Reading],
         *,
         notes: Sequence[str] = (),
+        render: Render | None = None,
+        jobs: int = 1,
+        keep_calls: bool = True,
     ) -> Report:
-        """The report over everything that was read."""
+        """The report over everything that was read.
+
+        What `render` makes of each call stands in `Report.renditions`. Without `keep_calls` up to `jobs` processes
+        audit the calls, and those of `Report.calls` are audited again when somebody looks at them.
+        """
         self.learn(readings)
         knowledge = self.knowledge(calls.calls, calls.outside)
         loose, paths = self._audit_loose(seen_once(message for reading in readings for message in reading.mikey))
-        keyed = [(call, self._audit_media(call, knowledge)) for call in calls.calls]
-        audited = tuple(self._judge_call(call, media) for call, media in keyed)
-        briefs = tuple(map(brief_call, audited))
+        audit = self._audits(calls.calls, knowledge)
+        if keep_calls:
+            audited = tuple(map(audit, range(len(calls.calls))))
+            judged = judge_calls(calls.calls, audited.__getitem__, render, 1)._replace(calls=audited)
+        else:
+            judged = judge_calls(calls.calls, audit, render, jobs)
         plausible = [bound for bound in calls.unbound if is_plausible_rtp(bound.stream)]
         handshakes = _handshakes(readings)
         streams = tuple(self.audit_stream(bound, handshakes, paths) for bound in plausible)
         messages = tuple(AuditedMessage(each, evaluate_message(each, self.policy)) for each in calls.outside)
+        for outcomes in outcomes_outside(streams, messages):
+            judged.counter.add_outcomes(outcomes)
         unlike = sum(len(bound.stream) for bound in calls.unbound) - sum(len(bound.stream) for bound in plausible)
         drops = [facts.interface_drops for facts in captures if facts.interface_drops is not None]
         skipped = (_skipped(unlike),) if unlike else ()
@@ -174,18 +203,19 @@ class Auditor:
             tool_version=__version__,
             policy=self.policy,
             captures=tuple(captures),
-            briefs=briefs,
-            tally=count_up(audited, streams, messages),
-            calls=audited,
+            briefs=judged.briefs,
+            tally=judged.counter.tally(),
+            calls=judged.calls,
             streams=streams,
             messages=messages,
-            findings=collect_findings(briefs, streams, messages),
+            findings=collect_findings(judged.briefs, streams, messages),
             rules=rule_texts(self.policy),
             tls_flows=tuple(flow for reading in readings for flow in reading.signalling.tls),
             mikey=loose,
             notes=(*notes, *skipped),
             drops=sum(drops) if drops else None,
-            endpoints=build_profiles(briefs),
+            endpoints=build_profiles(judged.briefs),
+            renditions=judged.renditions,
         )
 
 

@@ -3,7 +3,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from analyzer.model.cross_check import CrossCheck
@@ -31,13 +31,23 @@ _UNSAFE = re.compile(
 
 def render_json(report: Report) -> str:
     """The whole report, nothing left out, secrets masked; text that would steer a terminal stands as `\\uNNNN`."""
-    document = {
+    return b"".join(iter_json(report, map(render_json_call, report.calls))).decode()
+
+
+def render_json_call(audited: AuditedCall) -> bytes:
+    """One call as it stands in the report, on one line."""
+    return _line(_call(audited))
+
+
+def iter_json(report: Report, calls: Iterable[bytes]) -> Iterator[bytes]:
+    """The report in UTF-8, piece by piece; `calls` are its calls as `render_json_call` gives them, in their order."""
+    document: dict[str, Any] = {
         "schema": SCHEMA,
         "tool": {"name": report.tool_name, "version": report.tool_version},
         "policy": _policy(report.policy),
         "captures": [_capture(capture) for capture in report.captures],
         "summary": _summary(report),
-        "calls": [_call(call) for call in report.calls],
+        "calls": calls,
         "endpoints": [endpoint_object(profile) for profile in report.endpoints],
         "streams": [_stream(stream) for stream in report.streams],
         "messages": [_message(message) for message in report.messages],
@@ -48,19 +58,26 @@ def render_json(report: Report) -> str:
         "drops": report.drops,
         "notes": list(report.notes),
     }
-    return _UNSAFE.sub(_escape, _lay_out(document))
-
-
-def _lay_out(document: dict[str, Any]) -> str:
-    """One line for each call, stream, message and finding, so that two reports compare line by line."""
-    fields = []
+    lead = b"{\n"
     for name, value in document.items():
-        if isinstance(value, list) and value:
-            text = "[\n" + ",\n".join(map(_compact, value)) + "\n]"
+        yield lead + _line(name) + b": "
+        if name == "calls":
+            yield from _lay_out(calls)
+        elif isinstance(value, list):
+            yield from _lay_out(map(_line, value))
         else:
-            text = _compact(value)
-        fields.append(f"{_compact(name)}: {text}")
-    return "{\n" + ",\n".join(fields) + "\n}\n"
+            yield _line(value)
+        lead = b",\n"
+    yield b"\n}\n"
+
+
+def _lay_out(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """One line for each call, stream, message and finding, so that two reports compare line by line."""
+    lead = b"[\n"
+    for line in lines:
+        yield lead + line
+        lead = b",\n"
+    yield b"[]" if lead == b"[\n" else b"\n]"
 
 
 def _cross_check(check: CrossCheck) -> dict[str, Any]:
@@ -91,8 +108,8 @@ def _cross_check(check: CrossCheck) -> dict[str, Any]:
     }
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+def _line(value: Any) -> bytes:
+    return _UNSAFE.sub(_escape, json.dumps(value, ensure_ascii=False, allow_nan=False)).encode()
 
 
 def _escape(match: re.Match[str]) -> str:

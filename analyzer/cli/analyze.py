@@ -15,7 +15,7 @@ from analyzer.cli.files import check_outputs
 from analyzer.cli.leaving import hold
 from analyzer.cli.options import evidence_options, load_inventory, load_policy, load_ring, output_options
 from analyzer.cli.progress import progress_line
-from analyzer.cli.rendering import Outputs, write_report
+from analyzer.cli.rendering import Outputs, call_renderer, write_report
 from analyzer.model.cross_check import CrossCheck
 from analyzer.model.exit_code import ExitCode
 from analyzer.model.outcome import Severity
@@ -25,7 +25,9 @@ from analyzer.rules.exit_decision import decide_exit_code
 
 @click.command("analyze", short_help="Audit captures.")
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Threads for large captures [default: all cores].")
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Threads and processes for large captures [default: all cores]."
+)
 @click.option("--cross-check", "second", is_flag=True, help="Let tshark read the captures too, and compare.")
 @evidence_options
 @output_options
@@ -53,17 +55,25 @@ def analyze_command(
         from analyzer.crosscheck.wireshark import tshark_version  # noqa: PLC0415 - only for whoever asks
 
         tshark_version()  # refuse before the work, not after it
+    outputs = Outputs(json_target, html_target, quiet, verbose, no_color)
     paths = expand_paths(captures)
     ring, resolved, known = load_ring(keys), load_policy(policy), load_inventory(inventory)
     with no_search_for_cycles():
         with progress_line(quiet) as progress:
             report = audit(
-                paths, policy=resolved, ring=ring, inventory=known, progress=progress, jobs=jobs or available_cores()
+                paths,
+                policy=resolved,
+                ring=ring,
+                inventory=known,
+                progress=progress,
+                jobs=jobs or available_cores(),
+                render=call_renderer(outputs),
+                keep_calls=False,
             )
             if second:
                 report = replace(report, cross_check=_second_opinion(paths, report))
         hold(report)
-        write_report(report, Outputs(json_target, html_target, quiet, verbose, no_color))
+        write_report(report, outputs)
         return decide_exit_code(report, Severity(fail_on))
 
 

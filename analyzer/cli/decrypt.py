@@ -66,7 +66,8 @@ def decrypt_command(
         "warning": WARNING,
         **CallWriter(report, ring, target, redact).write(jobs or available_cores()),
     }
-    write_output(str(target / "decrypt.json"), json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    write_output(str(target / "decrypt.json"), [text.encode()])
     if not quiet:
         _print(document, target)
     return _exit_code(report)

@@ -5,22 +5,21 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from analyzer.errors import UsageError
 
 
-def write_output(target: str, content: str | bytes) -> None:
-    """Write `content` to a path, or to standard output when `target` is `-`; raises UsageError.
+def write_output(target: str, pieces: Iterable[bytes]) -> None:
+    """Write `pieces` to a path, or to standard output when `target` is `-`; raises UsageError.
 
     The file has mode 0600 and appears by an atomic rename, so a reader never sees half of it.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
     if target == "-":
         stream = sys.stdout.buffer
-        stream.write(data)
+        stream.writelines(pieces)
         stream.flush()
         return
     path = Path(target)
@@ -29,14 +28,14 @@ def write_output(target: str, content: str | bytes) -> None:
     if path.is_dir():
         raise UsageError(f"{path}: is a directory")
     try:
-        _replace(path, data)
+        _replace(path, pieces)
     except OSError as error:
         raise UsageError(f"{path}: can't be written: {error.strerror}") from error
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, pieces: Iterable[bytes]) -> None:
     with open_output(path) as stream:
-        stream.write(data)
+        stream.writelines(pieces)
 
 
 @contextlib.contextmanager

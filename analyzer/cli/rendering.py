@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A finished report to wherever the command line wants it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from analyzer.cli.files import write_output
 from analyzer.cli.terminal import open_console
 from analyzer.model.brief import CallBrief
-from analyzer.model.report import Report
+from analyzer.model.report import AuditedCall, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +26,25 @@ class Outputs:
         return not self.quiet and self.json is None and self.html is None
 
 
+def call_renderer(outputs: Outputs) -> Callable[[AuditedCall], bytes] | None:
+    """What is to be rendered of each call where it is audited, None where no output has all calls in full."""
+    if outputs.json is None:
+        return None
+    from reports.json_report import render_json_call  # noqa: PLC0415 - a second saved where no JSON is wanted
+
+    return render_json_call
+
+
 def write_report(report: Report, outputs: Outputs) -> None:
     """Render and write every wanted output; a renderer is imported only when it is used. Raises UsageError."""
     if outputs.json is not None:
-        from reports.json_report import render_json  # noqa: PLC0415 - a second saved where no JSON is wanted
+        from reports.json_report import iter_json, render_json_call  # noqa: PLC0415
 
-        write_output(outputs.json, render_json(report))
+        write_output(outputs.json, iter_json(report, report.renditions or map(render_json_call, report.calls)))
     if outputs.html is not None:
         from reports.html_report import render_html  # noqa: PLC0415 - Jinja is not free
 
-        write_output(outputs.html, render_html(report))
+        write_output(outputs.html, [render_html(report).encode()])
     if outputs.to_terminal:
         print_summary(report, outputs)
 

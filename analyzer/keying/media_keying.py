@@ -69,6 +69,11 @@ class Keymaster:
             self._keys[place] = keying.keys
         return replace(keying, replaced=replaced) if replaced and replaced != keying.keys else keying
 
+    def forget_call(self) -> None:
+        """Let go of what was remembered of a call; what is open of tickets stays, for they are used in others."""
+        for memory in (self._opened, self._bundles, self._keys):
+            memory.clear()
+
     def _key(self, call: Call, line: MediaLine) -> Keying:
         crypto = read_crypto_lines(line.offer)
         accepted = read_crypto_lines(line.answer)

@@ -20,7 +20,7 @@ from analyzer.keying.mikey_session_keys import (
     take_answered_policies,
 )
 from analyzer.keying.mikey_steps import ModeOpening
-from analyzer.model.call import MediaSide, Side
+from analyzer.model.call import MediaLine, MediaSide, Side
 from analyzer.model.keying import MacState, MikeyEvidence
 from dissectors.grammar.capability_negotiation import parse_acap
 from dissectors.grammar.defects import Defect
@@ -49,6 +49,13 @@ class OpenedMikey:
     psk: PskEntry | None = None
     opening: PskOpening | ModeOpening | None = None
     earlier_rand: bytes | None = None
+
+
+def may_carry_mikey(line: MediaLine) -> bool:
+    """Whether a side of a media line has attributes in which MIKEY may stand."""
+    sides = [side for side in (line.offer, line.answer) if side is not None]
+    levels = (level for side in sides for level in (side.media, side.body.session))
+    return not all(_CARRIERS.isdisjoint(level.attribute_names) for level in levels)
 
 
 def read_key_mgmt(side: MediaSide | None, role: Side) -> tuple[MikeyEvidence, ...]:

@@ -149,4 +149,5 @@ class Report:
     endpoints: tuple[EndpointProfile, ...] = ()
     mikey: tuple[AuditedMikey, ...] = ()
     cross_check: CrossCheck | None = None  # None: nobody asked for a second opinion
+    renditions: Sequence[bytes] = ()  # of each call, if a renderer was given for calls
     drops: int | None = None  # packets the system dropped before they were captured; None: nobody counted
