@@ -39,10 +39,19 @@ __all__ = [
 ]
 
 _DIRECTIONS = frozenset(("sendrecv", "sendonly", "recvonly", "inactive"))
-_DIRECTION_LINES = {f"a={direction}": direction for direction in _DIRECTIONS}
 _KNOWN_TYPES = frozenset("vosiuepcbtrzkam")
-_IGNORED_TYPES = frozenset(f"{kind}=" for kind in "iuepbtrzk")
-_PORT = re.compile(r"([0-9]{1,9})(?:/([0-9]{1,9}))?")
+_NUMBERS = r"([0-9]{1,9})(?:/([0-9]{1,9}))?"
+_PORT = re.compile(_NUMBERS)
+MAX_PORT = 65535
+_PRINTABLE = bytes(range(0x20, 0x7F))
+# The order of RFC 8866 §5, but for lines that nobody asks for; each regular expression takes a level without its end.
+_OTHERS = r"(?:\r\n[iuepbtrzk]=[^\r]*)*"
+_CONNECTION = r"(?:\r\nc=[^ \r]+ [^ \r]+ ([^ \r/]+)(?:/[^ \r]*)?)?"
+_ATTRIBUTES = r"(?:\r\na=[^\r]*)*"
+_DIRECTION = re.compile(rf"\r\na=({'|'.join(sorted(_DIRECTIONS))})(?![^\r])")
+_ORIGIN = " ".join([r"([^ \r]+)"] * 6)
+_SESSION_LINES = re.compile(rf"v=0\r\no={_ORIGIN}\r\ns=([^\r]*){_OTHERS}{_CONNECTION}{_OTHERS}{_ATTRIBUTES}")
+_MEDIA_LINES = re.compile(rf"([^ \r]+) {_NUMBERS} ([^ \r]+) ([^ \r][^\r]*){_OTHERS}{_CONNECTION}{_OTHERS}{_ATTRIBUTES}")
 
 
 class Line(NamedTuple):
@@ -89,9 +98,9 @@ def _parse_media_line(value: str, offset: int, defects: list[Defect]) -> _MediaL
         defects.append(Defect("media-line-form", offset, "RFC 8866 §5.14"))
         words += [""] * (3 - len(words))
     port = _PORT.fullmatch(words[1])
-    if port is None or int(port[1]) > 65535:
+    if port is None or int(port[1]) > MAX_PORT:
         defects.append(Defect("media-port", offset, "RFC 8866 §5.14", words[1][:16]))
-    number = int(port[1]) if port is not None and int(port[1]) <= 65535 else 0
+    number = int(port[1]) if port is not None and int(port[1]) <= MAX_PORT else 0
     count = int(port[2]) if port is not None and port[2] else None
     return _MediaLine(words[0], number, count, words[2], tuple(words[3:]))
 
@@ -178,40 +187,59 @@ class _Reader:
 
 
 def _parse_ordinary(data: bytes) -> SessionDescription | None:
-    """The quick way through a description without any oddity; None where a line needs a second look.
+    """The quick way through a description whose lines stand in the usual order; None where one needs a second look.
 
-    Only lines that are not `a=` lines are looked into; attributes wait until they are asked for.
+    Attributes wait until they are asked for, but for those that give a direction.
     """
-    if data[-2:] != b"\r\n" or b"a= " in data or b" \r" in data:
+    ends = data.count(b"\r\n")
+    if data.translate(None, _PRINTABLE) != b"\r\n" * ends or data[-2:] != b"\r\n" or ends > MAX_LINES:
         return None
-    lines = decode_text(data).split("\r\n")
-    lines.pop()
-    octets = len(data) - 2 * len(lines)
-    text = "".join(lines)
-    if len(text) != octets or not text.isascii() or not text.isprintable() or len(lines) > MAX_LINES:
+    if b"a= " in data or b" \r" in data:
         return None
-    reader = _Reader()
-    section, begin = reader.sections[0], 0
-    for index, line in enumerate(lines):
-        kind = line[:2]
-        if kind == "a=":
-            if line in _DIRECTION_LINES:
-                section.direction = _DIRECTION_LINES[line]
-        elif kind == "m=":
-            section.lines = lines[begin:index]
-            offset = section.offset + sum(map(len, section.lines)) + 2 * len(section.lines)
-            reader.read("m", line[2:], index + 1, offset)
-            section, begin = reader.sections[-1], index
-        elif kind not in _IGNORED_TYPES:
-            if kind[1:] != "=" or kind[0] not in _KNOWN_TYPES:
-                return None
-            reader.read(kind[0], line[2:], index + 1, 0)
-    section.lines = lines[begin:]
-    if reader.defects or reader.version != "0" or reader.origin is None or reader.name is None:
+    level, *sections = data[:-2].decode("ascii").split("\r\nm=")
+    session = _SESSION_LINES.fullmatch(level)
+    if session is None:
         return None
-    for section in reader.sections:
-        section.octets = None
-    return reader.description(data)
+    *origin, name, address = session.groups()
+    lines = level.split("\r\n")
+    inherited = address, (_DIRECTION.findall(level) or ("sendrecv",))[-1]
+    line_number, offset = len(lines) + 1, len(level) + 2
+    media: list[MediaDescription] = []
+    for section in sections:
+        described = _ordinary_media(section, len(media), line_number, offset, inherited)
+        if described is None:
+            return None
+        media.append(described)
+        line_number, offset = line_number + 1 + section.count("\n"), offset + len(section) + 4
+    attributes = AttributeLines(lines, 1, 0)
+    return SessionDescription(data, "0", Origin(*origin), name, address, attributes, tuple(media), ())
+
+
+def _ordinary_media(
+    section: str, index: int, line_number: int, offset: int, inherited: tuple[str | None, str]
+) -> MediaDescription | None:
+    """One media section from behind its `m=`, with what it inherits: an address and a direction."""
+    found = _MEDIA_LINES.fullmatch(section)
+    if found is None:
+        return None
+    kind, number, count, proto, formats, address = found.groups()
+    port = int(number)
+    if port > MAX_PORT:
+        return None
+    first, *lines = section.split("\r\n")
+    return MediaDescription(
+        index,
+        kind,
+        port,
+        int(count) if count else None,
+        proto,
+        tuple(formats.split()),
+        address or inherited[0],
+        (_DIRECTION.findall(section) or inherited)[-1],
+        AttributeLines(lines, line_number + 1, offset + len(first) + 4),
+        line_number,
+        offset,
+    )
 
 
 def _parse_any(data: bytes) -> SessionDescription:

@@ -91,14 +91,12 @@ class AttributeLines:
         values = self._by_name
         if values is None:
             values = self._by_name = {}
-            for line in self._lines:
-                if line[:2] == "a=":
-                    name, value = split_attribute(line[2:])
-                    known = values.get(name)
-                    if known is None:
-                        values[name] = [value]
-                    else:
-                        known.append(value)
+            for name, colon, value in [line[2:].partition(":") for line in self._lines if line[:2] == "a="]:
+                known = values.get(name)
+                if known is None:
+                    values[name] = [value if colon else None]
+                else:
+                    known.append(value if colon else None)
         return values
 
 
