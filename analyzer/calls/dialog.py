@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 
 from analyzer.calls.media_lines import DraftLine, announced_addresses, read_lines
 from analyzer.calls.offer_answer import Dialog, Proposal, ProposalReader, Session
+from analyzer.calls.plain_dialog import PlainDialog, read_plain_dialog
 from analyzer.calls.session_reader import SessionReader, security_of, unversioned
 from analyzer.calls.transaction import Ledger, Pair, file_messages, pair_of, refusal_on
 from analyzer.model.call import CallState, Exchange, Party, Resolution
@@ -71,6 +72,28 @@ class CallDraft(NamedTuple):
 
 def build_draft(call_id: str, messages: Sequence[SignallingMessage], sessions: SessionReader) -> CallDraft:
     """A call from all messages of its Call-ID in time order; at least one."""
+    plain = read_plain_dialog(messages, sessions)
+    return _read_carefully(call_id, messages, sessions) if plain is None else _from_plain(call_id, messages, plain)
+
+
+def _from_plain(call_id: str, messages: Sequence[SignallingMessage], plain: PlainDialog) -> CallDraft:
+    """As `_read_carefully` would have it."""
+    sip, lines = plain.invite.sip, read_lines((plain.exchange,))
+    return CallDraft(
+        call_id,
+        address_of_record(sip.from_uri or ""),
+        address_of_record(sip.to_uri or ""),
+        CallState.ENDED if plain.is_over else CallState.ANSWERED,
+        plain.is_over,
+        tuple(messages),
+        (DraftExchange(plain.exchange, plain.session, early=False, optional=False, late=False, lost_ns=None),),
+        lines,
+        announced_addresses(lines),
+    )
+
+
+def _read_carefully(call_id: str, messages: Sequence[SignallingMessage], sessions: SessionReader) -> CallDraft:
+    """By transactions and hops, whatever the call is like."""
     ledger = file_messages(messages)
     reader = ProposalReader(ledger, sessions)
     exchanges = _number(_without_repeats(reader.read()))
