@@ -11,7 +11,7 @@ from analyzer.model.evidence import AnySignalling, FrameRef
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, OutcomeValue, Severity
 from analyzer.model.report import AuditedMedia
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.line_facts import LineFacts, Subject
 
 
 class Level(StrEnum):
@@ -56,13 +56,20 @@ class Meaning(NamedTuple):
     not_applicable: str
 
 
+class Absent(NamedTuple):
+    """What a rule says of a media line on which its subject does not occur: the check would find the same."""
+
+    subject: Subject
+    result: Result
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule; each check it has is a pure function of the evidence and never sees the policy.
 
     `check_call` speaks once of a whole call, `check_line` of each media line and exchange, `check_bare_call` of a
     call whose media lines were not seen, `check_stream` of a stream of no call (None: nothing to say), and
-    `check_message` of a message outside calls.
+    `check_message` of a message outside calls. `absent` spares `check_line` the lines that it has nothing to say of.
     """
 
     id: str
@@ -79,6 +86,7 @@ class Rule:
     check_bare_call: Callable[[Call], Result] | None = None
     check_stream: Callable[[StreamAudit], Result | None] | None = None
     check_message: Callable[[AnySignalling], Result] | None = None
+    absent: Absent | None = None
 
 
 def passed(explanation: str, refs: tuple[FrameRef, ...] = (), confidence: Confidence | None = None) -> Result:

@@ -3,8 +3,8 @@
 
 from analyzer.model.keying import MikeyEvidence
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts, Subject
 from dissectors.grammar.mikey import GeneralExtension, MikeyMessage
 from dissectors.grammar.mikey.registries import DataType, GeneralExtensionType
 
@@ -53,4 +53,5 @@ RULE = Rule(
         not_applicable="No MIKEY message was offered.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.MIKEY, _NO_MIKEY),
 )

@@ -3,8 +3,8 @@
 
 from analyzer.model.negotiation import ListStatement
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.protection import is_pending
 
 _NO_LIST = not_applicable("The offer carries no list to compare; KMG-002 speaks of that.")
@@ -34,7 +34,7 @@ def _differs(facts: LineFacts, differing: list[ListStatement]) -> Result:
 
 
 def _check_line(facts: LineFacts) -> Result:
-    statements = facts.negotiation.statements and _deciding(facts.negotiation.statements)
+    statements = _deciding(facts.negotiation.statements)
     if not statements:
         offered = facts.offered_mikey
         if any(one.message is None for one in offered):
@@ -64,4 +64,5 @@ RULE = Rule(
         not_applicable="No MIKEY message with such a list was offered.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.MIKEY, _NO_MIKEY),
 )

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One media line as the rules see it: what several of them ask for is worked out once."""
 
+from enum import StrEnum
+
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import MikeyEvidence
@@ -9,6 +11,20 @@ from analyzer.model.report import AuditedMedia
 from analyzer.rules import protection
 
 _UNSEEN = frozenset((Reason.WIRE_UNSEEN, Reason.ONE_DIRECTION_UNSEEN))
+
+
+class Subject(StrEnum):
+    """A way of keying a media line that was offered or taken: many rules speak of one alone."""
+
+    MIKEY = "MIKEY"
+    SDES = "SDES"
+
+
+_SUBJECTS = {
+    (mikey, sdes): frozenset(subject for subject, occurs in ((Subject.MIKEY, mikey), (Subject.SDES, sdes)) if occurs)
+    for mikey in (False, True)
+    for sdes in (False, True)
+}
 
 
 class LineFacts:
@@ -55,6 +71,12 @@ class LineFacts:
         self.is_without_media = protection.is_without_media(line, streams)
         self.mikey = media.keying.mikey and tuple(one for one in media.keying.mikey if one.protocol.lower() == "mikey")
         self._stream_refs: tuple[FrameRef, ...] | None = None
+
+    @property
+    def subjects(self) -> frozenset[Subject]:
+        """The ways of keying that occur on the line, whatever became of them."""
+        keying = self.keying
+        return _SUBJECTS[bool(self.mikey), bool(keying.offered_crypto or keying.accepted_crypto)]
 
     @property
     def offered_mikey(self) -> tuple[MikeyEvidence, ...]:

@@ -4,8 +4,8 @@
 from analyzer.model.call import Side
 from analyzer.model.keying import MikeyEvidence
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.sig_002 import PROTECTED_TRANSPORTS
 from dissectors.grammar.mikey import Kemac
 from dissectors.grammar.mikey.registries import EncryptionAlgorithm
@@ -55,4 +55,5 @@ RULE = Rule(
         not_applicable="No MIKEY message transports keys.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.MIKEY, _NO_TRANSPORT),
 )

@@ -5,8 +5,8 @@ from analyzer.model.call import Resolution
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import Shared
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.mikey_reuse import cited, compared, initiators_messages, refs_of, reuses_of, unreadable
 
 _NOTHING = not_applicable("No initiator's MIKEY message was offered.")
@@ -14,8 +14,6 @@ _GUARDS = ("an element between the parties may have repeated the call: compare b
 
 
 def _check_line(facts: LineFacts) -> Result:
-    if not facts.mikey:
-        return _NOTHING
     repeated = reuses_of(facts, Shared.MESSAGE)
     replayed = [one for one in repeated if one.settled]
     if replayed:
@@ -57,4 +55,5 @@ RULE = Rule(
         not_applicable="No initiator's MIKEY message was offered.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.MIKEY, _NOTHING),
 )

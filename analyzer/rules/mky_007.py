@@ -3,8 +3,8 @@
 
 from analyzer.model.keying import MikeyEvidence, Shared
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
+from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.mikey_reuse import cited, compared, initiators_messages, refs_of, reuses_of, unreadable
 from dissectors.grammar.mikey import Rand
 
@@ -17,8 +17,6 @@ def _is_judged(evidence: MikeyEvidence) -> bool:
 
 
 def _check_line(facts: LineFacts) -> Result:
-    if not facts.mikey:
-        return _NOTHING
     reuses = reuses_of(facts, Shared.RAND)
     if reuses:
         return failed("The RAND of this bundle is that of an earlier one.", cited(reuses), _GUARDS)
@@ -45,4 +43,5 @@ RULE = Rule(
         not_applicable="No MIKEY message with a RAND was offered.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.MIKEY, _NOTHING),
 )

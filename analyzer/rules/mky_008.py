@@ -3,8 +3,8 @@
 
 from analyzer.model.keying import MikeyEvidence, Shared
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
+from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.mikey_reuse import cited, compared, refs_of, reuses_of, unreadable
 from dissectors.grammar.mikey import Dh
 
@@ -18,8 +18,6 @@ def _is_judged(evidence: MikeyEvidence) -> bool:
 
 
 def _check_line(facts: LineFacts) -> Result:
-    if not facts.mikey:
-        return _NOTHING
     reuses = reuses_of(facts, Shared.DH_VALUE)
     if reuses:
         return failed(
@@ -50,4 +48,5 @@ RULE = Rule(
         not_applicable="No Diffie-Hellman value was exchanged.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.MIKEY, _NOTHING),
 )

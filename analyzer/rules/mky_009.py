@@ -3,8 +3,8 @@
 
 from analyzer.model.evidence import FrameRef
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.mikey_reuse import initiators_messages, unreadable
 from dissectors.grammar.mikey import MikeyMessage, Timestamp
 from dissectors.grammar.mikey.registries import TimestampType
@@ -34,7 +34,7 @@ def _clock(message: MikeyMessage | None) -> Timestamp | None:
 
 def _check_line(facts: LineFacts) -> Result:
     offer = facts.line.offer
-    if not facts.mikey or offer is None:
+    if offer is None:
         return _NOTHING
     gap = unreadable(facts)
     clocks = [(one.ref, clock) for one in initiators_messages(facts) if (clock := _clock(one.message)) is not None]
@@ -80,4 +80,5 @@ RULE = Rule(
         not_applicable="No initiator's message with a clock's timestamp was offered; a COUNTER tells no time.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.MIKEY, _NOTHING),
 )

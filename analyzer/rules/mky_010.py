@@ -5,8 +5,8 @@ from analyzer.model.call import Side
 from analyzer.model.keying import MikeyEvidence, Shared
 from analyzer.model.mikey_modes import MIKEY_MODES
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
+from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.mikey_reuse import cited, compared, initiators_messages, refs_of, reuses_of, unreadable
 from dissectors.grammar.mikey import Timestamp
 from dissectors.grammar.mikey.registries import DataType
@@ -36,8 +36,8 @@ def _differs(response: MikeyEvidence, offered: list[MikeyEvidence]) -> str:
 
 
 def _check_line(facts: LineFacts) -> Result:
-    offered = list(initiators_messages(facts)) if facts.mikey else []
-    responses = [one for one in facts.mikey if one.side is Side.ANSWERER] if facts.mikey else []
+    offered = list(initiators_messages(facts))
+    responses = [one for one in facts.mikey if one.side is Side.ANSWERER]
     for response in responses:
         text = _differs(response, offered)
         if text:
@@ -68,4 +68,5 @@ RULE = Rule(
         not_applicable="No initiator's MIKEY message was offered.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.MIKEY, _NOTHING),
 )

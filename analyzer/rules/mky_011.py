@@ -2,16 +2,14 @@
 """MKY-011: an update of a crypto session bundle carries what an update must not."""
 
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
+from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.mikey_reuse import unreadable
 
 _NOTHING = not_applicable("No MIKEY message updates an earlier one of this call.")
 
 
 def _check_line(facts: LineFacts) -> Result:
-    if not facts.mikey:
-        return _NOTHING
     updates = facts.freshness.updates
     refs = tuple(dict.fromkeys(ref for update in updates for ref in (update.ref, update.initial)))
     faults = dict.fromkeys(fault for update in updates for fault in update.faults)
@@ -39,4 +37,5 @@ RULE = Rule(
         not_applicable="No MIKEY message updates an earlier one of this call.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.MIKEY, _NOTHING),
 )

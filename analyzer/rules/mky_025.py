@@ -4,8 +4,8 @@
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.line_facts import LineFacts, Subject
 
 _NO_MIKEY = not_applicable("No MIKEY message was exchanged.")
 _GUARDS = (
@@ -54,4 +54,5 @@ RULE = Rule(
         not_applicable="No MIKEY message was exchanged.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.MIKEY, _NO_MIKEY),
 )

@@ -3,37 +3,87 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from analyzer.model.call import Call
 from analyzer.model.evidence import AnySignalling
 from analyzer.model.keying import StreamAudit
-from analyzer.model.outcome import Outcome, OutcomeValue, Severity
+from analyzer.model.outcome import Confidence, Outcome, OutcomeValue, Severity
 from analyzer.model.policy import Policy
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Result, Rule, not_applicable
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.registry import rule_by_id
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _NO_LINES = not_applicable("The call has no media line.")
+_WAITING = Outcome("", OutcomeValue.ERROR, Severity.INFO, Confidence.C1, (), "Nobody asked.", "rule-error")
+
+
+class _LinePlan(NamedTuple):
+    """The outcomes of a media line by the places of their rules: those known beforehand, and the rules to be asked."""
+
+    known: tuple[Outcome, ...]
+    asked: tuple[tuple[int, Rule, Severity, Callable[[LineFacts], Result]], ...]
 
 
 def evaluate_call(call: Call, media: tuple[AuditedMedia, ...], policy: Policy) -> tuple[Outcome, ...]:
     """Every selected rule on a call: once, or once for each media line and exchange, in the order of the policy."""
-    outcomes: list[Outcome] = []
-    lines = [(LineFacts(audited), audited.line.index, audited.line.exchange.number) for audited in media]
-    for rule, severity in _selected(policy):
-        if rule.check_call is not None:
-            outcomes.append(_outcome(rule, severity, _guarded(rule.check_call, call, media)))
-        elif rule.check_line is not None and lines:
-            for facts, index, exchange in lines:
-                outcomes.append(_outcome(rule, severity, _guarded(rule.check_line, facts), index, exchange))
+    lines = [_evaluate_line(audited, policy) for audited in media]
+    if len(lines) == 1:
+        outcomes = lines[0]
+        for place, rule, severity in _rules_of_calls(policy):
+            outcomes[place] = _outcome(rule, severity, _judge_call(rule, call, media))
+        return tuple(outcomes)
+    outcomes = []
+    for place, (rule, severity) in enumerate(_selected(policy)):
+        if lines and _is_of_lines(rule):
+            outcomes += [line[place] for line in lines]
         else:
-            bare = _NO_LINES if rule.check_bare_call is None else _guarded(rule.check_bare_call, call)
-            outcomes.append(_outcome(rule, severity, bare))
+            outcomes.append(_outcome(rule, severity, _judge_call(rule, call, media)))
     return tuple(outcomes)
+
+
+def _is_of_lines(rule: Rule) -> bool:
+    """Whether a rule speaks of each media line by itself."""
+    return rule.check_call is None and rule.check_line is not None
+
+
+@lru_cache(maxsize=16)
+def _rules_of_calls(policy: Policy) -> tuple[tuple[int, Rule, Severity], ...]:
+    """The rules that speak of a call as a whole, with their places."""
+    selected = enumerate(_selected(policy))
+    return tuple((place, rule, severity) for place, (rule, severity) in selected if not _is_of_lines(rule))
+
+
+def _judge_call(rule: Rule, call: Call, media: tuple[AuditedMedia, ...]) -> Result:
+    """What a rule says of the call as a whole."""
+    if rule.check_call is not None:
+        return _guarded(rule.check_call, call, media)
+    return _NO_LINES if rule.check_bare_call is None else _guarded(rule.check_bare_call, call)
+
+
+def _evaluate_line(audited: AuditedMedia, policy: Policy) -> list[Outcome]:
+    """The outcomes of one media line, each at the place of its rule; the places of other rules wait for theirs."""
+    facts, index, exchange = LineFacts(audited), audited.line.index, audited.line.exchange.number
+    plan = _line_plan(policy, facts.subjects, index, exchange)
+    outcomes = list(plan.known)
+    for place, rule, severity, check in plan.asked:
+        outcomes[place] = _outcome(rule, severity, _guarded(check, facts), index, exchange)
+    return outcomes
+
+
+@lru_cache(maxsize=4096)
+def _line_plan(policy: Policy, subjects: frozenset[Subject], index: int, exchange: int) -> _LinePlan:
+    """What is the same for all lines of that place on which these subjects occur."""
+    known, asked = [_WAITING] * len(policy.rules), []
+    for place, (rule, severity) in enumerate(_selected(policy)):
+        if rule.absent is not None and rule.absent.subject not in subjects:
+            known[place] = _outcome(rule, severity, rule.absent.result, index, exchange)
+        elif rule.check_call is None and rule.check_line is not None:
+            asked.append((place, rule, severity, rule.check_line))
+    return _LinePlan(tuple(known), tuple(asked))
 
 
 @lru_cache(maxsize=16)

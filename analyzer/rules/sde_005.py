@@ -2,9 +2,9 @@
 """SDE-005: the answer uses a master key of the offer."""
 
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
-from analyzer.rules.line_facts import LineFacts
-from analyzer.rules.sdes import find_gap
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
+from analyzer.rules.line_facts import LineFacts, Subject
+from analyzer.rules.sdes import NOT_CHOSEN, find_gap
 from dissectors.grammar.sdes import CryptoAttribute
 from dissectors.grammar.secret import Secret
 
@@ -47,4 +47,5 @@ RULE = Rule(
         not_applicable="SDES was not chosen.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.SDES, NOT_CHOSEN),
 )

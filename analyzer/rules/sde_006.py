@@ -2,9 +2,9 @@
 """SDE-006: the answer names a crypto line that was not offered."""
 
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, passed
-from analyzer.rules.line_facts import LineFacts
-from analyzer.rules.sdes import find_gap
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, passed
+from analyzer.rules.line_facts import LineFacts, Subject
+from analyzer.rules.sdes import NOT_CHOSEN, find_gap
 from dissectors.grammar.sdes import canonical_suite
 
 _GUARDS = ("an element between the parties may have rewritten the offer: compare both of its legs",)
@@ -38,4 +38,5 @@ RULE = Rule(
         not_applicable="SDES was not chosen.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.SDES, NOT_CHOSEN),
 )

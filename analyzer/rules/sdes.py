@@ -5,7 +5,7 @@ from analyzer.rules.base import Result, not_applicable, unknown
 from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.protection import is_pending
 
-_NOT_CHOSEN = not_applicable("SDES was not chosen.")
+NOT_CHOSEN = not_applicable("SDES was not chosen.")
 
 
 def find_gap(facts: LineFacts) -> Result | None:
@@ -17,4 +17,4 @@ def find_gap(facts: LineFacts) -> Result | None:
         return None
     if keying.offered_crypto and is_pending(line):
         return unknown("answer", "SDES was offered; no answer was seen.", facts.refs)
-    return _NOT_CHOSEN
+    return NOT_CHOSEN

@@ -2,6 +2,7 @@
 """Each rule says yes, no, can't tell and not applicable where it should, and its text is complete."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from rule_builders import KEY_A, KEY_B, Scene
@@ -9,6 +10,7 @@ from rule_cases import CASES, MIKEY, PLAIN, SDES
 
 from analyzer.model.outcome import Confidence, Outcome, OutcomeValue, Severity, Verdict
 from analyzer.policies import read_policy
+from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.registry import RULES
 from analyzer.rules.runner import evaluate_call
 
@@ -37,6 +39,24 @@ def test_outcome(rule: str, value: OutcomeValue, scene: Scene) -> None:
         assert got.refs
     assert OutcomeValue.ERROR not in {one.outcome for one in outcomes.values()}
     assert not any(key in one.explanation for one in outcomes.values() for key in (KEY_A, KEY_B))
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.absent], ids=lambda rule: rule.id)
+def test_without_its_subject_a_rule_finds_what_it_says(rule) -> None:
+    lines = [LineFacts(one) for param in TABLE for one in param.values[2].build()[1]]
+    bare = [facts for facts in lines if rule.absent.subject not in facts.subjects]
+    assert len(bare) > 20
+    assert {rule.check_line(facts) for facts in bare} == {rule.absent.result}
+
+
+def test_one_line_and_many_are_judged_alike() -> None:
+    for scene in (PLAIN, SDES, MIKEY):
+        call, media = scene.build()
+        second = replace(media[0], line=replace(media[0].line, index=1))
+        each = [evaluate_call(call, (one,), POLICY) for one in (media[0], second)]
+        both = evaluate_call(call, (media[0], second), POLICY)
+        assert set(both) == {*each[0], *each[1]}
+        assert [one for one in both if one.media_index != 1] == list(each[0])
 
 
 def test_every_rule_has_a_case_for_every_outcome() -> None:
