@@ -249,9 +249,10 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _tls_flow(flow: TlsFlow) -> dict[str, Any]:
-    return {
-        **flow._asdict(),
+    shown = flow._asdict() | {
         "version": flow.version or None,
         "cipher_suite": flow.cipher_suite or None,
         "reason": explain_tls(flow),
     }
+    del shown["first_ns"]  # its first frame says when, as precisely as anybody needs it
+    return shown

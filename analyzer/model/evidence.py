@@ -221,7 +221,8 @@ class TlsFlow(NamedTuple):
     """A TLS connection: signalling may be inside, and nobody can tell without its keys.
 
     `opened` and `shut` count records of application data; `reason` is empty where none stayed shut. `version` and
-    `cipher_suite` are what the hellos agreed, empty where they were not captured.
+    `cipher_suite` are what the hellos agreed, empty where they were not captured. `first_ns` is the time of the first
+    frame.
     """
 
     capture: int
