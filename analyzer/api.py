@@ -37,10 +37,12 @@ def audit(
     jobs: int = 1,
     render: Render | None = None,
     keep_calls: bool = True,
+    digests: bool = True,
 ) -> Report:
     """Audit captures (`-` is standard input) as one set; an unreadable one is reported and does not stop the others.
 
-    With more than one of `jobs` large captures are scanned by as many threads; the report is the same.
+    With more than one of `jobs` large captures are scanned by as many threads; the report is the same. Without
+    `digests` the SHA-256 of plain files is left empty: of a large one it takes longer than the scan.
     Raises nothing for bad captures: `CaptureFacts.readable` and `defects` say what could not be read.
     """
     ring = ring or KeyRing()
@@ -50,7 +52,7 @@ def audit(
     facts: list[CaptureFacts] = []
     messages: list[AnySignalling] = []
     for path, reading in zip(paths, readings, strict=True):
-        facts.append(_read(path, reading, messages, progress, jobs))
+        facts.append(_read(path, reading, messages, progress, jobs, digests))
     if len(paths) == 1:  # what opened late, by secrets further down, goes where it was sent
         messages.sort(key=lambda message: message.frame)
     points = compare_captures(messages, len(paths))
@@ -76,10 +78,15 @@ def _point_notes(facts: Sequence[CaptureFacts], repeated: Sequence[int]) -> list
 
 
 def _read(
-    path: Path | str, reading: Reading, messages: list[AnySignalling], progress: Progress | None, jobs: int
+    path: Path | str,
+    reading: Reading,
+    messages: list[AnySignalling],
+    progress: Progress | None,
+    jobs: int,
+    digest: bool,
 ) -> CaptureFacts:
     try:
-        capture = open_capture(path, jobs=jobs)
+        capture = open_capture(path, jobs=jobs, digest=digest)
     except CaptureError as error:
         defect = Defect("capture-unreadable", 0, "", str(error))
         return CaptureFacts(str(path), "", "", 0, 0, None, None, (defect,), readable=False)

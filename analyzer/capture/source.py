@@ -40,16 +40,17 @@ MAX_LISTED_DEFECTS = 100
 _SCAN = "analyzer.capture.scan"
 
 
-def open_capture(path: Path | str, *, follow: bool = False, jobs: int = 1) -> "Capture":
+def open_capture(path: Path | str, *, follow: bool = False, jobs: int = 1, digest: bool = True) -> "Capture":
     """Open a pcap or pcapng capture; raises CaptureError naming file and offset where there is nothing to read.
 
     `-` reads standard input to its end; gzip, bzip2, xz, zstd and lz4 are told by their first octets. With `follow` the
     file may still grow: `Capture.poll` gives what has arrived since the last call. With more than one of `jobs` a large
-    file is scanned ahead by threads; the batches may be cut elsewhere then, their packets are the same.
+    file is scanned ahead by threads; the batches may be cut elsewhere then, their packets are the same. Without
+    `digest` a plain file is not read a second time for its SHA-256.
     """
     name = "standard input" if str(path) == STDIN else str(path)
     try:
-        return Capture(path, name, follow=follow, jobs=jobs)
+        return Capture(path, name, follow=follow, jobs=jobs, digest=digest)
     except OSError as error:
         message = f"{name}: {error.strerror or error}"
         raise CaptureError(message) from error
@@ -69,13 +70,21 @@ class Capture:
     """One capture; `packets`, the times, `defects` and `interface_drops` tell of what has been read so far."""
 
     def __init__(
-        self, path: Path | str, name: str, *, follow: bool = False, jobs: int = 1, head: bytes | None = None
+        self,
+        path: Path | str,
+        name: str,
+        *,
+        follow: bool = False,
+        jobs: int = 1,
+        digest: bool = True,
+        head: bytes | None = None,
     ) -> None:
         """With `head`, a capture of these octets alone."""
         self.path = path
         self.name = name
         self.follow = follow
         self.jobs = jobs
+        self.digest = digest
         self.packets = 0
         self.first_time_ns: int | None = None
         self.last_time_ns: int | None = None
@@ -131,10 +140,10 @@ class Capture:
 
     @property
     def sha256(self) -> str | None:
-        """Hex digest of the file as stored; None while it may still grow."""
+        """Hex digest of the file as stored; None while it may still grow, and of a plain one where none was wanted."""
         if self.follow:
             return None
-        if self._sha256 is None:
+        if self._sha256 is None and self.digest:
             digest = self._digest or hashlib.sha256(self.buffer)
             self._sha256 = digest.hexdigest()
         return self._sha256
@@ -164,7 +173,7 @@ class Capture:
     def batches(self, packets: int = BATCH_PACKETS) -> Iterator[PacketBatch]:
         """All packets from the beginning, at most `packets` per batch; may be asked for again."""
         self._start()
-        if self._archive is not None and self._sha256 is None and self._digest is None:
+        if self.digest and self._archive is not None and self._sha256 is None and self._digest is None:
             self._digest = FileDigest(Path(self.path))
         try:
             while not self._finished:

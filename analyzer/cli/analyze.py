@@ -69,6 +69,7 @@ def analyze_command(
                 jobs=jobs or available_cores(),
                 render=call_renderer(outputs),
                 keep_calls=False,
+                digests=bool(json_target or html_target),  # nothing else shows them
             )
             if second:
                 report = replace(report, cross_check=_second_opinion(paths, report))

@@ -19,6 +19,7 @@ import pytest
 import zstandard
 
 import analyzer.capture.intake as intake
+import analyzer.capture.source as source
 from analyzer.capture.source import Capture, first_time_ns, open_capture
 from analyzer.cli.capture_paths import expand_paths
 from analyzer.errors import CaptureError
@@ -180,3 +181,16 @@ def test_octets_lost_inside_a_block(lost: int, tmp_path: Path) -> None:
     capture = read(made.section() + made.interface() + b"".join(blocks), tmp_path)
     assert capture.packets == 9
     assert [defect.code for defect in capture.defects] == ["damaged-record"]
+
+
+def test_a_digest_is_made_only_where_it_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.pcap"
+    path.write_bytes(made.pcap([made.ethernet(made.ipv4(made.udp(made.rtp(1))))]))
+    for large in (-1, 1 << 30):
+        monkeypatch.setattr(source, "COMPILE_OCTETS", large)
+        with open_capture(path, digest=False) as capture:
+            assert sum(map(len, capture.batches())) == 1
+            assert capture.sha256 is None
+        with open_capture(path) as capture:
+            assert sum(map(len, capture.batches())) == 1
+            assert capture.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
