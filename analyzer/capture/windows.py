@@ -89,11 +89,13 @@ class WindowScans:
         self._next = max(self._next, (at // WINDOW_OCTETS + 1) * WINDOW_OCTETS)
         while len(self._work) < self._ahead and self._next < len(self._buffer):
             state, interfaces = layout.state.copy(), layout.interfaces.copy()
-            future = self._pool.submit(self._scan, self._next, state, interfaces, layout.format == "pcapng")
+            state[scan.S_CAPACITY] = rows = _rows_to_expect(state)
+            table = empty_table(rows)  # here: memory that a thread asks for is new to it each time
+            future = self._pool.submit(self._scan, self._next, state, interfaces, table, layout.format == "pcapng")
             self._work.append((self._next, future))
             self._next += WINDOW_OCTETS
 
-    def _scan(self, begin: int, state: Column, interfaces: Column, is_pcapng: bool) -> Window | None:
+    def _scan(self, begin: int, state: Column, interfaces: Column, table: Table, is_pcapng: bool) -> Window | None:
         headers = (_fixed_cells(state), interfaces.copy())
         size = len(self._buffer)
         boundary = min(begin + WINDOW_OCTETS, size)
@@ -101,9 +103,8 @@ class WindowScans:
         start = int(self._module.find_record(self._array, state, min(begin + RESYNC_OCTETS, size), -1, is_pcapng))
         if start < 0 or start >= boundary:
             return None
-        table = empty_table(BATCH_PACKETS)
         state[scan.S_OFFSET], state[scan.S_ROWS], state[scan.S_FRAME] = start, 0, 0
-        state[scan.S_CAPACITY], state[scan.S_END] = BATCH_PACKETS, boundary
+        state[scan.S_END] = boundary
         walk = self._module.scan_pcapng if is_pcapng else self._module.scan_pcap
         walk(self._array, state, interfaces, table)
         if state[scan.S_STATUS] == scan.SHORT and boundary < size:  # the last record lies across the boundary
@@ -119,6 +120,12 @@ class WindowScans:
             return at
         octets = scan.file32(self._buffer, at + (4 if is_pcapng else 8), big)
         return at + octets + (0 if is_pcapng else int(state[scan.S_HEADER]))
+
+
+def _rows_to_expect(state: Column) -> int:
+    """Room for the packets of a window, should they be as long as those before, and for a third more."""
+    octets = int(state[scan.S_OFFSET]) // max(int(state[scan.S_FRAME]), 1)
+    return max(1, min(BATCH_PACKETS, 4 * WINDOW_OCTETS // (3 * max(octets, 1))))
 
 
 def _headers(layout: Layout) -> tuple[Column, Column]:

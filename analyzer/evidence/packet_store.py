@@ -6,7 +6,6 @@ read again when somebody asks for that flow, so memory follows the flows and the
 Payloads stay where they are: of a packet the offset is kept.
 """
 
-import mmap
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -26,7 +25,6 @@ ARENA_CHUNKS = 1 << 15
 CACHE_OCTETS = 16 << 20
 SKIPPED_PACKETS = 1 << 12
 _UINT16_FLOWS = 1 << 16
-_PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 _CODE = "analyzer.evidence.packet_code"
 _PART = 4  # cells of a part: block, offset in the spool, packets, words of coded ones or 0
 
@@ -296,14 +294,12 @@ class _CodedPart:
 
 
 def empty_facts(packets: int) -> Facts:
-    """Columns for so many packets; mapped, not from the heap: what is let go of leaves no holes there."""
-    if not packets:
-        return Facts(*(np.zeros(0, RECORD[name]) for name in Facts._fields))
-    memory = mmap.mmap(-1, packets * RECORD.itemsize, flags=_PRIVATE)
-    columns, at = [], 0
+    """Columns for so many packets, in one piece: the heap gives the same one again and again, without new pages."""
+    memory, columns, at = np.empty(packets * RECORD.itemsize, np.uint8), [], 0
     for name in Facts._fields:
-        columns.append(np.frombuffer(memory, RECORD[name], packets, at))
-        at += packets * RECORD[name].itemsize
+        octets = packets * RECORD[name].itemsize
+        columns.append(memory[at : at + octets].view(RECORD[name]))
+        at += octets
     return Facts(*columns)
 
 
