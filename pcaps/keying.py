@@ -254,14 +254,18 @@ class Exchange:
         covered = message + self.caller.uri.encode() + callee + self.timestamp
         return message + self.mac(key, covered)
 
-    def error(self, suites: Sequence[str]) -> bytes:
-        """Error message: HDR, T, ERR 10 (invalid SP parameters), {SP} of what the callee can do (RFC 3830 §5.1.2).
+    def error(self, suites: Sequence[str], key: bytes = b"") -> bytes:
+        """Error message: HDR, T, ERR 10 (invalid SP parameters), {SP} of what the callee can do, [V] (RFC 3830 §5.1.2).
 
-        It has no V: no key is shared when an offer is refused for its first message.
+        V is there where a key is given; whoever can't tell who asks may leave it out.
         """
         policies = [policy_layer(suite, number) for number, suite in enumerate(suites)]
-        error = MIKEY_ERR(error_number=ErrorNumber.INVALID_SPPAR)
-        return bytes(stack(self.header(DataType.ERROR, 0), [MIKEY_T(value=self.timestamp), error, *policies]))
+        layers = [MIKEY_T(value=self.timestamp), MIKEY_ERR(error_number=ErrorNumber.INVALID_SPPAR), *policies]
+        if not key:
+            return bytes(stack(self.header(DataType.ERROR, 0), layers))
+        layers.append(MIKEY_V(mac_algorithm=MacAlgorithm.HMAC_SHA_1_160, mac=bytes(MAC_OCTETS)))
+        message = bytes(stack(self.header(DataType.ERROR, 0), layers))[:-MAC_OCTETS]
+        return message + self.mac(key, message + self.caller.uri.encode() + self.callee.uri.encode() + self.timestamp)
 
 
 class PskExchange(Exchange):

@@ -4,6 +4,7 @@
 Alice has AES_CM_128_HMAC_SHA1_80 alone in the first offer; Bob refuses with 488 and names _32 and F8_128_HMAC_SHA1_80.
 `retry_after_error`: she offers _80 again, and Bob takes it, which his own list does not have (RFC 3830 §5.1.2).
 `retry_after_error_twin`: she offers _32. The error has no V, so anyone on the path could have sent it.
+`retry_after_error_proved`: the same, and V of the error message proves that Bob sent it.
 """
 
 from dataclasses import replace
@@ -24,8 +25,8 @@ RIGHT = replace(
 )
 
 
-def call(name: str, second: str) -> Call:
-    """The call whose second offer has that suite."""
+def call(name: str, second: str, *, proved: bool = False) -> Call:
+    """The call whose second offer has that suite; `proved`: the error has a V."""
     refused = PskExchange(f"{name} refused", start_ns=START_NS - 500 * MILLISECOND)
     taken = PskExchange(name, (second,))
     first = Description((key_mgmt(refused.offer([sdp_ids(1)])),))
@@ -36,7 +37,7 @@ def call(name: str, second: str) -> Call:
         answer=Description((key_mgmt(taken.answer()),)),
         offerer=offerer,
         answerer=answerer,
-        tries=((first, Description((key_mgmt(refused.error(BOBS)),))),),
+        tries=((first, Description((key_mgmt(refused.error(BOBS, refused.psk if proved else b"")),))),),
     )
 
 
@@ -72,6 +73,14 @@ SAMPLES = (
         "A retry with a suite that the error message named",
         call("retry_after_error", CM_32),
         RIGHT,
+        "retry_after_error",
+        keys=KEYS,
+    ),
+    Sample(
+        "retry_after_error_proved",
+        "A retry with a suite that an error message under V named",
+        call("retry_after_error_proved", CM_32, proved=True),
+        replace(RIGHT, outcomes={**RIGHT.outcomes, "PRI-005": PASS, "PRI-006": PASS}),
         "retry_after_error",
         keys=KEYS,
     ),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_keying import master_keys_of_mikey
 from analyzer.keying.mikey_books import MikeyBooks
+from analyzer.keying.mikey_errors import verify_error
 from analyzer.keying.mikey_exchanges import RESPONSES, check_mode_response, open_mode_message
 from analyzer.keying.mikey_facts import with_facts
 from analyzer.keying.mikey_messages import NO_KEY, UNREAD, OpenedMikey, check_responses, open_initiator_message
@@ -23,6 +24,7 @@ from dissectors.grammar.mikey.registries import DataType
 
 ANSWERS: dict[int, frozenset[int]] = {DataType.PSK_VER_MSG: frozenset({DataType.PRE_SHARED}), **RESPONSES}
 ANSWERED = frozenset().union(*ANSWERS.values())
+MAX_REQUESTS = 8  # of one bundle, the last ones, that an error message is checked against
 OWN_SESSIONS = {1, 2}
 
 
@@ -55,6 +57,8 @@ class LooseExchanges:
             return OpenedMikey(evidence)
         kind = evidence.message.header.data_type
         place = (evidence.message.header.csb_id, _hosts(message))
+        if kind == DataType.ERROR:
+            return OpenedMikey(self._check_error(evidence, self._by_bundle.get(place, [])))
         if kind in ANSWERS:
             return OpenedMikey(self._answer(evidence, kind, self._by_bundle.get(place, [])))
         if kind in ANSWERED:
@@ -62,6 +66,13 @@ class LooseExchanges:
         if kind == DataType.PRE_SHARED:
             return open_initiator_message(evidence, self._ring.psk, message.parties)
         return open_mode_message(evidence, self._ring, *message.parties, None, self._books)
+
+    def _check_error(self, evidence: MikeyEvidence, candidates: list[int]) -> MikeyEvidence:
+        """The error message checked against the requests of its bundle."""
+        if not candidates:
+            return verify_error(evidence, (), self._ring, ("", ""))
+        requests = [self._opened[number] for number in candidates[-MAX_REQUESTS:]]
+        return verify_error(evidence, requests, self._ring, self._messages[candidates[-1]].parties)
 
     def _answer(self, evidence: MikeyEvidence, kind: int, candidates: list[int]) -> MikeyEvidence:
         """The response checked against the last request that it may answer, which then stands as it became."""

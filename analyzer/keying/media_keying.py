@@ -18,6 +18,7 @@ from analyzer.keying.mikey_messages import (
 )
 from analyzer.keying.mikey_paths import KeyedPaths
 from analyzer.keying.mikey_prf import PrfVariant
+from analyzer.keying.mikey_refusals import read_refusal
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
 from analyzer.keying.sdes_keys import accepted_lines, master_keys_of, read_crypto_lines
 from analyzer.keying.zrtp_handshakes import hello_hashes
@@ -58,11 +59,15 @@ class Keymaster:
         self._zrtp_secrets = ZrtpSecrets(ring.zrtp)
         self._opened: dict[tuple[str, int, bytes | None], OpenedMikey] = {}
         self._bundles: dict[tuple[str, int], Bundle] = {}
+        self._refusals: dict[tuple[str, int, Party], tuple[MikeyEvidence, ...]] = {}  # the last of each line and party
         self._keys: dict[tuple[str, int], tuple[MasterKey, ...]] = {}  # of a line's last exchange that had any
 
     def key(self, call: Call, line: MediaLine) -> Keying:
         """How `line` of `call` was keyed; the exchanges of a call are asked for in their order."""
         keying = self._key(call, line)
+        refusals = self._refusals_of(call, line)
+        if refusals:
+            keying = replace(keying, refusals=refusals)
         place = (call.call_id, line.index)
         replaced = self._keys.get(place, ()) if line.exchange.number else ()
         if keying.keys:
@@ -71,8 +76,23 @@ class Keymaster:
 
     def forget_call(self) -> None:
         """Let go of what was remembered of a call; what is open of tickets stays, for they are used in others."""
-        for memory in (self._opened, self._bundles, self._keys):
+        for memory in (self._opened, self._bundles, self._refusals, self._keys):
             memory.clear()
+
+    def _refusals_of(self, call: Call, line: MediaLine) -> tuple[MikeyEvidence, ...]:
+        """The error messages that refused this offer, else those that refused an earlier one of the same party."""
+        offer = line.exchange.offer
+        if offer is None:
+            return ()
+        place = (call.call_id, line.index, offer.party)
+        found = read_refusal(line.exchange, line.index)
+        if found:
+            from analyzer.keying.mikey_errors import verify_error  # noqa: PLC0415 - certificates: see key_files
+
+            opened = self._open(call, line, read_key_mgmt(line.offer, Side.OFFERER))
+            parties = _parties(call, line)
+            self._refusals[place] = tuple(verify_error(error, opened, self._ring, parties) for error in found)
+        return self._refusals.get(place, ())
 
     def _key(self, call: Call, line: MediaLine) -> Keying:
         crypto = read_crypto_lines(line.offer)

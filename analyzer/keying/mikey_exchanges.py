@@ -8,6 +8,7 @@ from analyzer.keying.key_ring import KeyRing, PskEntry
 from analyzer.keying.mikey_books import MikeyBooks
 from analyzer.keying.mikey_bundles import Bundle, take_over
 from analyzer.keying.mikey_dh import open_dh_exchange, verify_dh_message, verify_dhhmac_message
+from analyzer.keying.mikey_errors import verify_error
 from analyzer.keying.mikey_ibake import IBAKE_MESSAGES, open_ibake_message
 from analyzer.keying.mikey_kms import (
     KMS_RESPONSES,
@@ -55,7 +56,7 @@ AGREED = "V verifies with a key that follows from the points which both sides ex
 def why_shut(data_type: int) -> str:
     """Why a passive listener can neither verify nor open a message of that type."""
     if data_type == DataType.ERROR:
-        return "an error message is decoded, not verified"
+        return "an error message offers nothing: what it answers was not seen"
     return f"{name_of(DataType, data_type)} is decoded, not verified"
 
 
@@ -340,6 +341,9 @@ def check_mode_responses(
     """
     opened, checked = list(offered), []
     for response in responses:
+        if response.message is not None and response.message.header.data_type == DataType.ERROR:
+            checked.append(verify_error(response, opened, ring, parties))
+            continue
         place = _answered_by(opened, response)
         if place is None:
             checked.append(_unanswered(response))

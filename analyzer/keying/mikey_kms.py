@@ -78,7 +78,7 @@ def open_kms_request(
     covered = _covered(octets, parsed, verification)
     failed = False
     for entry, bound in candidates:
-        source = _source(entry.key, parsed, parsed, INITIAL)
+        source = request_source(entry.key, parsed, parsed, INITIAL)
         for identities in _identities(parsed):
             if mac_matches(source, verification.mac_algorithm, covered + identities, verification.mac):
                 return RequestOpening(Authentication.VERIFIED, keys=(entry.key,), bound=bound)
@@ -96,7 +96,10 @@ def _open_signed(octets: bytes, parsed: MikeyMessage, ring: KeyRing, sender: str
     signature = NOT_SIGNED
     if sign is not None:
         message = octets_under_mac(octets, sign, sign.signature)
-        coverages = tuple(("message and identities", message + each) for each in _identities(parsed))
+        names_of_coverage = ("message and identities", "message")
+        coverages = tuple(
+            (name, message + each) for name, each in zip(names_of_coverage, _identities(parsed), strict=True)
+        )
         stated = [each.text for each in parsed.find_all(IdentityWithRole) if each.role in _USERS]
         names = tuple(stated) or ((sender,) if sender else ())
         signature = verify_signature(octets, parsed, ring.certificate, names, coverages, 1)
@@ -125,7 +128,7 @@ def open_kms_response(
         return ModeOpening(Authentication.ABSENT, "no verification message that can be checked")
     covered = _covered(octets, parsed, verification)
     for key in opening.keys:
-        source = _source(key, first, parsed, RESPONSE)
+        source = request_source(key, first, parsed, RESPONSE)
         for appended in _appended(parsed, first, first_octets):
             if mac_matches(source, verification.mac_algorithm, covered + appended, verification.mac):
                 return _opened(parsed, first, source, books)
@@ -191,7 +194,7 @@ def _clear(source: ProtectionKeySource, kemac: Kemac, parsed: MikeyMessage) -> S
     )
 
 
-def _source(key: Secret, first: MikeyMessage, message: MikeyMessage, kind: int) -> ProtectionKeySource:
+def request_source(key: Secret, first: MikeyMessage, message: MikeyMessage, kind: int) -> ProtectionKeySource:
     """Labels of RFC 6043 §5.1.2; the IBAKE requests keep those of RFC 3830 §4.1.4 (RFC 6267 §5)."""
     if message.header.data_type in IBAKE:
         rand = first.find(Rand)

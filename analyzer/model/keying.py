@@ -144,6 +144,7 @@ class Keying:
     of MIKEY's verification message (None: not seen or no key). `keys_missing` says that handshakes were seen on the
     media path whose keys are not at hand, so that a packet which fails refutes nothing. `replaced` are the keys of the
     line's exchange before, under which packets may still come. `facts` say how the keys that MIKEY gave are known.
+    `refusals` are the MIKEY error messages with which this offer, or last an earlier one of its party, was refused.
     """
 
     method: str | None
@@ -161,6 +162,7 @@ class Keying:
     keys_missing: bool = False
     replaced: tuple[MasterKey, ...] = ()
     facts: tuple[MikeyFact, ...] = ()
+    refusals: tuple[MikeyEvidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

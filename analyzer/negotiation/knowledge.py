@@ -4,12 +4,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from analyzer.keying.mikey_refusals import read_refusal
 from analyzer.model.call import Call, Exchange, MediaLine, MediaSide, Party, Resolution, SdpBody, Side
 from analyzer.model.evidence import AnySignalling, FrameRef, SignallingMessage
 from analyzer.model.keying import Keying, MacState, MikeyEvidence
 from analyzer.model.negotiation import CapabilityKind, Carrier, ListOrigin, ListSource, Preference
 from analyzer.negotiation.carriers.attributes import KEYING
-from analyzer.negotiation.carriers.mikey_error import read_refusal
+from analyzer.negotiation.carriers.mikey_error import suites_of
 from analyzer.negotiation.inventory import Identity, Inventory
 from analyzer.negotiation.offering import is_mikey, read_offer
 from dissectors.grammar.errors import GrammarError
@@ -215,7 +216,8 @@ def _observe(observation: Observation, kind: CapabilityKind, method: str | None)
     if observation.origin is ListOrigin.OTHER_REFUSAL:
         if kind is CapabilityKind.KEY_AGREEMENT or method is None or not is_mikey(method):
             return ()
-        return tuple(one._replace(carrier=Carrier.OBSERVED) for one in read_refusal(line.exchange, line.index))
+        errors = read_refusal(line.exchange, line.index)
+        return tuple(one._replace(carrier=Carrier.OBSERVED) for one in suites_of(errors))
     accepted = observation.origin is ListOrigin.OTHER_ANSWER
     side = line.answer if accepted else line.offer
     if side is None:

@@ -26,7 +26,7 @@ from analyzer.model.reasons import Reason, sort_reasons
 from analyzer.negotiation.answering import Answering, read_answer
 from analyzer.negotiation.carriers.attributes import DTLS_SRTP, KEYING
 from analyzer.negotiation.carriers.dtls import Handshakes, read_hellos
-from analyzer.negotiation.carriers.mikey_error import read_refusals
+from analyzer.negotiation.carriers.mikey_error import suites_of
 from analyzer.negotiation.carriers.mikey_lines import select_messages
 from analyzer.negotiation.carriers.zrtp import ZRTP, read_zrtp
 from analyzer.negotiation.category import Category, judge_category
@@ -74,6 +74,7 @@ class _Case(NamedTuple):
     answering: Answering
     handshakes: Handshakes | None
     answer_messages: tuple[MikeyEvidence, ...]
+    refusals: tuple[MikeyEvidence, ...]
     brief: bool  # nothing but crypto attributes
 
 
@@ -129,7 +130,8 @@ def _read_and_judge(line: MediaLine, keying: Keying, policy: Policy, knowledge: 
         return _without_offer(answering)
     messages = select_messages(keying.mikey, Side.ANSWERER) if keying.mikey else ()
     brief = not (messages or offering.messages or line.dtls or line.zrtp)
-    return _negotiate(_Case(line, policy, knowledge, call, offering, answering, handshakes, messages, brief))
+    seen = (offering, answering, handshakes, messages, keying.refusals)
+    return _negotiate(_Case(line, policy, knowledge, call, *seen, brief))
 
 
 def _without_offer(answering: Answering) -> Negotiation:
@@ -281,7 +283,7 @@ def _suite_lists(case: _Case, method: str | None) -> tuple[Sequence[Preference],
         hellos = [one for one in case.answering.preferences if one.carrier is Carrier.ZRTP_HELLO]
         return offered, tuple(one for one in hellos if one.kind is SUITE)
     if method is not None and is_mikey(method):
-        return offered, _mikey_lists(case.answering.preferences, SUITE) or read_refusals(case.call, case.line)
+        return offered, _mikey_lists(case.answering.preferences, SUITE) or suites_of(case.refusals)
     return offered, ()
 
 

@@ -7,8 +7,10 @@ import pytest
 from scenes import CM_32, CM_80, F8, POLICY, Flow, Scene, crypto, message, session, table_4
 
 from analyzer.errors import PolicyError
+from analyzer.keying.mikey_refusals import read_refusal
 from analyzer.model.call import Resolution
 from analyzer.model.evidence import SignallingMessage
+from analyzer.model.keying import MacState
 from analyzer.model.negotiation import Carrier, Choice, SelectionRule
 from analyzer.negotiation.inventory import read_inventory
 from analyzer.negotiation.knowledge import Knowledge, build_observations
@@ -323,10 +325,14 @@ def test_the_list_of_an_earlier_refusal_counts() -> None:
     first = scene.line.exchange._replace(answer=None, resolution=Resolution.REJECTED, final=final)
     line = replace(scene.line, exchange=scene.line.exchange._replace(number=1))
     call = replace(scene.call, exchanges=(first, line.exchange))
-    found = negotiate(line, scene.keying, POLICY, Knowledge(), call)
+    refusals = read_refusal(first, 0)
+    found = negotiate(line, replace(scene.keying, refusals=refusals), POLICY, Knowledge(), call)
     assert [(one.name, one.carrier, one.authenticated) for one in found.answer_preferences] == [
         (CM_32, Carrier.MIKEY_ERROR, False)
     ]
+    proved = tuple(replace(one, mac=MacState(True, "V verifies")) for one in refusals)
+    again = negotiate(line, replace(scene.keying, refusals=proved), POLICY, Knowledge(), call)
+    assert [one.authenticated for one in again.answer_preferences] == [True]
     assert found.expected.suite_rule is SelectionRule.MIN_SUM
     assert judged(found) == (True, True, True)
 
