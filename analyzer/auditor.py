@@ -17,11 +17,10 @@ from analyzer.keying.mikey_facts import with_media_facts
 from analyzer.keying.mikey_history import MikeyHistory
 from analyzer.keying.mikey_messages import may_carry_mikey
 from analyzer.keying.mikey_paths import KeyedPaths
-from analyzer.keying.stream_audit import audit_lone_rtcp, audit_stream
 from analyzer.keying.unseen_signalling import allow_for_unseen, contradicts, find_gaps
 from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
 from analyzer.model.evidence import AnySignalling, LooseMikey
-from analyzer.model.keying import NO_RTCP
+from analyzer.model.keying import NO_RTCP, Keying, RtcpCount, StreamAudit
 from analyzer.model.policy import Policy
 from analyzer.model.report import (
     AuditedCall,
@@ -130,15 +129,25 @@ class Auditor:
     def _audit_line(self, call: Call, line: MediaLine, knowledge: Knowledge) -> AuditedMedia:
         keying = self._keymaster.key(call, line)
         negotiation = negotiate(line, keying, self.policy, knowledge, call)
-        suite, tolerated = negotiation.chosen.suite, self.policy.tolerated_failures
-        streams = tuple(audit_stream(bound, line, keying, self.ring, suite, tolerated) for bound in line.streams)
+        has_media = line.streams or line.lone_rtcp
+        streams, lone_rtcp = self._audit_packets(line, keying, negotiation.chosen.suite) if has_media else ((), NO_RTCP)
         keying = with_media_facts(keying, streams)
         verdict, reasons = judge(line, negotiation, keying, streams)
-        lone_rtcp = audit_lone_rtcp(line, keying) if line.lone_rtcp else NO_RTCP
         return AuditedMedia(line, negotiation, keying, streams, verdict, reasons, lone_rtcp=lone_rtcp)
+
+    def _audit_packets(
+        self, line: MediaLine, keying: Keying, suite: str | None
+    ) -> tuple[tuple[StreamAudit, ...], RtcpCount]:
+        from analyzer.keying.stream_audit import audit_lone_rtcp, audit_stream  # noqa: PLC0415 - ciphers, for media alone
+
+        tolerated = self.policy.tolerated_failures
+        streams = tuple(audit_stream(bound, line, keying, self.ring, suite, tolerated) for bound in line.streams)
+        return streams, audit_lone_rtcp(line, keying) if line.lone_rtcp else NO_RTCP
 
     def audit_stream(self, bound: BoundStream, handshakes: PathHandshakes, mikey: KeyedPaths) -> AuditedStream:
         """A stream that belongs to no call, keyed by the handshakes on its path or by MIKEY between its ends."""
+        from analyzer.keying.stream_audit import audit_stream  # noqa: PLC0415
+
         keying = self._keymaster.key_loose(bound, handshakes, mikey)
         audit = audit_stream(bound, None, keying, self.ring, None, self.policy.tolerated_failures)
         return AuditedStream(audit, evaluate_stream(audit, self.policy), keying)

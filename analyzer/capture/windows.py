@@ -7,9 +7,8 @@ verifies that joint, so a wrong guess costs time and nothing else. The compiled 
 
 import os
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +16,9 @@ from analyzer.capture import scan
 from analyzer.capture.blocks import Layout
 from analyzer.capture.columns import BATCH_PACKETS, Column, Octets, Table, empty_table
 from analyzer.capture.speed import view_array
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 WINDOW_OCTETS = 4 << 20
 RESYNC_OCTETS = 1 << 20
@@ -47,6 +49,8 @@ class WindowScans:
         self._array = view_array(buffer)
         self._module = module
         self._ahead = ahead
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only for large captures
+
         self._pool = ThreadPoolExecutor(ahead, thread_name_prefix="scan")
         self._work: deque[tuple[int, Future[Window | None]]] = deque()
         self._next = 0

@@ -4,8 +4,6 @@
 import hmac
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
 from analyzer.keying.mikey_prf import KeyConstant, PrfVariant, derive_mikey_key, message_label
 from dissectors.grammar.mikey.registries import EncryptionAlgorithm, MacAlgorithm
 from dissectors.grammar.secret import Secret
@@ -60,6 +58,8 @@ def decrypt_kemac(source: ProtectionKeySource, algorithm: int, data: Secret, tim
     salt_key = source.derive(KeyConstant.MESSAGE_SALT_KEY, salt_octets)
     if algorithm == EncryptionAlgorithm.AES_KW_128:
         return _unwrap(encr_key, salt_key, data.reveal())
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - where it decrypts
+
     iv = derive_kemac_iv(salt_key, source.csb_id, timestamp_64)
     decryptor = Cipher(algorithms.AES(encr_key.reveal()), modes.CTR(iv)).decryptor()
     return Secret(decryptor.update(data.reveal()) + decryptor.finalize())
@@ -70,6 +70,8 @@ def _unwrap(key: Secret, iv: Secret, wrapped: bytes) -> Secret | None:
     count = len(wrapped) // WRAP_BLOCK_OCTETS - 1
     if len(wrapped) % WRAP_BLOCK_OCTETS or count < 2:
         return None
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415
+
     decryptor = Cipher(algorithms.AES(key.reveal()), modes.ECB()).decryptor()  # noqa: S305 - key wrap is built on it
     register = wrapped[:WRAP_BLOCK_OCTETS]
     blocks = [wrapped[start : start + 8] for start in range(8, len(wrapped), WRAP_BLOCK_OCTETS)]

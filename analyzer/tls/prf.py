@@ -3,11 +3,7 @@
 
 import hmac
 
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
-
 TLS_LABEL_PREFIX, DTLS_LABEL_PREFIX = b"tls13 ", b"dtls13"
-_ALGORITHMS = {"sha256": SHA256, "sha384": SHA384}
 
 
 def p_hash(hash_name: str, secret: bytes, seed: bytes, octets: int) -> bytes:
@@ -29,6 +25,10 @@ def prf_10(secret: bytes, seed: bytes, octets: int) -> bytes:
 
 def expand_label(hash_name: str, secret: bytes, label: bytes, context: bytes, octets: int, prefix: bytes) -> bytes:
     """HKDF-Expand-Label; `prefix` is that of TLS 1.3 or of DTLS 1.3 (RFC 8446 §7.1; RFC 9147 §5.9)."""
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - loaded where something is encrypted
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand  # noqa: PLC0415
+
+    algorithms = {"sha256": hashes.SHA256, "sha384": hashes.SHA384}
     full = prefix + label
     info = octets.to_bytes(2, "big") + bytes((len(full),)) + full + bytes((len(context),)) + context
-    return HKDFExpand(_ALGORITHMS[hash_name](), octets, info).derive(secret)
+    return HKDFExpand(algorithms[hash_name](), octets, info).derive(secret)
