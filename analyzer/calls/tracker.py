@@ -62,7 +62,8 @@ class CallTracker:
         self._records: dict[str, _Record] = {}
         self._nameless: list[SignallingMessage] = []  # without Call-ID
         self._sessions = SessionReader()
-        self._links = CallLinks()
+        self._links = CallLinks()  # by what is known so far
+        self._refers: list[SignallingMessage] = []
         self._closing: dict[str, int] = {}  # Call-ID -> when it counts as ended if nothing more comes
         self._now = 0
         self._announced: dict[str, dict[str, None]] = {}  # address -> Call-IDs that announced it
@@ -104,6 +105,14 @@ class CallTracker:
         self._rtsp_names.update(sessions)
         return (*due, *sessions)
 
+    def prepare(self, names: Iterable[str]) -> None:
+        """Read calls that have ended, so that `finish` need not; each once, however often it goes on and ends again."""
+        for call_id in names:
+            record = self._records.get(call_id)  # RTSP sessions have none
+            if record is not None and record.is_call and record.draft is None:
+                self._read(call_id, record)
+                del self._changed[call_id]
+
     def call(self, call_id: str, media: MediaEvidence) -> Call:
         """One call with its media, as `finish` would give it, by Call-ID or a name of `ended`; KeyError if unknown."""
         if call_id in self._rtsp_names:
@@ -121,6 +130,7 @@ class CallTracker:
         """All calls in the order they began, the rest of the media, and the messages that belong to no call."""
         self._refresh()
         drafts = [record.draft for record in self._records.values() if record.draft is not None]
+        links = self._link(drafts)
         drafts += self._rtsp.drafts()
         drafts.sort(key=lambda draft: draft.order)
         binder = Binder(drafts, media)
@@ -129,7 +139,7 @@ class CallTracker:
             if record.has_strays or not record.is_call:
                 outside += record.split()[1]
         outside.sort(key=lambda message: (message.timestamp_ns, message.capture, message.frame))
-        calls = tuple(binder.call(draft, self._links.of(draft)) for draft in drafts)
+        calls = tuple(binder.call(draft, links.of(draft)) for draft in drafts)
         return CallSet(join_legs(calls), binder.unbound(), tuple(outside))
 
     def _draft(self, call_id: str) -> CallDraft:
@@ -138,15 +148,27 @@ class CallTracker:
             raise KeyError(call_id)
         return draft
 
+    def _link(self, drafts: Iterable[CallDraft]) -> CallLinks:
+        """What calls came out of, by all that is known at the end: an early draft may have told it otherwise."""
+        links = CallLinks()
+        for message in self._refers:
+            links.note_refer(message)
+        for draft in drafts:
+            links.note_draft(draft)
+        return links
+
     def _refresh(self) -> None:
         """Read the calls anew of which there are new messages."""
         for call_id in self._changed:
             record = self._records[call_id]
             if record.is_call:
-                record.draft = build_draft(call_id, record.split()[0], self._sessions)
-                self._links.note_draft(record.draft)
-                self._unindexed[call_id] = None
+                self._read(call_id, record)
         self._changed.clear()
+
+    def _read(self, call_id: str, record: _Record) -> None:
+        record.draft = build_draft(call_id, record.split()[0], self._sessions)
+        self._links.note_draft(record.draft)
+        self._unindexed[call_id] = None
 
     def _index_addresses(self) -> None:
         """Enter the addresses of the calls that were read anew."""
@@ -163,6 +185,7 @@ class CallTracker:
             record.is_call = True
         if sip.method == "REFER":
             self._links.note_refer(message)
+            self._refers.append(message)
         elif sip.method == "INVITE" and not sip.to_tag:
             record.invite = message
             self._closing.pop(call_id, None)

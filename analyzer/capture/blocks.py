@@ -8,7 +8,7 @@ import numpy as np
 from analyzer.capture import scan
 from analyzer.capture.columns import Column, Octets
 from analyzer.errors import CaptureError
-from analyzer.model.report import CaptureComment
+from analyzer.model.capture_comment import CaptureComment
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.key_log import KeyLogSecret, parse_key_log_line

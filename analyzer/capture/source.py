@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from analyzer.capture.reassembly import Unwrapper
 from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, view_plain
 from analyzer.capture.windows import Window, WindowScans
 from analyzer.errors import CaptureError
-from analyzer.model.report import CaptureComment
+from analyzer.model.capture_comment import CaptureComment
 from dissectors.grammar.defects import Defect
 
 RESYNC_OCTETS = 1 << 20  # how far past a damaged record the plain pass looks for the next good one
@@ -66,6 +66,15 @@ def first_time_ns(path: Path | str) -> int:
     return 0 if batch is None or not len(batch) else int(batch.timestamp_ns[0])
 
 
+class CaptureAccount(NamedTuple):
+    """What a pass over a capture tells beside its packets; the fields are those of `Capture`."""
+
+    format: str
+    defects: tuple[Defect, ...]
+    interface_drops: int | None
+    comments: tuple[CaptureComment, ...]
+
+
 class Capture:
     """One capture; `packets`, the times, `defects` and `interface_drops` tell of what has been read so far."""
 
@@ -85,6 +94,7 @@ class Capture:
         self.follow = follow
         self.jobs = jobs
         self.digest = digest
+        self.compile_octets = COMPILE_OCTETS  # of what is left, above which the compiled pass is worth its start
         self.packets = 0
         self.first_time_ns: int | None = None
         self.last_time_ns: int | None = None
@@ -92,7 +102,7 @@ class Capture:
         self._sha256: str | None = None
         self._digest: FileDigest | None = None
         self._growing: FileOctets | None = None
-        self._archive: FileOctets | None = None
+        self.archive: FileOctets | None = None  # has the octets of `buffer` for later, where they are not in memory
         self._windows: WindowScans | None = None
         self._polled = False
         self.bytes = 0
@@ -129,9 +139,14 @@ class Capture:
             self.bytes = len(octets)
             return octets
         intake = take_in(self.path, self.name, large=COMPILE_OCTETS)
-        self.bytes, self._sha256, self._archive = intake.stored_octets, intake.sha256, intake.archive
+        self.bytes, self._sha256, self.archive = intake.stored_octets, intake.sha256, intake.archive
         self._opening_defects += intake.defects
         return intake.octets
+
+    @property
+    def account(self) -> CaptureAccount:
+        """What was found out so far beside the packets."""
+        return CaptureAccount(self.format, self.defects, self.interface_drops, self.comments)
 
     @property
     def format(self) -> str:
@@ -170,19 +185,32 @@ class Capture:
         unkept = (Defect("more-comments", 0, "", f"{more} comments of packets are not kept"),) if more else ()
         return (*self._defects, *self._layout.defects, *counted, *pieces, *unkept)
 
+    @property
+    def offset(self) -> int:
+        """How many octets have been read."""
+        return int(self._layout.state[scan.S_OFFSET])
+
+    def begin_digest(self) -> None:
+        """Let a thread work on the digest of a large file meanwhile."""
+        if self.digest and self.archive is not None and self._sha256 is None and self._digest is None:
+            self._digest = FileDigest(Path(self.path))
+
+    def let_go(self, start: int, stop: int) -> None:
+        """The octets from `start` to `stop` of a large file need not stay in memory."""
+        if self.archive is not None:
+            let_go(self.buffer, start, stop)
+
     def batches(self, packets: int = BATCH_PACKETS) -> Iterator[PacketBatch]:
         """All packets from the beginning, at most `packets` per batch; may be asked for again."""
         self._start()
-        if self.digest and self._archive is not None and self._sha256 is None and self._digest is None:
-            self._digest = FileDigest(Path(self.path))
         try:
             while not self._finished:
-                start = int(self._layout.state[scan.S_OFFSET])
+                start = self.offset
                 batch = self._next_batch(packets)
                 if len(batch) or batch.secrets:
                     yield batch
-                if self._archive is not None:
-                    let_go(self.buffer, start, int(self._layout.state[scan.S_OFFSET]))
+                if self.archive is not None:
+                    self.let_go(start, self.offset)
                     self._scan_ahead()
         finally:
             self._stop_scanning_ahead()
@@ -228,7 +256,7 @@ class Capture:
         state = self._layout.state
         state[scan.S_END] = len(self.buffer)
         left = int(state[scan.S_END] - state[scan.S_OFFSET])
-        self._fast = self._fast or left > COMPILE_OCTETS
+        self._fast = self._fast or left > self.compile_octets
         window = None if self._windows is None else self._windows.take(self._layout)
         if window is None:
             state[scan.S_ROWS] = 0
@@ -245,7 +273,7 @@ class Capture:
             self._finish()
         self._account(columns)
         secrets, self._layout.secrets = tuple(self._layout.secrets), []
-        return PacketBatch(columns, self.buffer, side, self._archive, table if self._fast else None, secrets)
+        return PacketBatch(columns, self.buffer, side, self.archive, table if self._fast else None, secrets)
 
     def _adopt(self, window: Window) -> Table:
         """Go on behind a window whose joint was verified."""

@@ -1,26 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`srtp-audit analyze`: captures in, verdicts out."""
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-
 import click
 
-from analyzer.api import audit
 from analyzer.capture.windows import available_cores
 from analyzer.cli.capture_paths import expand_paths
 from analyzer.cli.files import check_outputs
-from analyzer.cli.leaving import hold
-from analyzer.cli.options import evidence_options, load_inventory, load_policy, load_ring, output_options
-from analyzer.cli.progress import progress_line
-from analyzer.cli.rendering import Outputs, call_renderer, write_report
-from analyzer.model.cross_check import CrossCheck
+from analyzer.cli.options import evidence_options, output_options
+from analyzer.evidence.reading_ahead import start_reading
 from analyzer.model.exit_code import ExitCode
 from analyzer.model.outcome import Severity
-from analyzer.model.report import Report
-from analyzer.rules.exit_decision import decide_exit_code
 
 
 @click.command("analyze", short_help="Audit captures.")
@@ -55,43 +44,22 @@ def analyze_command(
         from analyzer.crosscheck.wireshark import tshark_version  # noqa: PLC0415 - only for whoever asks
 
         tshark_version()  # refuse before the work, not after it
-    outputs = Outputs(json_target, html_target, quiet, verbose, no_color)
     paths = expand_paths(captures)
-    ring, resolved, known = load_ring(keys), load_policy(policy), load_inventory(inventory)
-    with no_search_for_cycles():
-        with progress_line(quiet) as progress:
-            report = audit(
-                paths,
-                policy=resolved,
-                ring=ring,
-                inventory=known,
-                progress=progress,
-                jobs=jobs or available_cores(),
-                render=call_renderer(outputs),
-                keep_calls=False,
-                digests=bool(json_target or html_target),  # nothing else shows them
-            )
-            if second:
-                report = replace(report, cross_check=_second_opinion(paths, report))
-        hold(report)
-        write_report(report, outputs)
-        return decide_exit_code(report, Severity(fail_on))
+    jobs = jobs or available_cores()
+    digests = bool(json_target or html_target)  # nothing else shows them
+    with start_reading(paths[0], jobs, digest=digests) as ahead:
+        from analyzer.cli.analysis import analyze  # noqa: PLC0415 - imported while the capture is read
+        from analyzer.cli.rendering import Outputs  # noqa: PLC0415
 
-
-def _second_opinion(paths: Sequence[str], report: Report) -> CrossCheck:
-    from analyzer.crosscheck.compare import cross_check  # noqa: PLC0415 - only for whoever asks
-
-    return cross_check(paths, report)
-
-
-@contextmanager
-def no_search_for_cycles() -> Iterator[None]:
-    """Pause Python's collector: all that an audit builds are trees which live to its end, and each look is in vain."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.freeze()  # what is left is let go by count; the first look after the pause would be the longest
-            gc.enable()
+        return analyze(
+            paths,
+            Outputs(json_target, html_target, quiet, verbose, no_color),
+            keys=keys,
+            policy=policy,
+            inventory=inventory,
+            fail_on=Severity(fail_on),
+            second=second,
+            jobs=jobs,
+            digests=digests,
+            ahead=ahead,
+        )

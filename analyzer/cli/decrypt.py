@@ -17,7 +17,7 @@ from analyzer.cli.call_writer import CallWriter, safe_name
 from analyzer.cli.capture_paths import expand_paths
 from analyzer.cli.clear_copy import WARNING
 from analyzer.cli.files import write_output
-from analyzer.cli.options import load_ring
+from analyzer.cli.materials import load_ring
 from analyzer.cli.progress import progress_line
 from analyzer.errors import UsageError
 from analyzer.model.exit_code import ExitCode

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analyzer.cli.options import load_inventory, load_policy
+from analyzer.cli.materials import load_inventory, load_policy
 from analyzer.cli.terminal import open_console
 from analyzer.cli.typed_lists import Lists, find_lists, list_of, read_list, unregistered
 from analyzer.errors import UsageError

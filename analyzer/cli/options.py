@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Options that several commands share, and what they turn into."""
+"""Options that several commands share; what they turn into is in `materials.py`, whose imports take longer."""
 
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from analyzer.keying.key_ring import KeyRing
+from analyzer.model.default_policy import DEFAULT_POLICY
 from analyzer.model.outcome import Severity
-from analyzer.model.policy import Policy
-from analyzer.negotiation.inventory import Inventory, read_inventory
-from analyzer.policies import DEFAULT_POLICY, read_policy
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 SEVERITIES = [severity.value for severity in Severity]
@@ -50,25 +46,6 @@ def output_options(command: _F) -> _F:
     ):
         command = option(command)
     return command
-
-
-def load_ring(path: str | None) -> KeyRing:
-    """The key ring, empty without a file; raises KeyMaterialError."""
-    if path is None:
-        return KeyRing()
-    from analyzer.keying.key_ring_file import read_key_ring  # noqa: PLC0415 - only for whoever has keys
-
-    return read_key_ring(Path(path))
-
-
-def load_policy(name: str) -> Policy:
-    """A built-in policy or a file; raises PolicyError."""
-    return read_policy(name)
-
-
-def load_inventory(path: str | None) -> Inventory:
-    """The inventory, empty without a file; raises UsageError."""
-    return Inventory() if path is None else read_inventory(Path(path))
 
 
 def wants_color(no_color: bool) -> bool:

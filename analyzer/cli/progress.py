@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from analyzer.api import Progress
+from analyzer.gathering import Progress
 
 EVERY_SECONDS = 0.2
 

@@ -9,7 +9,7 @@ import numpy as np
 from analyzer.capture.address import format_endpoint
 from analyzer.capture.columns import PacketBatch, PayloadKind, Transport
 from analyzer.capture.source import open_capture
-from analyzer.cli.options import load_ring
+from analyzer.cli.materials import load_ring
 from analyzer.errors import UsageError
 from analyzer.evidence.interleaved import split_channel
 from analyzer.evidence.packets import SignallingDatagram, SignallingReader

@@ -17,7 +17,8 @@ from analyzer.calls.tracker import CallTracker
 from analyzer.capture.live import LiveWriter, open_live
 from analyzer.capture.source import Capture
 from analyzer.cli.files import check_outputs
-from analyzer.cli.options import evidence_options, load_inventory, load_policy, load_ring, output_options
+from analyzer.cli.materials import load_inventory, load_policy, load_ring
+from analyzer.cli.options import evidence_options, output_options
 from analyzer.cli.rendering import Outputs, print_call, write_report
 from analyzer.errors import UsageError
 from analyzer.evidence.reading import Reading, merge_evidence
@@ -117,7 +118,7 @@ class _Listener:
                 self._tracker.feed(message)
         for message in self._reading.finish():
             self._tracker.feed(message)
-        facts = self._reading.facts(capture, f"live: {self._interface}")
+        facts = self._reading.facts(capture, capture.account, f"live: {self._interface}")
         calls = self._tracker.finish(merge_evidence([self._reading]))
         return self._auditor.report([facts], calls, [self._reading])
 

@@ -2,6 +2,7 @@
 """Signalling found in packets: SIP and RTSP over UDP, and cut out of streams, those included that TLS hides."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from analyzer.capture.sctp import SctpReassembler
 from analyzer.capture.tcp import TcpReassembler, read_segment
 from analyzer.evidence.connections import ConnectionTable, StreamMessage
 from analyzer.evidence.interleaved import build_media_batch
-from analyzer.model.evidence import TlsFlow
+from analyzer.model.evidence import SignallingMessage, TlsFlow
 from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.rtsp import looks_like_rtsp
@@ -20,11 +21,15 @@ from dissectors.grammar.sip import looks_like_sip
 
 # By the protocol in a row's `detail`: a capture agent that saw TCP does not say whether TLS was on it.
 _DATAGRAM_TRANSPORTS = {0: "UDP", 17: "UDP", 136: "UDP-Lite"}
+_by_frame = attrgetter("frame")
 RTSP_PORTS = (554, 8554)  # IANA: rtsp, rtsp-alt
 
 
 class SignallingDatagram(NamedTuple):
-    """One SIP or RTSP message as octets; endpoints are `address:port`, IPv6 as `[address]:port`."""
+    """One SIP or RTSP message as octets; endpoints are `address:port`, IPv6 as `[address]:port`.
+
+    `offset` is that of a datagram's octets in the batch it came from; None where they came in a stream.
+    """
 
     capture: int
     frame: int
@@ -34,6 +39,10 @@ class SignallingDatagram(NamedTuple):
     transport: str  # UDP, TCP, TLS, WS, WSS, SCTP
     data: bytes
     is_rtsp: bool = False
+    offset: int | None = None
+
+
+Found = SignallingDatagram | SignallingMessage  # as octets, or understood already
 
 
 def iter_signalling_datagrams(batch: PacketBatch, capture: int = 0) -> Iterator[SignallingDatagram]:
@@ -50,7 +59,7 @@ def iter_signalling_datagrams(batch: PacketBatch, capture: int = 0) -> Iterator[
         if looks_like_sip(data):
             source, destination = texts[(ends[0], ends[1], ends[2])], texts[(ends[3], ends[4], ends[5])]
             transport = _DATAGRAM_TRANSPORTS.get(protocol, "HEP")
-            yield SignallingDatagram(capture, frame, time_ns, source, destination, transport, data)
+            yield SignallingDatagram(capture, frame, time_ns, source, destination, transport, data, False, offset)
 
 
 class _EndpointTexts(dict[tuple[int, int, int], str]):
@@ -107,21 +116,24 @@ class SignallingReader:
 
     def feed(self, batch: PacketBatch) -> list[SignallingDatagram]:
         """The messages that this batch completes."""
-        messages = list(iter_signalling_datagrams(batch, self.capture))
-        messages += iter_rtsp_datagrams(batch, self.capture)
+        return sorted([*iter_signalling_datagrams(batch, self.capture), *self.feed_rest(batch)], key=_by_frame)
+
+    def feed_rest(self, batch: PacketBatch) -> list[SignallingDatagram]:
+        """The same without SIP over UDP, for whoever has that already; one after the other as they were complete."""
+        messages = list(iter_rtsp_datagrams(batch, self.capture))
         for row in batch.rows_of(Transport.TCP):
             for chunk in self._tcp.feed(read_segment(batch, row)):
                 messages += map(self._locate, self._connections.feed(chunk))
         for row in batch.rows_of(Transport.SCTP):
             messages += self._read_sctp(batch, row)
         messages += map(self._locate, self._connections.retry())
-        return sorted(messages, key=lambda message: message.frame)
+        return messages
 
     def finish(self) -> list[SignallingDatagram]:
         """What is left when the capture ends: messages cut short are handed out as they are."""
         streamed = [message for chunk in self._tcp.finish() for message in self._connections.feed(chunk)]
         streamed += self._connections.finish()
-        return sorted(map(self._locate, streamed), key=lambda message: message.frame)
+        return sorted(map(self._locate, streamed), key=_by_frame)
 
     def take_media(self, batch: PacketBatch | None) -> PacketBatch | None:
         """The media that came interleaved with RTSP since this was last asked, as if in datagrams; None without any.

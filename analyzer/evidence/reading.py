@@ -3,12 +3,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from analyzer.capture.columns import PacketBatch, PayloadKind
-from analyzer.capture.source import Capture
+from analyzer.capture.source import Capture, CaptureAccount
 from analyzer.evidence.media import MediaTable
 from analyzer.evidence.mikey_datagrams import iter_mikey_bodies, iter_mikey_datagrams
-from analyzer.evidence.packets import SignallingDatagram, SignallingReader
+from analyzer.evidence.packets import Found, SignallingDatagram, SignallingReader
 from analyzer.model.evidence import (
     AnySignalling,
     LooseMikey,
@@ -54,8 +55,12 @@ class Reading:
         self.media = MediaTable(self.index)
         self.signalling = SignallingReader(self.index, self.secrets)
 
-    def feed(self, batch: PacketBatch) -> list[AnySignalling]:
-        """Take one batch of packets; returns the messages that it completes."""
+    def feed(self, batch: PacketBatch, ahead: Sequence[Found] | None = None) -> list[AnySignalling]:
+        """Take one batch of packets; returns the messages that it completes, by frame.
+
+        `ahead` has the SIP messages in its datagrams where somebody read them already; those that could not be parsed
+        as octets.
+        """
         if batch.secrets:
             self.key_log += batch.secrets
             self.secrets.add(batch.secrets)
@@ -70,7 +75,7 @@ class Reading:
         self.media_packets += int((columns.kind == PayloadKind.RTP_LIKE).sum())
         self.media.feed(batch)
         self.mikey += iter_mikey_datagrams(batch, self.index)
-        found = self._parse(self.signalling.feed(batch))
+        found = self._parse(self._find(batch, ahead))
         self._take_interleaved(batch)
         return found
 
@@ -87,23 +92,35 @@ class Reading:
             self.media_packets += int((interleaved.columns.kind == PayloadKind.RTP_LIKE).sum())
             self.media.feed(interleaved)
 
-    def _parse(self, datagrams: Iterable[SignallingDatagram]) -> list[AnySignalling]:
+    def _find(self, batch: PacketBatch, ahead: Sequence[Found] | None) -> Iterable[Found]:
+        if ahead is None:
+            return self.signalling.feed(batch)
+        rest = self.signalling.feed_rest(batch)
+        return sorted([*ahead, *rest], key=attrgetter("frame")) if rest else ahead
+
+    def _parse(self, found: Iterable[Found]) -> list[AnySignalling]:
         parsed: list[AnySignalling] = []
-        for datagram in datagrams:
-            try:
-                parsed.append(_parse_rtsp(datagram) if datagram.is_rtsp else _parse_sip(datagram))
-            except GrammarError as error:
-                self._unreadable_count += 1
-                if len(self._unreadable) < MAX_LISTED_DEFECTS:
-                    code = "rtsp-unreadable" if datagram.is_rtsp else "sip-unreadable"
-                    detail = f"frame {datagram.frame}: {error}"
-                    self._unreadable.append(Defect(code, error.offset, error.clause, detail))
+        for each in found:
+            message = each if isinstance(each, SignallingMessage) else self._parse_datagram(each)
+            if message is None:
                 continue
             self.messages += 1
-            message = parsed[-1]
-            if isinstance(message, SignallingMessage) and b"/mikey" in datagram.data:
+            parsed.append(message)
+            if isinstance(message, SignallingMessage) and b"/mikey" in message.sip.raw:
                 self.mikey += iter_mikey_bodies(message)
         return parsed
+
+    def _parse_datagram(self, datagram: SignallingDatagram) -> AnySignalling | None:
+        """The message; None where nothing can be made of it, which is noted."""
+        try:
+            return _parse_rtsp(datagram) if datagram.is_rtsp else _parse_sip(datagram)
+        except GrammarError as error:
+            self._unreadable_count += 1
+            if len(self._unreadable) < MAX_LISTED_DEFECTS:
+                code = "rtsp-unreadable" if datagram.is_rtsp else "sip-unreadable"
+                detail = f"frame {datagram.frame}: {error}"
+                self._unreadable.append(Defect(code, error.offset, error.clause, detail))
+            return None
 
     @property
     def defects(self) -> tuple[Defect, ...]:
@@ -112,22 +129,22 @@ class Reading:
         rest = (Defect("sip-unreadable", 0, "", f"{more} more messages"),) if more else ()
         return (*self.signalling.defects, *self.media.defects, *self._unreadable, *rest)
 
-    def facts(self, capture: Capture, name: str | None = None) -> CaptureFacts:
-        """What the report says of the capture; `name` stands for its path where it has none worth telling."""
+    def facts(self, capture: Capture, told: CaptureAccount, name: str | None = None) -> CaptureFacts:
+        """What the report says of a capture, with what the pass over it told; `name` stands for its path."""
         return CaptureFacts(
             path=name or str(capture.path),
             sha256=capture.sha256 or "",
-            format=capture.format,
+            format=told.format,
             packets=self.packets,
             bytes=capture.bytes,
             first_time_ns=self.first_time_ns,
             last_time_ns=self.last_time_ns,
-            defects=tuple(defect for defect in capture.defects if not _is_other_traffic(defect)) + self.defects,
-            interface_drops=capture.interface_drops,
+            defects=tuple(defect for defect in told.defects if not _is_other_traffic(defect)) + self.defects,
+            interface_drops=told.interface_drops,
             signalling_messages=self.messages,
             media_packets=self.media_packets,
-            comments=capture.comments,
-            unread=tuple(_passed_over(defect) for defect in capture.defects if _is_other_traffic(defect)),
+            comments=told.comments,
+            unread=tuple(_passed_over(defect) for defect in told.defects if _is_other_traffic(defect)),
         )
 
 

@@ -3,10 +3,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from analyzer.model.brief import CallBrief, Tally
 from analyzer.model.call import Call, MediaLine
+from analyzer.model.capture_comment import CaptureComment
 from analyzer.model.cross_check import CrossCheck
 from analyzer.model.endpoint import EndpointProfile
 from analyzer.model.evidence import AnySignalling, LooseMikey, TlsFlow
@@ -23,13 +23,6 @@ from analyzer.model.negotiation import Negotiation
 from analyzer.model.outcome import Finding, Outcome, Verdict
 from analyzer.model.policy import Policy
 from dissectors.grammar.defects import Defect
-
-
-class CaptureComment(NamedTuple):
-    """What somebody wrote into a capture, about one of its frames or, with `frame` 0, about all of it."""
-
-    frame: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

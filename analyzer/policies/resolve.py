@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analyzer.errors import PolicyError
+from analyzer.model.default_policy import DEFAULT_POLICY
 from analyzer.model.negotiation import SelectionRule
 from analyzer.model.outcome import Severity
 from analyzer.model.policy import Policy, RuleSetting
@@ -14,7 +15,6 @@ from analyzer.policies.document import PolicyDocument, Strength, closest, parse_
 from analyzer.rules.registry import CATALOGUE_VERSION, RULES
 
 BUILT_IN = Path(__file__).parent  # not by importlib.resources, whose imports take longer than all the rest here
-DEFAULT_POLICY = "ietf-baseline"
 DEFAULT_TOLERATED_FAILURES = 0.01
 MAX_PARENTS = 32
 

@@ -4,8 +4,8 @@
 import functools
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from dissectors.grammar.content_coding import Decoded, decode_content, is_coded
 from dissectors.grammar.defects import Defect
@@ -32,9 +32,11 @@ __all__ = [
     "first_sdp",
     "looks_like_sip",
     "make_sip",
+    "pack_sip",
     "parse_name_addr",
     "parse_sip",
     "split_header_list",
+    "unpack_sip",
 ]
 
 MAX_CSEQ = 2**31 - 1
@@ -85,7 +87,7 @@ class _Section(NamedTuple):
     data: bytes
     start: int
     end: int
-    names: Collection[str]
+    names: frozenset[str]
     repeated: frozenset[str]
 
     def value(self, name: str) -> str | None:
@@ -425,7 +427,7 @@ def _parse_ordinary(data: bytes) -> SipMessage | None:
         values[call_id_field].strip(" \t"),
         values[via_field].strip(" \t"),
         content_type,
-        _Section(data, start, end, first.keys(), shape.repeated),
+        _Section(data, start, end, shape.names, shape.repeated),
         (),
     )
 
@@ -458,6 +460,19 @@ def _parse_any(data: bytes) -> SipMessage:
         *(cseq_number, cseq_method, *sender, *recipient),
         *(first.get("call-id"), first.get("via"), first.get("content-type"), section, tuple(defects)),
     )
+
+
+def pack_sip(message: SipMessage) -> tuple[Any, ...]:
+    """What was understood of a message, without its octets, as plain values: `unpack_sip` need not parse it again."""
+    section, defects = message.section, message.defects
+    known = (*message[1:16], section.start, section.end, section.names, section.repeated)
+    return (*known, tuple(map(tuple, defects))) if defects else known
+
+
+def unpack_sip(raw: bytes, packed: tuple[Any, ...]) -> SipMessage:
+    """The message of these octets, from what `pack_sip` made of it."""
+    defects = tuple(Defect(*each) for each in packed[19]) if len(packed) > 19 else ()
+    return SipMessage._make((raw, *packed[:15], _Section(raw, *packed[15:19]), defects))
 
 
 def build_sip(message: SipMessage) -> bytes:

@@ -133,6 +133,7 @@ class SectionShape(NamedTuple):
     """
 
     first: dict[str, int]
+    names: frozenset[str]
     repeated: frozenset[str]
     mandatory: tuple[int, ...]
     is_plain: bool  # all of the mandatory ones are there, and none of those that stand once stands twice
@@ -169,7 +170,9 @@ def _shape(names: tuple[str, ...]) -> SectionShape | None:
     first = {name: field for field, name in reversed(list(enumerate(long_names)))}
     repeated = frozenset(name for name, count in Counter(long_names).items() if count > 1)
     mandatory = tuple(first[name] for name in ("cseq", "from", "to", "call-id", "via") if name in first)
-    return SectionShape(first, repeated, mandatory, len(mandatory) == 5 and repeated.isdisjoint(SINGLE))
+    return SectionShape(
+        first, frozenset(first), repeated, mandatory, len(mandatory) == 5 and repeated.isdisjoint(SINGLE)
+    )
 
 
 _remembered_shape = functools.lru_cache(maxsize=4096)(_shape)  # the messages of one program have few shapes

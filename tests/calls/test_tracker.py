@@ -125,6 +125,55 @@ def test_any_interleaving_gives_the_same_calls(calls, seed):
     assert _finish(shuffled, media(*streams, rtcp=flows)) == expected
 
 
+def _prepared(messages, moments=None):
+    """What comes out where calls are read ahead after some messages, or after each."""
+    tracker = CallTracker()
+    for number, message in enumerate(messages):
+        tracker.feed(message)
+        if moments is None or number in moments:
+            tracker.prepare(tracker.ended())
+    return tracker.finish(NOTHING)
+
+
+def _unprepared(messages):
+    return _prepared(messages, ())
+
+
+@settings(max_examples=60, deadline=None)
+@given(calls=calls, moments=st.frozensets(st.integers(0, 60)))
+def test_calls_read_as_they_end_are_those_read_at_the_end(calls, moments):
+    scripts = [_script(number, kind, start) for number, (kind, start) in enumerate(calls)]
+    messages = [message for script in scripts for message in script.messages]
+    by_time = renumbered(sorted(messages, key=lambda message: message.timestamp_ns))
+    assert _prepared(by_time, moments) == _unprepared(by_time)
+
+
+def test_a_call_that_goes_on_after_it_was_read_is_read_anew():
+    script = Script()
+    refused = script.request("INVITE", 1, OFFER)
+    script.response(refused, 488)  # which counts as the end of the call
+    again = script.request("INVITE", 2, OFFER, at=40)
+    script.response(again, 200, ANSWER)
+    later = answered(Script("call-2", clock=50))  # as it would come out of the first, had that been refused for good
+    messages = renumbered([*script.messages, *later.messages])
+    found = _prepared(messages)
+    assert found == _unprepared(messages)
+    assert [call.state for call in found.calls] == [CallState.ANSWERED, CallState.ENDED]
+    assert found.calls[1].links == ()
+
+
+def test_a_call_that_ends_again_and_again_is_read_ahead_once():
+    def script(ends):
+        made = answered(bye=False)
+        for number in range(ends):
+            made.response(made.request("BYE", 2 + number, to_tag="b"), 200)
+        return made.messages
+
+    few, many = script(50), script(200)
+    assert functions_called(lambda: _prepared(many)) < 5 * functions_called(lambda: _prepared(few))
+    assert _prepared(few) == _unprepared(few)
+
+
 def _finish(messages, evidence):
     tracker = CallTracker()
     for message in messages:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from analyzer.model.report import CaptureComment, Report
+from analyzer.model.capture_comment import CaptureComment
+from analyzer.model.report import Report
 from reports.html_report import render_html
 from reports.json_report import render_json
 from reports.terminal import render_terminal

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the auditor brings along: keys, policy and inventory, as the options of a command name them."""
+
+from pathlib import Path
+
+from analyzer.keying.key_ring import KeyRing
+from analyzer.model.policy import Policy
+from analyzer.negotiation.inventory import Inventory, read_inventory
+from analyzer.policies import read_policy
+
+
+def load_ring(path: str | None) -> KeyRing:
+    """The key ring, empty without a file; raises KeyMaterialError."""
+    if path is None:
+        return KeyRing()
+    from analyzer.keying.key_ring_file import read_key_ring  # noqa: PLC0415 - only for whoever has keys
+
+    return read_key_ring(Path(path))
+
+
+def load_policy(name: str) -> Policy:
+    """A built-in policy or a file; raises PolicyError."""
+    return read_policy(name)
+
+
+def load_inventory(path: str | None) -> Inventory:
+    """The inventory, empty without a file; raises UsageError."""
+    return Inventory() if path is None else read_inventory(Path(path))

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The first half of an audit: captures in, their calls out.
+
+Calls of a single capture are read as they end, while the capture is; several captures have to be compared first.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from analyzer.calls.tracker import CallTracker
+from analyzer.errors import CaptureError
+from analyzer.evidence.capture_points import compare_captures
+from analyzer.evidence.reading import Reading, merge_evidence
+from analyzer.evidence.reading_ahead import CaptureReader, open_reader
+from analyzer.model.call import CallSet
+from analyzer.model.evidence import AnySignalling
+from analyzer.model.report import CaptureFacts
+from analyzer.tls.secrets import TlsSecrets
+from dissectors.grammar.defects import Defect
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What captures hold: `facts` and `readings` by capture, `calls` of all of them, `notes` for whoever reads that."""
+
+    facts: tuple[CaptureFacts, ...]
+    readings: tuple[Reading, ...]
+    calls: CallSet
+    notes: tuple[str, ...]
+
+
+def gather(
+    paths: Sequence[Path | str],
+    secrets: TlsSecrets,
+    *,
+    progress: Progress | None = None,
+    jobs: int = 1,
+    digests: bool = True,
+    ahead: CaptureReader | None = None,
+) -> Gathered:
+    """Read captures as one set; those that can't be read have facts that say so.
+
+    With more than one of `jobs` a capture is read by threads or by a child as well; what comes of it is the same.
+    `ahead` is a reading of the first capture that has begun already.
+    """
+    readings = tuple(Reading(index, secrets) for index in range(len(paths)))
+    messages = _Messages(is_single=len(paths) == 1)
+    facts = []
+    for path, reading in zip(paths, readings, strict=True):
+        try:
+            reader = ahead if ahead is not None and reading.index == 0 else open_reader(path, jobs, digest=digests)
+        except CaptureError as error:
+            defect = Defect("capture-unreadable", 0, "", str(error))
+            facts.append(CaptureFacts(str(path), "", "", 0, 0, None, None, (defect,), readable=False))
+            continue
+        with reader:
+            facts.append(_read(reader, reading, messages, progress))
+    points = compare_captures(messages.in_order(), len(paths))
+    calls = messages.tracker(points.messages).finish(points.align(merge_evidence(readings)))
+    moved = [replace(each, clock_offset_ns=offset) for each, offset in zip(facts, points.offsets_ns, strict=True)]
+    return Gathered(tuple(moved), readings, calls, _point_notes(moved, points.repeated))
+
+
+class _Messages:
+    """The messages of all captures; those of a single one go to a tracker at once, as long as they come in order."""
+
+    def __init__(self, *, is_single: bool) -> None:
+        self._all: list[AnySignalling] = []
+        self._is_single = is_single
+        self._tracker: CallTracker | None = CallTracker() if is_single else None
+        self._last_frame = 0
+
+    def take(self, messages: Sequence[AnySignalling]) -> None:
+        """The next messages of a capture, by frame; they may come after later ones."""
+        self._all += messages
+        if self._tracker is None or not messages:
+            return
+        if messages[0].frame < self._last_frame:  # opened late, by secrets further down
+            self._tracker = None
+            return
+        self._last_frame = messages[-1].frame
+        for message in messages:
+            self._tracker.feed(message)
+        self._tracker.prepare(self._tracker.ended())
+
+    def in_order(self) -> list[AnySignalling]:
+        """All of them: those of a single capture where they were sent."""
+        return sorted(self._all, key=lambda message: message.frame) if self._is_single else self._all
+
+    def tracker(self, messages: Iterable[AnySignalling]) -> CallTracker:
+        """One that has been fed all of these, which are the messages in their order of time."""
+        if self._tracker is not None:
+            return self._tracker
+        tracker = CallTracker()
+        for message in messages:
+            tracker.feed(message)
+        return tracker
+
+
+def _read(reader: CaptureReader, reading: Reading, messages: _Messages, progress: Progress | None) -> CaptureFacts:
+    reader.capture.begin_digest()
+    for batch, ahead in reader.batches(reading.index):
+        messages.take(reading.feed(batch, ahead))
+        if progress is not None:
+            progress(str(reader.capture.path), reading.packets)
+    messages.take(reading.finish())
+    return reading.facts(reader.capture, reader.account)
+
+
+def _point_notes(facts: Sequence[CaptureFacts], repeated: Sequence[int]) -> tuple[str, ...]:
+    """What was done about captures that show the same messages."""
+    notes = []
+    for each, copies in zip(facts, repeated, strict=True):
+        if each.clock_offset_ns is not None:
+            way = "ahead of" if each.clock_offset_ns >= 0 else "behind"
+            seconds = abs(each.clock_offset_ns) / 1e9
+            clock = f"its clock is {seconds:.6f} s {way} that of the capture before, and its times were moved by that"
+            notes.append(f"{each.path}: {clock}; {copies} message(s) that both show count once")
+    return tuple(notes)
