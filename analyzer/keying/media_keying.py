@@ -28,7 +28,7 @@ from analyzer.model.evidence import DatagramFlow
 from analyzer.model.keying import Keying, MasterKey, MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.defects import Defect
-from dissectors.grammar.mikey import Rand
+from dissectors.grammar.mikey import Kemac, Rand
 from dissectors.grammar.mikey.policy import SUITES, SrtpPolicy
 from dissectors.grammar.mikey.registries import DataType, SrtpAuthentication
 from dissectors.grammar.sdes import CryptoAttribute
@@ -44,6 +44,7 @@ MIKEY_PSK = "MIKEY-PSK"
 NEVER_ANSWERED = frozenset({DataType.SAKKE_MSG})
 # Messages without a MAC whose exchange V of the answer proves (RFC 6267 §5.4).
 PROVED_BY_ANSWER = frozenset({DataType.I_MESSAGE_1, DataType.I_MESSAGE_2})
+RAND_PROTECTED = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY, DataType.DHHMAC_INIT})
 RCC_MODES: dict[int, int] = {SrtpAuthentication.RCCM1: 1, SrtpAuthentication.RCCM2: 2, SrtpAuthentication.RCCM3: 3}
 INITIATING = ALWAYS_ANSWERED | ANSWERED_IF_ASKED | NEVER_ANSWERED
 EMPTY = Keying(None, None, "")
@@ -187,15 +188,18 @@ class Keymaster:
     def _open_in_bundle(self, call: Call, evidence: MikeyEvidence, parties: tuple[str, str]) -> OpenedMikey:
         """The message as an update of its bundle, or as a new exchange where it brings a RAND of its own.
 
-        Where such a message verifies only under the bundle's RAND, its sender gave the new one no effect.
+        Where such a message opens only under the bundle's RAND, its sender gave the new one no effect. Where RAND
+        protects nothing of it, packets decide between the two.
         """
         earlier = self._earlier(call, evidence)
         brings_rand = _brings_rand(evidence)
         opened = self._open_message(evidence, parties, None if brings_rand else earlier)
-        if brings_rand and earlier is not None and _is_psk(evidence) and not opened.evidence.mac.verified:
-            updated = self._open_message(evidence, parties, earlier)
-            if updated.evidence.mac.verified:
-                opened = updated
+        if brings_rand and earlier is not None:
+            if _is_protected_by_rand(evidence) and not _is_open(opened):
+                updated = self._open_message(evidence, parties, earlier)
+                opened = updated if _is_open(updated) or _has_keys(updated) > _has_keys(opened) else opened
+            if opened.earlier_rand is None:
+                opened = replace(opened, other_rand=earlier.rand)
         self._remember(call, opened, None if brings_rand and opened.earlier_rand is None else earlier)
         return opened
 
@@ -208,7 +212,8 @@ class Keymaster:
             return take_over(open_initiator_message(evidence, ring, parties, rand), earlier)
         from analyzer.keying.mikey_exchanges import open_mode_message  # noqa: PLC0415 - certificates: see key_files
 
-        return take_over(open_mode_message(evidence, self._ring, *parties, earlier, self.books), earlier)
+        opened = take_over(open_mode_message(evidence, self._ring, *parties, earlier, self.books), earlier)
+        return opened if earlier is None else replace(opened, earlier_rand=earlier.rand)
 
     def _check_answers(
         self, call: Call, line: MediaLine, offered: Sequence[OpenedMikey], answered: Sequence[MikeyEvidence]
@@ -220,7 +225,7 @@ class Keymaster:
             return opened, responses
         from analyzer.keying.mikey_exchanges import check_mode_responses  # noqa: PLC0415
 
-        bundles = [None if _brings_rand(each.evidence) else self._earlier(call, each.evidence) for each in opened]
+        bundles = [None if _begins_anew(each) else self._earlier(call, each.evidence) for each in opened]
         opened, responses = check_mode_responses(opened, responses, self._ring, parties, bundles, self.books)
         for each, bundle in zip(opened, bundles, strict=True):
             self._remember(call, each, bundle)
@@ -293,6 +298,29 @@ def _brings_rand(evidence: MikeyEvidence) -> bool:
     """Whether a message begins an exchange with its RAND; IBAKE's third goes on with one (RFC 6267 §4.2.2.5)."""
     message = evidence.message
     return message is not None and message.find(Rand) is not None and message.header.data_type != DataType.I_MESSAGE_2
+
+
+def _begins_anew(opened: OpenedMikey) -> bool:
+    """Whether the message begins an exchange with its RAND, which some updates bring without effect."""
+    return _brings_rand(opened.evidence) and opened.earlier_rand is None
+
+
+def _is_protected_by_rand(evidence: MikeyEvidence) -> bool:
+    """Whether RAND goes into the keys of the message's own MAC or encryption (RFC 3830 §4.1.4)."""
+    return evidence.message is not None and evidence.message.header.data_type in RAND_PROTECTED
+
+
+def _is_open(opened: OpenedMikey) -> bool:
+    """Whether the message verifies, and what it transports was opened."""
+    message = opened.evidence.message
+    if message is None or not opened.evidence.mac.verified:
+        return False
+    kemac = message.find(Kemac)
+    return kemac is None or not kemac.data or _has_keys(opened)
+
+
+def _has_keys(opened: OpenedMikey) -> bool:
+    return opened.opening is not None and bool(opened.opening.key_data)
 
 
 def _is_psk(evidence: MikeyEvidence) -> bool:

@@ -32,6 +32,7 @@ from dissectors.grammar.secret import Secret
 CLAUSE = "RFC 3830 §3.3"
 GENERATOR = 2
 MAX_EXPONENT_OCTETS = 1024
+EARLIER = "RAND of the exchange that it updates"
 SHORTER = "TGK without its leading zeros"
 # RFC 2409 §6.1 and §6.2, RFC 3526 §2; each begins and ends with 64 ones.
 _PI = (
@@ -165,9 +166,15 @@ def agree(first: MikeyMessage, second: MikeyMessage, ring: Sequence[DhEntry]) ->
 
 
 def open_dh_exchange(
-    first: MikeyMessage, second: MikeyMessage, ring: Sequence[DhEntry], earlier_rand: bytes | None = None
+    first: MikeyMessage,
+    second: MikeyMessage,
+    ring: Sequence[DhEntry],
+    earlier_rand: bytes | None = None,
+    other_rand: bytes | None = None,
 ) -> ModeOpening:
     """The keys of a DH or DHHMAC exchange: map, CSB ID, PRF, policies and RAND are the initiator's.
+
+    `other_rand` is an earlier RAND of the bundle, which counts where the initiator's own has no effect.
 
     `outcome` is absent, because agreeing proves nothing about who agreed: that is what signatures and MACs are for.
     """
@@ -184,6 +191,8 @@ def open_dh_exchange(
     if agreement.alternate is not None:
         shorter = KeyData(int(KeyDataType.TGK), agreement.alternate, validity=validity)
         alternates += (replace(each, label=SHORTER) for each in derive_session_keys(keyed, (shorter,), rand).keys)
+    if other_rand is not None:
+        alternates += (replace(each, label=EARLIER) for each in derive_session_keys(keyed, (key,), other_rand).keys)
     return ModeOpening(
         Authentication.ABSENT,
         "",

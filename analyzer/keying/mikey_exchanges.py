@@ -202,7 +202,9 @@ def check_mode_response(
         marked, entry = _check_dhhmac(response, first, candidates, parties, rand, proved=proved)
         if entry is not None and not proved:
             initiator = _bind_dhhmac(initiator, entry, rand)
-    updated = take_over(_keyed(initiator, open_dh_exchange(first, second, ring.dh, rand)), earlier)
+    updated = take_over(
+        _keyed(initiator, open_dh_exchange(first, second, ring.dh, rand, initiator.other_rand)), earlier
+    )
     return replace(updated, keys=fill_responder_ssrcs(updated.keys, second)), marked
 
 

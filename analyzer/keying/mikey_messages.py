@@ -40,7 +40,8 @@ _CARRIERS = frozenset(("key-mgmt", "acap"))
 class OpenedMikey:
     """A MIKEY message of an offer with what opened it; `psk` is the key that verified it (or its response).
 
-    `earlier_rand` is the RAND of the exchange that it updates (RFC 3830 §4.5).
+    `earlier_rand` is the RAND of the exchange that it updates (RFC 3830 §4.5); `other_rand` that of an exchange of its
+    bundle where it brings one of its own and nothing in it shows which counts.
     """
 
     evidence: MikeyEvidence
@@ -49,6 +50,7 @@ class OpenedMikey:
     psk: PskEntry | None = None
     opening: PskOpening | ModeOpening | None = None
     earlier_rand: bytes | None = None
+    other_rand: bytes | None = None
 
 
 def may_carry_mikey(line: MediaLine) -> bool:

@@ -72,14 +72,14 @@ def open_pke_message(
         derived.alternates,
         tuple(envelope_steps(signature, envelope, parsed)),
         (*rand_defects, *signature.defects, *envelope.defects, *identity_defects, *derived.defects),
-        _cached_key(parsed, envelope.envelope_key),
+        cached_key(parsed, envelope.envelope_key),
         signature,
         envelope.mac,
         envelope.envelope_key,
     )
 
 
-def _cached_key(parsed: MikeyMessage, envelope_key: EnvelopeKey | None) -> Secret | None:
+def cached_key(parsed: MikeyMessage, envelope_key: EnvelopeKey | None) -> Secret | None:
     """The envelope key, where PKE's C asks to keep it for updates (RFC 3830 §6.3)."""
     pke = parsed.find(Pke)
     if envelope_key is None or pke is None or pke.cache == CacheType.NO_CACHE:

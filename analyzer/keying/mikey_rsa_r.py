@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from analyzer.keying.key_ring import CertificateEntry, KeyRing
 from analyzer.keying.mikey_envelope import EnvelopeKey, EnvelopeSources, open_envelope
-from analyzer.keying.mikey_pke import check_kemac_identity, combine, envelope_steps, signer_step
+from analyzer.keying.mikey_pke import cached_key, check_kemac_identity, combine, envelope_steps, signer_step
 from analyzer.keying.mikey_psk import Authentication, exchange_rand, octets_under_mac
 from analyzer.keying.mikey_session_keys import derive_session_keys
 from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_signature
@@ -96,6 +96,7 @@ def open_rsa_r_response(
             *identity_defects,
             *derived.defects,
         ),
+        update_key=cached_key(parsed, envelope.envelope_key),
         signature=signature,
         mac=envelope.mac,
         envelope_key=envelope.envelope_key,

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Updates of a bundle in every mode: without a RAND, and with one that has no effect (RFC 3830 §4.5, RFC 4650 §3.1)."""
+
+import base64
+from dataclasses import replace
+from pathlib import Path
+
+import mikey_builders as made
+import pytest
+import test_mikey_dh as dh
+import test_mikey_pke as pke
+import test_mikey_rsa_r as rsa_r
+from mikey_builders import identified_keys, rsa_key, seal
+
+from analyzer.api import audit
+from analyzer.keying.mikey_prf import KeyConstant, crypto_session_label, derive_mikey_key
+from analyzer.model.call import Side
+from analyzer.model.report import AuditedMedia
+from dissectors.grammar.mikey import KeyData, Payload, Rand, Timestamp
+from dissectors.grammar.secret import Secret
+from tests.cli.command_line import ALICE, BOB, call, message, pcapng
+from tests.keying.test_mikey_exchanges import RING, psk_update
+from tests.keying.test_mikey_media import body
+
+LATER = Timestamp(0, (int.from_bytes(made.T_ALICE, "big") + (5 << 32)).to_bytes(8, "big"))
+OTHER_RAND, OTHER_TGK = bytes(range(0xE0, 0xF0)), bytes(range(0xC0, 0xD0))
+
+
+def two_rounds(folder: Path, *messages: bytes) -> tuple[AuditedMedia, AuditedMedia]:
+    """Offer and answer of an INVITE, then of a re-INVITE; an empty answer has no message."""
+    lines = ["mikey " + base64.b64encode(octets).decode() if octets else "" for octets in messages]
+    bodies = [
+        body(*ends, media=line, version=1 + number // 2)
+        for number, (ends, line) in enumerate(zip([("192.0.2.1", 4000), ("192.0.2.2", 6000)] * 2, lines, strict=True))
+    ]
+    begin = call(bodies[0], bodies[1])
+    again = [
+        (ALICE, BOB, message("INVITE sip:bob@example.com SIP/2.0", "3 INVITE", bodies[2])),
+        (BOB, ALICE, message("SIP/2.0 200 OK", "3 INVITE", bodies[3])),
+        (ALICE, BOB, message("ACK sip:bob@example.com SIP/2.0", "3 ACK")),
+    ]
+    (folder / "x.pcapng").write_bytes(pcapng([*begin[:-2], *again, *begin[-2:]]))
+    (found,) = audit([folder / "x.pcapng"], ring=RING).calls
+    first, second = found.media
+    return first, second
+
+
+def tek(tgk: bytes, rand: bytes = made.RAND, cs_id: int = 1) -> bytes:
+    label = crypto_session_label(KeyConstant.TEK, cs_id, made.CSB_ID, rand)
+    return derive_mikey_key(Secret(tgk), label, 16, 0).reveal()
+
+
+def teks(media: AuditedMedia) -> dict[str, bytes]:
+    """The offerer's keys by their labels."""
+    return {key.label: key.key.reveal() for key in media.keying.keys if key.sender is Side.OFFERER}
+
+
+def updated(parts: list[Payload], rand: bytes | None) -> list[Payload]:
+    """The same with a later T, and with another RAND or none."""
+    kept = [part for part in parts[1:] if not isinstance(part, Rand)]
+    return [LATER, *([] if rand is None else [Rand(rand)]), *kept]
+
+
+@pytest.mark.parametrize("rand", [None, OTHER_RAND], ids=["without RAND", "with one that has no effect"])
+def test_a_public_key_update_is_under_the_first_rand(tmp_path: Path, rand: bytes | None) -> None:
+    sealed = later_seal(identified_keys(made.ALICE, KeyData(0, Secret(OTHER_TGK))))
+    again = made.sign(2, updated(pke.payloads(kemac=sealed), rand), rsa_key("alice"), v=False)
+    first, second = two_rounds(tmp_path, pke.message(), b"", again, b"")
+    assert teks(first)[""] == tek(made.TGK)
+    assert second.keying.verified is True
+    assert teks(second)[""] == tek(OTHER_TGK)
+    assert ("rand-in-update" in {each.code for each in second.keying.defects}) is (rand is not None)
+
+
+def later_seal(clear: bytes) -> Payload:
+    """KEMAC under the later T: its IV holds T."""
+    kept, made.T_ALICE = made.T_ALICE, LATER.value
+    try:
+        return seal(clear)
+    finally:
+        made.T_ALICE = kept
+
+
+@pytest.mark.parametrize("rand", [None, OTHER_RAND], ids=["without RAND", "with one that has no effect"])
+def test_a_dhhmac_update_is_under_the_first_rand(tmp_path: Path, rand: bytes | None) -> None:
+    exponents = 0xABCDEF, 0x123456789
+    request = dh.dhhmac(7, updated(dh.request(exponent=exponents[0]), rand), 0, 1)
+    answer = dh.dhhmac(8, updated(dh.answer(exponent=exponents[1], echoed=exponents[0]), None), 0, 1)
+    initial = dh.dhhmac(7, dh.request(), 0, 1), dh.dhhmac(8, dh.answer(), 0, 1)
+    first, second = two_rounds(tmp_path, *initial, request, answer)
+    assert (first.keying.verified, second.keying.verified) == (True, True)
+    assert second.keying.authentic is True
+
+
+def test_a_signed_diffie_hellman_update_with_a_rand_is_left_to_the_packets(tmp_path: Path) -> None:
+    request = made.sign(4, updated(dh.request(), OTHER_RAND), rsa_key("alice"))
+    answer = made.sign(5, updated(dh.answer(), None), rsa_key("bob"))
+    _, second = two_rounds(tmp_path, *dh.signed(), request, answer)
+    agreed = pow(2, dh.XI * dh.XR, dh.PRIMES[0]).to_bytes(192, "big")
+    assert second.keying.verified is True
+    found = teks(second)
+    assert found[""] == tek(agreed, OTHER_RAND)
+    assert found["RAND of the exchange that it updates"] == tek(agreed)
+
+
+def test_a_diffie_hellman_update_without_rand(tmp_path: Path) -> None:
+    request = made.sign(4, updated(dh.request(), None), rsa_key("alice"))
+    answer = made.sign(5, updated(dh.answer(), None), rsa_key("bob"))
+    _, second = two_rounds(tmp_path, *dh.signed(), request, answer)
+    assert teks(second)[""] == tek(pow(2, dh.XI * dh.XR, dh.PRIMES[0]).to_bytes(192, "big"))
+
+
+def test_a_cached_envelope_key_of_rsa_r_is_the_pre_shared_key_of_updates(tmp_path: Path) -> None:
+    tail = [made.identity(made.BOB), seal(identified_keys(made.BOB)), made.envelope(rsa_key("alice"), cache_type=1)]
+    parts: list[Payload] = [Timestamp(0, made.T_ALICE), *tail]
+    answer = made.sign(10, parts, rsa_key("bob"), appended=rsa_r.APPENDED, with_head=False)
+    first, second = two_rounds(tmp_path, rsa_r.request(), answer, psk_update(), b"")
+    assert first.keying.verified is True
+    assert second.keying.how == "MAC verifies; the response is missing"
+    assert teks(second)[""] == tek(made.TGK)
+
+
+def test_an_altered_update_with_a_rand_is_still_convicted(tmp_path: Path) -> None:
+    sealed = replace(later_seal(identified_keys(made.ALICE)), mac=bytes(20))  # type: ignore[type-var]
+    again = made.sign(2, updated(pke.payloads(kemac=sealed), OTHER_RAND), rsa_key("alice"), v=False)  # type: ignore[arg-type]
+    _, second = two_rounds(tmp_path, pke.message(), b"", again, b"")
+    assert second.keying.verified is False
