@@ -26,7 +26,6 @@ from analyzer.keying.stream_opening import NO_KEY, Case, Tally, open_case
 from analyzer.model.call import BoundStream, MediaLine, Side
 from analyzer.model.evidence import Protection, Wire
 from analyzer.model.keying import Keying, RtcpCount, StreamAudit
-from analyzer.srtp.payload_reading import may_read_mki
 from analyzer.srtp.suites import suite_by_name
 from dissectors.grammar.sdp import RtpMap
 
@@ -89,9 +88,6 @@ def _clear_runs(case: Case, tally: Tally) -> ClearRuns:
         suite = tally.candidate.context.suite
     keys = [*case.keying.keys, *([tally.candidate.key] if tally.candidate is not None and opens else [])]
     if (suite is not None and not suite.encrypts) or any(not key.srtp_encrypted for key in keys):
-        return ClearRuns()
-    payload_octets = int(np.median(np.asarray(case.packets.payload_octets) - np.asarray(case.packets.header_octets)))
-    if any(may_read_mki(payload_octets, each.context) for each in case.candidates):
         return ClearRuns()
     early = np.zeros(len(case.packets), dtype=np.bool_)
     early[: case.bound.before_answer] = True

@@ -6,7 +6,6 @@ one array. A run that is not so goes the plain way.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from analyzer.srtp import clear_test
 from analyzer.srtp.clear_test import Clearness, classify_payloads
+from analyzer.srtp.codec_test import without_mki
 from analyzer.srtp.columns import Numbers
 from analyzer.srtp.framing import (
     FRAMES,
@@ -35,6 +35,14 @@ class Coding(NamedTuple):
     channels: int = 1
 
 
+class Sample(NamedTuple):
+    """Of payloads of `octets` octets the first `size` count; `trailer` stand behind the frames, None if unclear."""
+
+    octets: int
+    size: int
+    trailer: int | None
+
+
 def classify_runs(
     runs: Sequence[Sequence[bytes]],
     coding: Coding,
@@ -43,19 +51,19 @@ def classify_runs(
 ) -> list[Clearness]:
     """What `classify_payloads` says of each run of payloads with its sequence numbers and time stamps."""
     found: list[Clearness | None] = [None] * len(runs)
-    alike: dict[tuple[int, int], list[int]] = {}
+    alike: dict[Sample, list[int]] = {}
     expected = _expected_octets(coding, sequence_numbers, rtp_timestamps)
     for place, (run, numbers, stamps) in enumerate(zip(runs, sequence_numbers, rtp_timestamps, strict=True)):
-        size = _sample_octets(run, numbers, expected[place])
-        if size is None:
+        sample = _sample_octets(run, numbers, expected[place])
+        if sample is None:
             found[place] = classify_payloads(
                 run, coding.payload_type, coding.encoding,
                 sequence_numbers=numbers, rtp_timestamps=stamps, channels=coding.channels,
             ).clearness  # fmt: skip
         else:
-            alike.setdefault((len(run[0]), size), []).append(place)
-    for (octets, size), places in alike.items():
-        judged = _judge([runs[place] for place in places], octets, size, coding)
+            alike.setdefault(sample, []).append(place)
+    for sample, places in alike.items():
+        judged = _judge([runs[place] for place in places], sample, coding)
         for place, clearness in zip(places, judged, strict=True):
             found[place] = clearness
     return [clearness for clearness in found if clearness is not None]
@@ -74,38 +82,39 @@ def _expected_octets(
     return list(np.split(frame_octets(ticks, name, coding.channels), ends[:-1]))
 
 
-def _sample_octets(run: Sequence[bytes], numbers: Numbers, expected: Numbers | None) -> int | None:
-    """How many leading octets of each payload of a run are looked at; None for a run whose packets are not alike."""
+def _sample_octets(run: Sequence[bytes], numbers: Numbers, expected: Numbers | None) -> Sample | None:
+    """How much of each payload of a run is looked at; None for a run whose packets are not alike."""
     lengths = set(map(len, run))
     if len(lengths) != 1 or len(set(numbers.tolist())) != len(run):
         return None
     (octets,) = lengths
-    size = (octets - clear_test.TRAILER_OCTETS) // 2
+    residue = None
     if expected is not None:
         known = (expected > 0) & (octets >= expected - MAX_RESIDUE_OCTETS)
         residue = agreed_residue(octets - expected[known])
-        size = size if residue is None else octets - residue
-    return size if size > 0 and size * len(run) < clear_test.MAX_OCTETS else None
+    if residue is None and not without_mki(run):
+        return None
+    size = (octets - clear_test.TRAILER_OCTETS) // 2 if residue is None else octets - residue
+    return Sample(octets, size, residue) if size > 0 and size * len(run) < clear_test.MAX_OCTETS else None
 
 
-def _judge(runs: Sequence[Sequence[bytes]], octets: int, size: int, coding: Coding) -> list[Clearness]:
-    """Runs of payloads of `octets` octets of which the first `size` count."""
+def _judge(runs: Sequence[Sequence[bytes]], sample: Sample, coding: Coding) -> list[Clearness]:
+    """Runs of payloads that are alike."""
+    octets, size, trailer = sample
     table = np.frombuffer(b"".join([b"".join(run) for run in runs]), np.uint8).reshape(-1, octets)[:, :size]
     packets = np.array([len(run) for run in runs])
     run_of = np.repeat(np.arange(len(runs)), packets)
     chi_square = _chi_squares(table, run_of, packets * size)
     bits = _position_bits(table[:, : clear_test.POSITIONS], run_of, packets)
     encoding = encoding_of(coding.payload_type, coding.encoding)
-    stops = np.cumsum(packets).tolist()
     judged = []
-    for place, (start, stop) in enumerate(pairwise([0, *stops])):
+    for place in range(len(runs)):
         enough = packets[place] * size >= clear_test.MIN_OCTETS
         if (enough and chi_square[place] > clear_test.CLEAR_CHI_SQUARE) or bits[place] > clear_test.POSITION_BITS:
             judged.append(Clearness.CLEAR)
-        elif enough and chi_square[place] < clear_test.UNIFORM_CHI_SQUARE:
-            judged.append(clear_test.not_clear(table[start:stop, 0].tolist(), encoding))
         else:
-            judged.append(Clearness.UNKNOWN)
+            uniform = bool(enough and chi_square[place] < clear_test.UNIFORM_CHI_SQUARE)
+            judged.append(clear_test.judge_codec(runs[place], encoding, trailer, uniform=uniform)[0])
     return judged
 
 

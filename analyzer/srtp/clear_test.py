@@ -2,9 +2,9 @@
 """Is this payload encrypted? Statistics that prove clear media and never call cipher text clear (SRT-001).
 
 Cipher text is uniform whatever it hides, so far-from-uniform octets prove that a payload is not encrypted. Three things
-in protected packets are not uniform: an MKI or other trailer (so only the leading half of a payload, or less where its
-frame size is known, is looked at), a packet captured twice (so each packet counts once), and a NULL cipher (whose
-payload is clear indeed). The chance of a false "clear" is below 1e-9 for a stream.
+in protected packets are not uniform: an MKI or other trailer (so only the frames are looked at where their size is
+known, else the leading half of payloads into which no MKI reaches), a packet captured twice (so each packet counts
+once), and a NULL cipher (whose payload is clear indeed). The chance of a false "clear" is below 1e-9 for a stream.
 """
 
 import math
@@ -15,6 +15,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from analyzer.srtp.codec_test import TRAILERS, read_codec, without_mki
 from analyzer.srtp.columns import Numbers
 from analyzer.srtp.framing import classify_tag_length, encoding_of, timestamp_deltas
 
@@ -26,13 +27,9 @@ UNIFORM_CHI_SQUARE = 400.0
 POSITIONS = 8
 POSITION_BITS = 60.0
 MIN_POSITION_PACKETS = 10
-NOT_CLEAR_PACKETS = 100
-TELLING_SHARE = 0.6
 # What these encodings put on the wire is far from uniform, whatever was said or not said: even of white noise, the
 # nearest to cipher text, G.722 has a chi-square above 700 and G.726 at four bits above 900 in the least octets tested.
 TELLING_ENCODINGS = frozenset(("PCMU", "PCMA", "L8", "L16", "GSM", "G722", "G726-32", "AAL2-G726-32"))
-# The first octet of each packet takes few values (RFC 6716 §3.1, RFC 4867 §4.3.1, RFC 6184 §5.3, RFC 7741 §4.2).
-TELLING_FIRST_OCTET = frozenset(("OPUS", "AMR", "AMR-WB", "H264", "VP8"))
 
 
 class Clearness(Enum):
@@ -80,16 +77,18 @@ def classify_payloads(
         ticks = timestamp_deltas(np.asarray(numbers, np.int64), np.asarray(rtp_timestamps, np.int64))
         lengths = [len(payload) for payload in payloads]
         trailer = classify_tag_length(lengths, encoding, ticks, payload_type=payload_type, channels=channels)
-    distinct = _distinct(payloads, None if sequence_numbers is None else numbers)
+    distinct = list(_distinct(payloads, None if sequence_numbers is None else numbers))
     samples = _samples(distinct, trailer)
-    octets = b"".join(samples)
+    telling = samples if trailer is not None else _samples(without_mki(distinct), trailer)
+    octets, bits = b"".join(samples), _position_bits(telling)
     chi_square = _chi_square(octets)
-    bits = _position_bits(samples)
+    far = chi_square if len(telling) == len(samples) else _chi_square(b"".join(telling))
     clearness = Clearness.UNKNOWN
-    if (chi_square is not None and chi_square > CLEAR_CHI_SQUARE) or bits > POSITION_BITS:
+    if (far is not None and far > CLEAR_CHI_SQUARE) or bits > POSITION_BITS:
         clearness = Clearness.CLEAR
-    elif chi_square is not None and chi_square < UNIFORM_CHI_SQUARE:
-        clearness = not_clear([sample[0] for sample in samples], encoding_of(payload_type, encoding))
+    else:
+        uniform = chi_square is not None and chi_square < UNIFORM_CHI_SQUARE
+        clearness, trailer = judge_codec(distinct, encoding_of(payload_type, encoding), trailer, uniform=uniform)
     return ClearTest(clearness, len(samples), len(octets), chi_square, bits, trailer)
 
 
@@ -163,13 +162,16 @@ def surprise_bits(octet: int, nibble: int, size: int) -> float:
     return max(best - math.log2(2 * POSITIONS), 0.0)
 
 
-def not_clear(first_octets: Sequence[int], encoding: str | None) -> Clearness:
-    """What uniform octets say of an encoding whose packets begin with these octets."""
-    if encoding in TELLING_ENCODINGS:
-        return Clearness.NOT_CLEAR
-    packets = len(first_octets)
-    if encoding in TELLING_FIRST_OCTET and packets >= NOT_CLEAR_PACKETS:
-        distinct = len(set(first_octets))
-        if distinct >= TELLING_SHARE * 256 * (1 - (255 / 256) ** packets):
-            return Clearness.NOT_CLEAR
-    return Clearness.UNKNOWN
+def judge_codec(
+    payloads: Sequence[bytes], encoding: str | None, trailer: int | None, *, uniform: bool
+) -> tuple[Clearness, int | None]:
+    """What the framing of an encoding says of payloads whose octets do not prove them clear, and octets behind frames.
+
+    They are not clear where their octets are `uniform` and the encoding's clear form would not be, or not so framed.
+    """
+    if uniform and encoding in TELLING_ENCODINGS:
+        return Clearness.NOT_CLEAR, trailer
+    read = read_codec(payloads, encoding, TRAILERS if trailer is None else (trailer,))
+    if read.bits > POSITION_BITS:
+        return Clearness.CLEAR, read.trailer_octets
+    return Clearness.NOT_CLEAR if uniform and read.refuted else Clearness.UNKNOWN, trailer

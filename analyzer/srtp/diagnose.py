@@ -13,7 +13,7 @@ from analyzer.srtp.clear_test import Clearness
 from analyzer.srtp.columns import PacketColumns, packet_columns
 from analyzer.srtp.context import ROC_SEARCH_LIMIT, SrtpContext, StreamKey
 from analyzer.srtp.kdf import KeyDerivation
-from analyzer.srtp.payload_reading import NO_ENCODINGS, Encodings, may_read_mki, read_payloads
+from analyzer.srtp.payload_reading import NO_ENCODINGS, Encodings, read_payloads
 from analyzer.srtp.suites import SUITES, SrtpError, Suite
 from dissectors.grammar.secret import Secret
 
@@ -102,7 +102,7 @@ def diagnose_stream(
         return _partly(opening)
     trials = (*key_trials(context), *rivals)
     return (
-        _clear(whole, context, encodings)
+        _clear(whole, encodings)
         or _fitting(_sample(whole, TRIAL_PACKETS), trials)
         or _without_tags(whole, context, encodings)
         or _hopeless(sample, opening, (len(trials), tried), key_proved=key_proved)
@@ -125,9 +125,7 @@ def _partly(opening: StreamOpening) -> Diagnosis:
     return Diagnosis(FailureReason.SOME, detail, opening.context)
 
 
-def _clear(columns: PacketColumns, context: SrtpContext, encodings: Encodings) -> Diagnosis | None:
-    if may_read_mki(int(np.median(columns.lengths - columns.headers.header_octets)), context):
-        return None
+def _clear(columns: PacketColumns, encodings: Encodings) -> Diagnosis | None:
     test = read_payloads(columns, None, encodings, CLEAR_SAMPLE_PACKETS)
     if test.clearness is not Clearness.CLEAR:
         return None

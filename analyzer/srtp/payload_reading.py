@@ -47,15 +47,6 @@ def read_payloads(
     )
 
 
-def may_read_mki(payload_octets: int, context: SrtpContext) -> bool:
-    """Whether the leading half of payloads of that length, MKI and tag included, would reach into the MKI.
-
-    An MKI is the same in every packet, so what reaches into it tells nothing of the payload.
-    """
-    behind = context.mki_octets + context.srtp_tag_octets
-    return context.mki_octets > 0 and behind <= payload_octets < 2 * behind
-
-
 def _packets(columns: PacketColumns) -> list[bytes]:
     return [columns.packet(number) for number in range(len(columns))]
 

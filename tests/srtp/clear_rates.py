@@ -97,8 +97,10 @@ def generated(seconds: int = SECONDS, seed: int = 1) -> Iterator[Speech]:
     yield Speech(Encoding("G722"), 9, encode("g722", wide, 16000, octets=160), 160)
     yield Speech(Encoding("G726-32"), 97, encode("g726le", narrow, 8000, octets=80), 160)
     yield Speech(Encoding("OPUS", 48000, 2), 98, encode("libopus", full, 48000, bit_rate=24000), 960)
-    frames = encode("libopencore_amrnb", narrow, 8000, bit_rate=12200)
-    yield Speech(Encoding("AMR"), 99, [b"\xf0" + frame for frame in frames], 160)
+    for bit_rate in (12200, 4750):
+        frames = encode("libopencore_amrnb", narrow, 8000, bit_rate=bit_rate)
+        yield Speech(Encoding("AMR"), 99, [b"\xf0" + frame for frame in frames], 160)
+    yield Speech(Encoding("G723"), 4, encode("g723_1", narrow, 8000, bit_rate=6300), 240)
 
 
 RECORDED = {

@@ -181,7 +181,8 @@ def test_too_few_packets_tell_nothing() -> None:
     assert classify_payloads([], 0).clearness is Clearness.UNKNOWN
     assert classify_payloads(noise(rng, 5, 170), 0).clearness is Clearness.UNKNOWN
     assert classify_payloads([b"\xff" * 160] * 3, 0, sequence_numbers=range(3)).clearness is Clearness.UNKNOWN
-    assert classify_payloads(noise(rng, 500, 30), 18, "G729").clearness is Clearness.UNKNOWN
+    assert classify_payloads(noise(rng, 500, 30), 97, "SPEEX").clearness is Clearness.UNKNOWN
+    assert classify_payloads(noise(rng, 20, 30), 18, "G729").clearness is Clearness.UNKNOWN
     assert classify_payloads(noise(rng, 500, 170), 96, None).clearness is Clearness.UNKNOWN
 
 
