@@ -14,6 +14,13 @@
  *   CARRIER 5  every message carries the whole list, and Bob keeps one
  *
  * The claim is the assertion in Bob: whatever Mallory does, Bob refuses or takes what he would have taken without him.
+ *
+ * All lines come in one SIP request, so Bob sees them at once, when Mallory is done: the steps of each are atomic, and
+ * nothing is lost by that, for neither sees the other between.
+ *
+ * With ALIKE modes have no strength: the claim is that Bob takes no other mode at all, and an old message may offer any
+ * one mode. Then modes are mere names, and every case is that of Alice's order 0, 1, 2 … under other names, so that her
+ * order is the only one to search. The claim with strengths follows from this one.
  */
 #ifndef CARRIER
 #define CARRIER 5
@@ -26,123 +33,141 @@
 
 byte alice[N];               /* her modes in her order */
 byte bob[N];                 /* his number of each mode */
-chan sent = [N] of { byte };
-chan delivered = [N + 1] of { byte, bool, bool }; /* mode, made by Alice, made for this call */
+byte got[N];                 /* the mode of each line that Bob gets, */
+bool genuine[N];             /* whether Alice made it, */
+bool fresh[N];               /* and whether for this call */
+byte count = 0;
+chan offer = [0] of { bool };
+chan request = [0] of { bool };
 
 #define SHUFFLE(order) /* any permutation */ \
-	i = 0; taken = 0; \
+	i = 0; \
 	do \
-	:: i < N -> \
-		select(k : 0 .. N - 1); \
-		if \
-		:: (taken & (1 << k)) == 0 -> order[i] = k; taken = taken | (1 << k); i++ \
-		:: else \
-		fi \
+	:: i < N -> order[i] = i; i++ \
+	:: else -> break \
+	od; \
+	i = 0; \
+	do \
+	:: i < N - 1 -> \
+		select(k : i .. N - 1); \
+		m = order[i]; order[i] = order[k]; order[k] = m; i++ \
 	:: else -> break \
 	od
 
-#define CHOOSE(modes, count, winner) /* the smallest sum, then Bob's smaller number */ \
-	atomic { \
-		winner = END; best = END; i = 0; \
-		do \
-		:: i < count -> \
-			score = N * (i + bob[modes[i]]) + bob[modes[i]]; \
-			if \
-			:: score < best -> best = score; winner = modes[i] \
-			:: else \
-			fi; \
-			i++ \
-		:: else -> break \
-		od; \
-		i = 0 \
-	}
+#define CHOOSE(modes, number, winner) /* the smallest sum, then Bob's smaller number */ \
+	winner = END; best = END; i = 0; \
+	do \
+	:: i < number -> \
+		score = N * (i + bob[modes[i]]) + bob[modes[i]]; \
+		if \
+		:: score < best -> best = score; winner = modes[i] \
+		:: else \
+		fi; \
+		i++ \
+	:: else -> break \
+	od; \
+	i = 0; best = 0; score = 0
+
+#define PUT(mode, made_by_alice, made_now) \
+	got[count] = mode; genuine[count] = made_by_alice; fresh[count] = made_now; count++; m = 0
 
 active proctype Mallory() {
-	byte i = 0, m, held = 0;
-	(len(sent) == N);
+	byte m;
+	offer?_;
 	do
-	:: nempty(sent) -> sent?m
-	:: empty(sent) -> break
-	od;
-	do
-	:: held < N ->
+	:: atomic { count < N ->
 		if
-		:: select(m : 0 .. N - 1); delivered!m, true, true;
-			printf("Mallory delivers Alice's line of mode %d\n", m); held++
-		:: delivered!WEAKEST, true, false;
-			printf("Mallory replays Alice's old message of mode %d\n", WEAKEST); held++
-		:: select(m : 0 .. N - 1); delivered!m, false, true;
-			printf("Mallory injects a line of mode %d\n", m); held++
-		:: break
-		fi
-	:: else -> break
-	od;
-	delivered!END, true, true
+		:: select(m : 0 .. N - 1);
+			printf("Mallory delivers Alice's line of mode %d\n", m);
+			PUT(m, true, true)
+#ifdef ALIKE
+		:: select(m : 0 .. N - 1);
+#else
+		:: m = WEAKEST;
+#endif
+			printf("Mallory replays Alice's old message of mode %d\n", m);
+			PUT(m, true, false)
+		:: select(m : 0 .. N - 1);
+			printf("Mallory injects a line of mode %d\n", m);
+			PUT(m, false, true)
+		fi }
+	:: request!true -> break
+	od
 }
 
 active proctype AliceAndBob() {
-	byte i, k, taken, best, score, count = 0, honest, chosen, m;
-	byte got[N];
-	bool genuine, fresh, refused = false, all_fresh = true;
-	bool list_fresh = false, list_old = false;
-	SHUFFLE(alice);
-	SHUFFLE(bob);
-	CHOOSE(alice, N, honest);
-	i = 0;
-	do
-	:: i < N -> sent!alice[i]; i++
-	:: else -> break
-	od;
-	do
-	:: delivered?m, genuine, fresh ->
-		if
-		:: m == END -> break
-		:: else ->
-			got[count] = m; count++;
-			if
-			:: CARRIER > 0 && !genuine -> refused = true      /* the MAC does not hold */
-			:: else
-			fi;
-			if
-			:: CARRIER > 0 && CARRIER != 4 && !fresh -> refused = true /* T is old: replay cache */
-			:: else
-			fi;
-			if
-			:: genuine && (CARRIER == 2 || CARRIER >= 4 || (CARRIER == 3 && m == alice[0])) ->
-				list_fresh = list_fresh || fresh; list_old = list_old || !fresh
-			:: else
-			fi
-		fi
-	od;
-	/* what the messages say of the lines, against the lines that came */
-	if
-	:: list_fresh && count != N -> refused = true
-	:: list_old && count != 1 -> refused = true
-	:: else
-	fi;
-	if
-	:: CARRIER >= 3 && list_fresh && !refused ->
+	byte i, k, m, best, score, honest, chosen;
+	bool refused = false, list_fresh = false, list_old = false;
+	atomic {
+#ifdef ALIKE
 		i = 0;
 		do
-		:: i < N ->
+		:: i < N -> alice[i] = i; i++
+		:: else -> break
+		od;
+#else
+		SHUFFLE(alice);
+#endif
+		SHUFFLE(bob);
+		k = 0; m = 0;
+		CHOOSE(alice, N, honest);
+		offer!true
+	}
+	request?_;
+	atomic {
+		do
+		:: i < count ->
 			if
-			:: got[i] != alice[i] -> refused = true
+			:: CARRIER > 0 && !genuine[i] -> refused = true      /* the MAC does not hold */
+			:: else
+			fi;
+			if
+			:: CARRIER > 0 && CARRIER != 4 && !fresh[i] -> refused = true /* T is old: replay cache */
+			:: else
+			fi;
+			if
+			:: genuine[i] && (CARRIER == 2 || CARRIER >= 4 || (CARRIER == 3 && got[i] == alice[0])) ->
+				list_fresh = list_fresh || fresh[i]; list_old = list_old || !fresh[i]
 			:: else
 			fi;
 			i++
 		:: else -> break
-		od
-	:: else
-	fi;
-	if
-	:: refused || count == 0 -> printf("Bob refuses\n")
-	:: else ->
-		CHOOSE(got, count, chosen);
-		printf("Bob takes mode %d; without Mallory he would have taken %d\n", chosen, honest);
+		od;
+		i = 0;
+		/* what the messages say of the lines, against the lines that came */
+		if
+		:: list_fresh && count != N -> refused = true
+		:: list_old && count != 1 -> refused = true
+		:: else
+		fi;
+		if
+		:: CARRIER >= 3 && list_fresh && !refused ->
+			do
+			:: i < N ->
+				if
+				:: got[i] != alice[i] -> refused = true
+				:: else
+				fi;
+				i++
+			:: else -> break
+			od;
+			i = 0
+		:: else
+		fi;
+		if
+		:: refused || count == 0 -> printf("Bob refuses\n")
+		:: else ->
+			CHOOSE(got, count, chosen);
+			printf("Bob takes mode %d; without Mallory he would have taken %d\n", chosen, honest);
 #ifdef REACHABLE             /* the claim is not empty: Bob does take what he would have taken */
-		assert(chosen != honest)
+			assert(chosen != honest)
 #else
-		assert(chosen <= honest)
+#ifdef ALIKE
+			assert(chosen == honest)
+#else
+			assert(chosen <= honest)
 #endif
-	fi
+#endif
+		fi
+	}
 }
