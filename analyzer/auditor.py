@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Calls, streams and messages on their way through keying, negotiation, verdict and rules."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from analyzer import __version__
 from analyzer.evidence.capture_points import seen_once
@@ -14,13 +15,14 @@ from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_keying import Keymaster
 from analyzer.keying.media_path import PathHandshakes
 from analyzer.keying.mikey_facts import with_media_facts
-from analyzer.keying.mikey_history import MikeyHistory
+from analyzer.keying.mikey_history import MikeyHistory, sightings_of_line
 from analyzer.keying.mikey_messages import may_carry_mikey
 from analyzer.keying.mikey_paths import KeyedPaths
 from analyzer.keying.unseen_signalling import allow_for_unseen, contradicts, find_gaps
 from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
 from analyzer.model.evidence import AnySignalling, LooseMikey
 from analyzer.model.keying import NO_RTCP, Keying, RtcpCount, StreamAudit
+from analyzer.model.mikey_modes import MIKEY_MODES
 from analyzer.model.policy import Policy
 from analyzer.model.report import (
     AuditedCall,
@@ -37,9 +39,13 @@ from analyzer.negotiation.knowledge import Knowledge, build_observations
 from analyzer.negotiation.negotiate import negotiate
 from analyzer.rules.briefing import outcomes_outside
 from analyzer.rules.catalogue import rule_texts
+from analyzer.rules.exchange_facts import ExchangeFacts
 from analyzer.rules.findings import collect_findings
-from analyzer.rules.runner import evaluate_call, evaluate_message, evaluate_stream
+from analyzer.rules.runner import evaluate_call, evaluate_exchange, evaluate_message, evaluate_stream
 from analyzer.rules.verdict import judge
+
+if TYPE_CHECKING:
+    from analyzer.keying.loose_mikey import LooseExchange
 
 
 def _failures(media: AuditedMedia) -> int:
@@ -55,6 +61,7 @@ class Auditor:
         self._inventory = inventory
         self._keymaster = Keymaster(ring)
         self._history = MikeyHistory()
+        self._bodies: dict[str, list[LooseExchange]] = {}  # MIKEY beside no description, by the call that carried it
 
     def learn(self, readings: Sequence[Reading]) -> None:
         """Add to the key ring what captures hold themselves (decryption secrets of pcapng)."""
@@ -72,7 +79,7 @@ class Auditor:
         keyed = {
             number: self._audit_media(call, knowledge)
             for number, call in enumerate(calls)
-            if any(map(may_carry_mikey, call.media))
+            if call.call_id in self._bodies or any(map(may_carry_mikey, call.media))
         }
 
         def audit(number: int) -> AuditedCall:
@@ -90,7 +97,7 @@ class Auditor:
             media = self._allow_for_unseen(call, media)
         for each in media:
             if each.keying.mikey:
-                self._history.add(call, each.line, each.keying.mikey)
+                self._history.add(sightings_of_line(call, each.line, each.keying.mikey))
         self._keymaster.forget_call()
         return media
 
@@ -124,10 +131,15 @@ class Auditor:
         return AuditedCall(call, media, evaluate_call(call, media, self.policy))
 
     def _compare(self, call: Call, media: AuditedMedia) -> AuditedMedia:
-        return replace(media, freshness=self._history.freshness(call, media.line, media.keying.mikey))
+        sightings = sightings_of_line(call, media.line, media.keying.mikey)
+        return replace(media, freshness=self._history.freshness(sightings))
 
     def _audit_line(self, call: Call, line: MediaLine, knowledge: Knowledge) -> AuditedMedia:
         keying = self._keymaster.key(call, line)
+        if call.call_id in self._bodies:
+            from analyzer.keying.call_bodies import add_bodies  # noqa: PLC0415 - certificates: see key_files
+
+            keying = add_bodies(keying, call, line, self._bodies[call.call_id])
         negotiation = negotiate(line, keying, self.policy, knowledge, call)
         has_media = line.streams or line.lone_rtcp
         streams, lone_rtcp = self._audit_packets(line, keying, negotiation.chosen.suite) if has_media else ((), NO_RTCP)
@@ -152,14 +164,29 @@ class Auditor:
         audit = audit_stream(bound, None, keying, self.ring, None, self.policy.tolerated_failures)
         return AuditedStream(audit, evaluate_stream(audit, self.policy), keying)
 
-    def _audit_loose(self, messages: Sequence[LooseMikey]) -> tuple[tuple[AuditedMikey, ...], KeyedPaths]:
-        """The MIKEY messages outside session descriptions, and what they key; the tickets they open open calls too."""
+    def _read_loose(self, messages: Sequence[LooseMikey], calls: Sequence[Call]) -> list["LooseExchange"]:
+        """The MIKEY exchanges outside calls; those in bodies of calls are kept for them. Tickets open calls too."""
         if not messages:
-            return (), KeyedPaths()
-        from analyzer.keying.loose_mikey import LooseExchanges  # noqa: PLC0415 - certificates: see key_files
+            return []
+        from analyzer.keying.call_bodies import without_described  # noqa: PLC0415 - certificates: see key_files
+        from analyzer.keying.loose_mikey import LooseExchanges, of_calls  # noqa: PLC0415
 
-        exchanges = LooseExchanges(self.ring, self._keymaster.books)
-        return exchanges.audit(messages), exchanges.paths()
+        exchanges = LooseExchanges(self.ring, self._keymaster.books).read(without_described(calls, messages))
+        self._bodies, outside = of_calls(exchanges, frozenset(call.call_id for call in calls if call.media))
+        for each in outside:
+            self._history.add(each.sightings())
+        return outside
+
+    def _judge_loose(self, exchanges: Sequence["LooseExchange"]) -> Iterator[AuditedMikey]:
+        """Their messages, with the outcomes of an exchange at its first."""
+        for each in exchanges:
+            evidence = each.evidence
+            facts = ExchangeFacts(evidence, self._history.freshness(each.sightings()), each.taken)
+            outcomes = evaluate_exchange(facts, self.policy)
+            for message, found in zip(each.messages, evidence, strict=True):
+                method = None if found.message is None else MIKEY_MODES.get(found.message.header.data_type)
+                yield AuditedMikey(message, method, found, outcomes)
+                outcomes = ()
 
     def knowledge(self, calls: Sequence[Call], outside: Sequence[AnySignalling] = ()) -> Knowledge:
         """What the inventory and the other calls and messages of the set say of a side that sent no list."""
@@ -191,7 +218,7 @@ class Auditor:
         """
         self.learn(readings)
         knowledge = self.knowledge(calls.calls, calls.outside)
-        loose, paths = self._audit_loose(seen_once(message for reading in readings for message in reading.mikey))
+        exchanges = self._read_loose(seen_once(one for reading in readings for one in reading.mikey), calls.calls)
         audit = self._audits(calls.calls, knowledge)
         if keep_calls:
             audited = tuple(map(audit, range(len(calls.calls))))
@@ -200,9 +227,11 @@ class Auditor:
             judged = judge_calls(calls.calls, audit, render, jobs)
         plausible = [bound for bound in calls.unbound if is_plausible_rtp(bound.stream)]
         handshakes = _handshakes(readings)
+        paths = KeyedPaths([each.keyed_path for each in exchanges if each.opened[0].keys])
+        loose = tuple(sorted(self._judge_loose(exchanges), key=lambda one: (one.message.timestamp_ns, one.message.ref)))
         streams = tuple(self.audit_stream(bound, handshakes, paths) for bound in plausible)
         messages = tuple(AuditedMessage(each, evaluate_message(each, self.policy)) for each in calls.outside)
-        for outcomes in outcomes_outside(streams, messages):
+        for outcomes in outcomes_outside(streams, messages, loose):
             judged.counter.add_outcomes(outcomes)
         unlike = sum(len(bound.stream) for bound in calls.unbound) - sum(len(bound.stream) for bound in plausible)
         drops = [facts.interface_drops for facts in captures if facts.interface_drops is not None]
@@ -217,7 +246,7 @@ class Auditor:
             calls=judged.calls,
             streams=streams,
             messages=messages,
-            findings=collect_findings(judged.briefs, streams, messages),
+            findings=collect_findings(judged.briefs, streams, messages, loose),
             rules=rule_texts(self.policy),
             tls_flows=tuple(flow for reading in readings for flow in reading.signalling.tls),
             mikey=loose,

@@ -200,6 +200,7 @@ def _mikey(audited: AuditedMikey) -> dict[str, Any]:
         "method": audited.method,
         "data_type": None if parsed is None else name_of(DataType, parsed.header.data_type),
         "csb_id": None if parsed is None else f"0x{parsed.header.csb_id:08x}",
+        "outcomes": [_outcome(outcome) for outcome in audited.outcomes],
         "verified": found.mac.verified,
         "how": found.mac.how,
         "bound_key": found.bound_key,

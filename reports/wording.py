@@ -94,6 +94,7 @@ CONFIDENCES = {
 }
 CARRIERS = {
     Carrier.KEY_MGMT_ORDER: "order of the key-mgmt lines",
+    Carrier.MIKEY_BODY: "MIKEY bodies beside the session description",
     Carrier.SP_ORDER: "order of the MIKEY security policies",
     Carrier.SP: "MIKEY security policy",
     Carrier.PRIORITY_EXTENSION: "MIKEY priority extension",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Session descriptions of messages, each distinct one parsed once."""
 
+import base64
 from collections import Counter
 
 from analyzer.model.call import Party, SdpBody
@@ -9,6 +10,7 @@ from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.sdp import MediaDescription, SessionDescription, parse_sdp
 
 _KEYING_ATTRIBUTES = ("crypto", "key-mgmt", "fingerprint", "zrtp-hash", "acap", "pcfg")
+SDP_TYPE = "application/sdp"
 MAX_REMEMBERED = 4096  # distinct descriptions; past it all are forgotten and parsed anew
 
 
@@ -26,7 +28,24 @@ class SessionReader:
         if body is None:
             return None
         session = self.parse(body.content)
-        return None if session is None else SdpBody(message, session, party)
+        if session is None:
+            return None
+        found = SdpBody(message, session, party)
+        return found if message.sip.content_type_value == SDP_TYPE else self._with_mikey(found, message)
+
+    def _with_mikey(self, body: SdpBody, message: SignallingMessage) -> SdpBody:
+        """The description with the MIKEY messages that stand beside it written as the `a=key-mgmt` lines they would be.
+
+        The later stages then read them as they read the description's own (RFC 3830 §10.1, RFC 4567 §3.1).
+        """
+        messages = message.sip.mikey_parts()
+        if not messages:
+            return body
+        lines = b"".join(b"a=key-mgmt:mikey " + base64.b64encode(octets) + b"\r\n" for octets in messages)
+        head, media, rest = body.session.raw.partition(b"\nm=")
+        end = b"" if head.endswith(b"\n") or media else b"\r\n"
+        written = self.parse(head + (b"\n" + lines[:-1] if media else end + lines) + media + rest)
+        return body if written is None else body._replace(session=written, bodies=len(messages))
 
     def parse(self, content: bytes) -> SessionDescription | None:
         """One description; None where none can be read."""

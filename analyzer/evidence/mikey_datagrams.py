@@ -11,7 +11,6 @@ from analyzer.model.evidence import LooseMikey, MikeyCarrier, SignallingMessage
 from dissectors.grammar.mikey.header import VERSION
 
 MIKEY_PORT = 2269
-MEDIA_TYPE = "application/mikey"
 
 
 def iter_mikey_datagrams(batch: PacketBatch, capture: int = 0) -> Iterator[LooseMikey]:
@@ -38,17 +37,18 @@ def iter_mikey_datagrams(batch: PacketBatch, capture: int = 0) -> Iterator[Loose
 
 def iter_mikey_bodies(message: SignallingMessage) -> Iterator[LooseMikey]:
     """The `application/mikey` parts of a SIP message, their transfer encoding undone."""
-    for part in message.sip.body_parts():
-        content = part.decode().content if part.is_coded else part.content
-        if part.content_type == MEDIA_TYPE and content is not None:
-            yield LooseMikey(
-                message.capture,
-                message.frame,
-                message.timestamp_ns,
-                message.source,
-                message.destination,
-                MikeyCarrier.SIP_BODY,
-                content,
-                message.sip.call_id,
-                (message.sip.from_uri or "", message.sip.to_uri or ""),
-            )
+    sip = message.sip
+    parties = (sip.from_uri or "", sip.to_uri or "")
+    for content in sip.mikey_parts():
+        yield LooseMikey(
+            message.capture,
+            message.frame,
+            message.timestamp_ns,
+            message.source,
+            message.destination,
+            MikeyCarrier.SIP_BODY,
+            content,
+            sip.call_id,
+            parties if sip.status is None else parties[::-1],
+            message.transport,
+        )

@@ -25,6 +25,7 @@ from dissectors.grammar.key_log import KeyLogSecret
 from dissectors.grammar.rtsp import parse_rtsp
 from dissectors.grammar.sip import parse_sip
 
+SDP_TYPE = "application/sdp"  # the usual body, which is not looked into for MIKEY
 MAX_LISTED_DEFECTS = 100
 # ARP, LLDP, EAPOL, loopback tests, RARP, CDP; ICMP, IGMP, ICMPv6, OSPF, PIM, VRRP.
 OTHER_TRAFFIC = frozenset(
@@ -106,7 +107,7 @@ class Reading:
                 continue
             self.messages += 1
             parsed.append(message)
-            if isinstance(message, SignallingMessage) and b"/mikey" in message.sip.raw:
+            if isinstance(message, SignallingMessage) and message.sip.content_type_value != SDP_TYPE:
                 self.mikey += iter_mikey_bodies(message)
         return parsed
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """MIKEY exchanges outside session descriptions: paired, verified and opened with the key ring (RFC 3830 §3, §7)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_keying import master_keys_of_mikey
@@ -10,13 +11,13 @@ from analyzer.keying.mikey_books import MikeyBooks
 from analyzer.keying.mikey_errors import verify_error
 from analyzer.keying.mikey_exchanges import RESPONSES, check_mode_response, open_mode_message
 from analyzer.keying.mikey_facts import with_facts
+from analyzer.keying.mikey_history import Sighting, sightings_of_exchange
 from analyzer.keying.mikey_messages import NO_KEY, UNREAD, OpenedMikey, check_responses, open_initiator_message
-from analyzer.keying.mikey_paths import KeyedPath, KeyedPaths, host_of
+from analyzer.keying.mikey_paths import KeyedPath, host_of
 from analyzer.model.call import Side
-from analyzer.model.evidence import LooseMikey
-from analyzer.model.keying import Keying, MacState, MikeyEvidence
+from analyzer.model.evidence import FrameRef, LooseMikey, MikeyCarrier
+from analyzer.model.keying import ALONE, Keying, MacState, MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
-from analyzer.model.report import AuditedMikey
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.mikey import parse_mikey
@@ -26,6 +27,52 @@ ANSWERS: dict[int, frozenset[int]] = {DataType.PSK_VER_MSG: frozenset({DataType.
 ANSWERED = frozenset().union(*ANSWERS.values())
 MAX_REQUESTS = 8  # of one bundle, the last ones, that an error message is checked against
 OWN_SESSIONS = {1, 2}
+# Nobody sends a request anew after this: Timer F of SIP (RFC 3261 §17.1.2.2); MIKEY over UDP has no timer of its own.
+SENT_ANEW_NS = 32 * 1_000_000_000
+UNANSWERED = MacState(None, "the message that it answers was not seen")
+
+
+class LooseExchange(NamedTuple):
+    """An initiator's message with what answered it, in time order; a message alone where nothing belongs to it.
+
+    `name` tells it from others: a message that is sent again before it was answered keeps its name.
+    """
+
+    messages: tuple[LooseMikey, ...]
+    opened: tuple[OpenedMikey, ...]
+    name: str
+
+    @property
+    def evidence(self) -> tuple[MikeyEvidence, ...]:
+        """What the key ring proved of each message."""
+        return tuple(with_facts(one.evidence, one.opening) for one in self.opened)
+
+    @property
+    def call_id(self) -> str | None:
+        """The Call-ID of the SIP message that carried it."""
+        return self.messages[0].call_id
+
+    @property
+    def taken(self) -> bool | None:
+        """Whether the responder took the initiator's message: False for an error, None where no response was seen."""
+        kinds = [one.evidence.message.header.data_type for one in self.opened[1:] if one.evidence.message is not None]
+        return None if not kinds else any(kind != DataType.ERROR for kind in kinds)
+
+    def sightings(self) -> Iterator[Sighting]:
+        """The messages as the history of the capture set remembers them."""
+        first = self.messages[0]
+        conversation = first.call_id or " ".join(sorted(_hosts(first)))
+        names = (first.parties[0] or host_of(first.source), first.parties[1] or host_of(first.destination))
+        place = (conversation, self.name)
+        return sightings_of_exchange(place, names, self.evidence, first.timestamp_ns + SENT_ANEW_NS)
+
+    @property
+    def keyed_path(self) -> KeyedPath:
+        """Between which hosts it keys what."""
+        first, mac = self.evidence[0], self.opened[0].evidence.mac
+        keys = master_keys_of_mikey(self.opened[0], OWN_SESSIONS)
+        keying = Keying(method_of(first), mac.verified, mac.how, keys=keys, defects=first.defects, mikey=(first,))
+        return KeyedPath(_hosts(self.messages[0]), keying)
 
 
 class LooseExchanges:
@@ -36,20 +83,40 @@ class LooseExchanges:
         self._books = books
         self._messages: list[LooseMikey] = []
         self._opened: list[OpenedMikey] = []
+        self._answered_by: dict[int, list[int]] = {}
         self._by_bundle: dict[tuple[int, frozenset[str]], list[int]] = {}
 
-    def audit(self, messages: Iterable[LooseMikey]) -> tuple[AuditedMikey, ...]:
-        """Every message with what the keys prove of it, in time order."""
+    def read(self, messages: Iterable[LooseMikey]) -> tuple[LooseExchange, ...]:
+        """The exchanges, in the order of their first messages."""
         for message in sorted(messages, key=lambda each: (each.timestamp_ns, each.ref)):
             opened = self._open(message)
             self._messages.append(message)
             self._opened.append(opened)
-        return tuple(map(_audited, self._messages, self._opened))
+        answers = {number for numbers in self._answered_by.values() for number in numbers}
+        firsts = [number for number in range(len(self._messages)) if number not in answers]
+        return tuple(self._exchange(number, name) for number, name in zip(firsts, self._names(firsts), strict=True))
 
-    def paths(self) -> KeyedPaths:
-        """What the exchanges key."""
-        pairs = zip(self._messages, self._opened, strict=True)
-        return KeyedPaths([KeyedPath(_hosts(message), _keying(opened)) for message, opened in pairs if opened.keys])
+    def _exchange(self, number: int, name: str) -> LooseExchange:
+        numbers = (number, *self._answered_by.get(number, ()))
+        return LooseExchange(
+            tuple(self._messages[each] for each in numbers), tuple(self._opened[each] for each in numbers), name
+        )
+
+    def _names(self, firsts: Iterable[int]) -> Iterator[str]:
+        """A name for each exchange: of a message sent again that of the first time, of SIP's the Call-ID."""
+        sent: dict[tuple[bytes, str, str], int] = {}
+        for number in firsts:
+            message = self._messages[number]
+            place = (message.octets, message.source, message.destination)
+            before = sent.setdefault(place, number)
+            if not self._is_sent_anew(before, number):
+                sent[place] = before = number
+            yield message.call_id or str(before)
+
+    def _is_sent_anew(self, before: int, number: int) -> bool:
+        now = self._messages[number].timestamp_ns
+        answered = [self._messages[each].timestamp_ns for each in self._answered_by.get(before, ())]
+        return now - self._messages[before].timestamp_ns <= SENT_ANEW_NS and all(each > now for each in answered)
 
     def _open(self, message: LooseMikey) -> OpenedMikey:
         evidence = _evidence(message)
@@ -63,6 +130,8 @@ class LooseExchanges:
             return OpenedMikey(self._answer(evidence, kind, self._by_bundle.get(place, [])))
         if kind in ANSWERED:
             self._by_bundle.setdefault(place, []).append(len(self._opened))
+        elif kind == DataType.ERROR and self._by_bundle.get(place):
+            self._answered_by.setdefault(self._by_bundle[place][-1], []).append(len(self._opened))
         if kind == DataType.PRE_SHARED:
             return open_initiator_message(evidence, self._ring.psk, message.parties)
         return open_mode_message(evidence, self._ring, *message.parties, None, self._books)
@@ -80,6 +149,7 @@ class LooseExchanges:
             first, parties = self._opened[number], self._messages[number].parties
             if first.evidence.message is None or first.evidence.message.header.data_type not in ANSWERS[kind]:
                 continue
+            self._answered_by.setdefault(number, []).append(len(self._opened))
             if kind == DataType.PSK_VER_MSG:
                 (self._opened[number],), (checked,) = check_responses([first], [evidence], self._ring.psk, parties)
             else:
@@ -87,15 +157,26 @@ class LooseExchanges:
                     first, evidence, self._ring, parties, None, self._books
                 )
             return checked
-        return replace(evidence, mac=MacState(None, "the message that it answers was not seen"))
+        return replace(evidence, mac=UNANSWERED)
 
 
-def _audited(message: LooseMikey, opened: OpenedMikey) -> AuditedMikey:
-    evidence = with_facts(opened.evidence, opened.opening)
-    return AuditedMikey(message, _method(evidence), evidence)
+def of_calls(
+    exchanges: Iterable[LooseExchange], call_ids: frozenset[str]
+) -> tuple[dict[str, list[LooseExchange]], list[LooseExchange]]:
+    """The exchanges that the SIP messages of these calls carried, by Call-ID; and the others."""
+    inside: dict[str, list[LooseExchange]] = {}
+    outside = []
+    for each in exchanges:
+        call_id = each.call_id
+        if each.messages[0].carrier is MikeyCarrier.SIP_BODY and call_id is not None and call_id in call_ids:
+            inside.setdefault(call_id, []).append(each)
+        else:
+            outside.append(each)
+    return inside, outside
 
 
-def _method(evidence: MikeyEvidence) -> str | None:
+def method_of(evidence: MikeyEvidence) -> str | None:
+    """The key agreement of a message, None where it can't be read or belongs to none."""
     return None if evidence.message is None else MIKEY_MODES.get(evidence.message.header.data_type)
 
 
@@ -104,19 +185,15 @@ def _hosts(message: LooseMikey) -> frozenset[str]:
 
 
 def _evidence(message: LooseMikey) -> MikeyEvidence:
+    place: tuple[FrameRef, str, int] = (message.ref, ALONE, 0)
+    sent = (message.transport, message.timestamp_ns)
     try:
         parsed = parse_mikey(message.octets)
     except GrammarError as error:
         defects = (Defect("mikey-unreadable", error.offset, error.clause, str(error)),)
-        read = (Side.OFFERER, "mikey", message.octets, None, UNREAD)
-        return MikeyEvidence(message.ref, "message", 0, *read, bound_key=False, defects=defects)
-    side = Side.ANSWERER if parsed.header.data_type in ANSWERS else Side.OFFERER
-    content = (side, "mikey", message.octets, parsed, NO_KEY)
-    return MikeyEvidence(message.ref, "message", 0, *content, bound_key=False, defects=parsed.defects)
-
-
-def _keying(opened: OpenedMikey) -> Keying:
-    evidence = with_facts(opened.evidence, opened.opening)
-    keys = master_keys_of_mikey(opened, OWN_SESSIONS)
-    mac = evidence.mac
-    return Keying(_method(evidence), mac.verified, mac.how, keys=keys, defects=evidence.defects, mikey=(evidence,))
+        shut = MikeyEvidence(*place, Side.OFFERER, "mikey", message.octets, None, UNREAD, bound_key=False)
+        return replace(shut, defects=defects, transport=sent[0], sent_ns=sent[1])
+    answers = parsed.header.data_type in ANSWERS or parsed.header.data_type == DataType.ERROR
+    side = Side.ANSWERER if answers else Side.OFFERER
+    read = MikeyEvidence(*place, side, "mikey", message.octets, parsed, NO_KEY, bound_key=False)
+    return replace(read, defects=parsed.defects, transport=sent[0], sent_ns=sent[1])

@@ -487,7 +487,7 @@ def _verdict_on(
 
 def _session_keys(chosen: OpenedMikey, line: MediaLine) -> tuple[MasterKey, ...]:
     """Master keys of every crypto session, those of this media line first (two per line, RFC 4567 §7.1)."""
-    own = {2 * line.index + 1, 2 * line.index + 2} if chosen.evidence.level == "session" else {1, 2}
+    own = {2 * line.index + 1, 2 * line.index + 2} if chosen.evidence.level != "media" else {1, 2}
     return master_keys_of_mikey(chosen, own)
 
 

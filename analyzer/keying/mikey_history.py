@@ -7,12 +7,12 @@ with the same CSB ID, RAND and T are encrypted with the same keystream, whatever
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from analyzer.keying.mikey_steps import stated_sender
-from analyzer.model.call import Call, MediaLine, Party, Side
+from analyzer.model.call import Call, MediaLine, Party
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import MikeyEvidence, MikeyFreshness, MikeyReuse, MikeyUpdate, Shared
 from analyzer.model.mikey_modes import is_initiators
@@ -29,10 +29,15 @@ KEYSTREAM_CIPHERS = frozenset({EncryptionAlgorithm.AES_CM_128, EncryptionAlgorit
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One MIKEY message where it was seen; `settled_ns` is when its offer was answered or refused."""
+    """One MIKEY message where it was seen; `settled_ns` is when its offer was answered or refused.
+
+    In the course of one `exchange` a message may be sent again; in one `call_id` a later message may update an earlier
+    one. Where SIP carries them both are the Call-ID.
+    """
 
     ref: FrameRef
     call_id: str
+    exchange: str
     time_ns: int
     settled_ns: int | None
     initiator: str
@@ -70,9 +75,9 @@ class MikeyHistory:
         self._initials: dict[tuple[str, int], Sighting] = {}
         self._offers: set[FrameRef] = set()
 
-    def add(self, call: Call, line: MediaLine, messages: tuple[MikeyEvidence, ...]) -> None:
-        """Remember the messages of one media line; those known already are not counted again."""
-        for sighting in _sightings(call, line, messages):
+    def add(self, sightings: Iterable[Sighting]) -> None:
+        """Remember the messages of one media line or exchange; those known already are not counted again."""
+        for sighting in sightings:
             place = (sighting.ref, sighting.call_id, sighting.octets)
             if place in self._known:
                 continue
@@ -83,9 +88,9 @@ class MikeyHistory:
             for feature in self._features(sighting):
                 self._by_feature[feature].append(sighting)
 
-    def freshness(self, call: Call, line: MediaLine, messages: tuple[MikeyEvidence, ...]) -> MikeyFreshness:
-        """What the messages of a line share with earlier ones."""
-        own = tuple(_sightings(call, line, messages))
+    def freshness(self, sightings: Iterable[Sighting]) -> MikeyFreshness:
+        """What the messages of a line or exchange share with earlier ones."""
+        own = tuple(sightings)
         reuses = tuple(reuse for sighting in own for reuse in self._reuses(sighting))
         updates = tuple(update for sighting in own for update in self._updates(sighting))
         others = len(self._offers - {sighting.ref for sighting in own})
@@ -157,21 +162,35 @@ class MikeyHistory:
         return b"" if found is None else found.data
 
 
-def _sightings(call: Call, line: MediaLine, messages: tuple[MikeyEvidence, ...]) -> Iterator[Sighting]:
+def sightings_of_line(call: Call, line: MediaLine, messages: Iterable[MikeyEvidence]) -> Iterator[Sighting]:
+    """The readable messages of one media line."""
     exchange = line.exchange
     settled = exchange.answered_ns
     if settled is None and exchange.final is not None:
         settled = exchange.final.timestamp_ns
     for evidence in messages:
-        side = line.offer if evidence.side is Side.OFFERER else line.answer
-        if evidence.message is None or evidence.octets is None or side is None:
+        if evidence.message is None or evidence.octets is None:
             continue
         parties = (call.caller, call.callee)
         offered_by_callee = exchange.offer is not None and exchange.offer.party is Party.CALLEE
         initiator, responder = parties[::-1] if offered_by_callee else parties
         names = _names(evidence.message, initiator, responder)
-        time_ns = side.body.message.timestamp_ns
-        yield Sighting(evidence.ref, call.call_id, time_ns, settled, *names, evidence.octets, evidence.message)
+        place = (evidence.ref, call.call_id, call.call_id, evidence.sent_ns, settled)
+        yield Sighting(*place, *names, evidence.octets, evidence.message)
+
+
+def sightings_of_exchange(
+    place: tuple[str, str], parties: tuple[str, str], messages: Iterable[MikeyEvidence], settled_ns: int | None
+) -> Iterator[Sighting]:
+    """The readable messages of an exchange outside calls.
+
+    `place` names the conversation and the exchange in it, `parties` who sent its first message and to whom.
+    """
+    for evidence in messages:
+        if evidence.message is not None and evidence.octets is not None:
+            names = _names(evidence.message, *parties)
+            said = (evidence.ref, *place, evidence.sent_ns, settled_ns)
+            yield Sighting(*said, *names, evidence.octets, evidence.message)
 
 
 def _names(message: MikeyMessage, initiator: str, responder: str) -> tuple[str, str]:
@@ -215,7 +234,7 @@ def _is_reuse(feature: _Feature, earlier: Sighting, later: Sighting) -> bool:
     """Whether sharing the feature breaks a rule, given what else the two have in common."""
     other_call = earlier.call_id != later.call_id
     if feature.shared is Shared.MESSAGE:
-        return other_call
+        return earlier.exchange != later.exchange
     if earlier.octets == later.octets:
         return False
     other_bundle = earlier.message.header.csb_id != later.message.header.csb_id

@@ -21,7 +21,7 @@ from analyzer.keying.mikey_session_keys import (
 )
 from analyzer.keying.mikey_steps import ModeOpening
 from analyzer.model.call import MediaLine, MediaSide, Side
-from analyzer.model.keying import MacState, MikeyEvidence
+from analyzer.model.keying import BODY, MacState, MikeyEvidence
 from dissectors.grammar.capability_negotiation import parse_acap
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
@@ -61,13 +61,15 @@ def may_carry_mikey(line: MediaLine) -> bool:
 
 
 def read_key_mgmt(side: MediaSide | None, role: Side) -> tuple[MikeyEvidence, ...]:
-    """The key-mgmt lines that govern one media line: its own, else the session's (RFC 4567 §3.1)."""
+    """The key-mgmt lines that govern one media line: its own, else the session's (RFC 4567 §3.1); bodies last."""
     if side is None:
         return ()
     own = tuple(_key_mgmt_values(side.media.attributes_named(_CARRIERS)))
-    level = "media" if own else "session"
-    values = own or tuple(_key_mgmt_values(side.body.session.attributes_named(_CARRIERS)))
-    return tuple(_evidence(value, line_number, level, side, role) for value, line_number in values)
+    values = tuple(_key_mgmt_values(side.body.session.attributes_named(_CARRIERS)))
+    lines = len(values) - side.body.bodies
+    governing = [(value, "media") for value in own] or [(value, "session") for value in values[:lines]]
+    levels = (*governing, *((value, BODY) for value in values[lines:]))
+    return tuple(_evidence(value, line_number, level, side, role) for (value, line_number), level in levels)
 
 
 def _key_mgmt_values(attributes: Iterable[Attribute]) -> Iterable[tuple[str, int]]:
@@ -86,12 +88,14 @@ def _key_mgmt_values(attributes: Iterable[Attribute]) -> Iterable[tuple[str, int
 
 
 def _evidence(value: str, line_number: int, level: str, side: MediaSide, role: Side) -> MikeyEvidence:
-    ref = side.body.message.ref
+    carrier = side.body.message
+    place = (carrier.ref, level, line_number, role)
     try:
         attribute = parse_key_mgmt(value)
     except GrammarError as error:
         defect = Defect("key-mgmt-unreadable", error.offset, error.clause, str(error))
-        return MikeyEvidence(ref, level, line_number, role, "", None, None, UNREAD, bound_key=False, defects=(defect,))
+        shut = MikeyEvidence(*place, "", None, None, UNREAD, bound_key=False, defects=(defect,))
+        return replace(shut, transport=carrier.transport, sent_ns=carrier.timestamp_ns)
     message, defects = None, attribute.defects
     if attribute.protocol == "mikey" and attribute.data is not None:
         try:
@@ -100,18 +104,9 @@ def _evidence(value: str, line_number: int, level: str, side: MediaSide, role: S
         except GrammarError as error:
             defects += (Defect("mikey-unreadable", error.offset, error.clause, str(error)),)
     mac = UNREAD if message is None else NO_KEY
-    return MikeyEvidence(
-        ref,
-        level,
-        line_number,
-        role,
-        attribute.protocol,
-        attribute.data,
-        message,
-        mac,
-        bound_key=False,
-        defects=defects,
-    )
+    read = (attribute.protocol, attribute.data, message, mac)
+    found = MikeyEvidence(*place, *read, bound_key=False, defects=defects)
+    return replace(found, transport=carrier.transport, sent_ns=carrier.timestamp_ns)
 
 
 def identities_of(message: MikeyMessage) -> tuple[str, ...]:

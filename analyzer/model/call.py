@@ -64,11 +64,15 @@ class CallLink(NamedTuple):
 
 
 class SdpBody(NamedTuple):
-    """A session description and the message that carried it."""
+    """A session description and the message that carried it.
+
+    Its last `bodies` key-mgmt lines at session level stand for MIKEY messages that came beside it as bodies.
+    """
 
     message: AnySignalling
     session: SessionDescription
     party: Party
+    bodies: int = 0
 
 
 class Exchange(NamedTuple):

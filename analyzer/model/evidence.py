@@ -84,7 +84,10 @@ class MikeyCarrier(StrEnum):
 
 
 class LooseMikey(NamedTuple):
-    """A MIKEY message outside session descriptions; `parties` are the SIP sender and receiver where SIP carried it."""
+    """A MIKEY message outside session descriptions.
+
+    `parties` are the SIP sender and receiver where SIP carried it; `transport` is as that of signalling messages.
+    """
 
     capture: int
     frame: int
@@ -95,6 +98,7 @@ class LooseMikey(NamedTuple):
     octets: bytes
     call_id: str | None = None
     parties: tuple[str, str] = ("", "")
+    transport: str = "UDP"
 
     @property
     def ref(self) -> FrameRef:

@@ -63,17 +63,21 @@ class MacState(NamedTuple):
         return self.verified if self.vouched else None
 
 
+BODY, ALONE = "body", "message"
+
+
 @dataclass(frozen=True, slots=True)
 class MikeyEvidence:
     """One MIKEY message of an offer or answer, and what the key ring proved of it.
 
     `octets` and `message` are None where the attribute's value is not base64 or not MIKEY. `mac` is None when no
     check was possible at all (no key tried, mode without PSK). `inherited` are the policies of the bundle that the
-    message updates, where it brings none of its own (RFC 3830 §4.5). `facts` are what it establishes.
+    message updates, where it brings none of its own (RFC 3830 §4.5). `facts` are what it establishes. `transport` and
+    `sent_ns` are those of what carried it ("" and 0: not known).
     """
 
     ref: FrameRef
-    level: str  # "session" or "media"; "message" where no session description carried it
+    level: str  # "session" or "media"; "body" beside a session description, "message" without one
     line_number: int
     side: Side
     protocol: str
@@ -84,6 +88,8 @@ class MikeyEvidence:
     defects: tuple[Defect, ...] = ()
     inherited: tuple[SecurityPolicy, ...] = ()
     facts: tuple[MikeyFact, ...] = ()
+    transport: str = ""
+    sent_ns: int = 0
 
     @property
     def policies(self) -> tuple[SecurityPolicy, ...]:

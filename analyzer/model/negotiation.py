@@ -20,6 +20,7 @@ class Carrier(StrEnum):
     """How a list reached the wire (or the auditor)."""
 
     KEY_MGMT_ORDER = "key-mgmt-order"
+    MIKEY_BODY = "mikey-body"  # application/mikey beside the session description
     SP_ORDER = "sp-order"
     SP = "sp"  # one policy for one crypto session: no order in it
     PRIORITY_EXTENSION = "priority-extension"

@@ -91,11 +91,15 @@ class AuditedMessage:
 
 @dataclass(frozen=True, slots=True)
 class AuditedMikey:
-    """A MIKEY message outside session descriptions, and what the key ring proved of it; `method` names its mode."""
+    """A MIKEY message outside calls, and what the key ring proved of it; `method` names its mode.
+
+    The outcomes of an exchange stand with its first message.
+    """
 
     message: LooseMikey
     method: str | None
     evidence: MikeyEvidence
+    outcomes: tuple[Outcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ IN_SDP = {
     Carrier.SDES_ORDER: _open("Nothing in SDP authenticates crypto lines or their order.", "RFC 4568 §8.3"),
     Carrier.SDPCAPNEG: _open("Nothing authenticates configurations or their numbers.", "RFC 5939 §5"),
     Carrier.PROFILE_ORDER: _open("Nothing in SDP authenticates media lines or their order.", "RFC 5124 §5"),
+    Carrier.MIKEY_BODY: _open("Nothing says how many MIKEY bodies a SIP message had.", "RFC 3261 §26.2.4"),
     Carrier.FREE_TEXT: _open("Numbers behind a message stand outside its MAC.", "RFC 4567 §3.1"),
     Carrier.FINGERPRINT: _open(
         "Whoever replaces both fingerprints stands in the middle of the handshake, unless the descriptions are signed.",

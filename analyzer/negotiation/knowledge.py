@@ -230,7 +230,9 @@ def _observe(observation: Observation, kind: CapabilityKind, method: str | None)
 
 
 # In an answer these name what was accepted; the others there are the responder's list, which stands on that wire.
-TAKEN = frozenset({Carrier.SDES_ORDER, Carrier.FINGERPRINT, Carrier.ZRTP_HASH, Carrier.KEY_MGMT_ORDER, Carrier.SP})
+TAKEN = frozenset(
+    {Carrier.SDES_ORDER, Carrier.FINGERPRINT, Carrier.ZRTP_HASH, Carrier.KEY_MGMT_ORDER, Carrier.MIKEY_BODY, Carrier.SP}
+)
 
 
 def _read_keying(side: MediaSide) -> Keying:

@@ -22,7 +22,14 @@ RANKS = {
 }
 # Carriers that name one key agreement each by an attribute of its own: between them there is no order.
 ATTRIBUTES = frozenset(
-    {Carrier.KEY_MGMT_ORDER, Carrier.SDES_ORDER, Carrier.FINGERPRINT, Carrier.ZRTP_HASH, Carrier.ZRTP_HELLO}
+    {
+        Carrier.KEY_MGMT_ORDER,
+        Carrier.MIKEY_BODY,
+        Carrier.SDES_ORDER,
+        Carrier.FINGERPRINT,
+        Carrier.ZRTP_HASH,
+        Carrier.ZRTP_HELLO,
+    }
 )
 
 

@@ -4,7 +4,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from analyzer.model.keying import MikeyEvidence
+from analyzer.model.keying import BODY, MikeyEvidence
 from analyzer.model.negotiation import CapabilityKind, Carrier, ListStatement
 from analyzer.negotiation.carriers.attributes import KeyingAttributes
 from analyzer.negotiation.carriers.mikey_lines import mode_of
@@ -32,11 +32,12 @@ def missing_lines(statement: ListStatement) -> tuple[str, ...]:
 
 
 def _read_sdp_ids(evidence: MikeyEvidence, attributes: KeyingAttributes) -> ListStatement | None:
-    if evidence.message is None:
+    if evidence.message is None or evidence.level == BODY:
         return None
     for extension in evidence.message.find_all(GeneralExtension):
         if extension.extension_type == GeneralExtensionType.SDP_IDS:
             seen = tuple(_protocols(attributes.level(evidence.level)))
+            seen = seen if evidence.level == "media" else seen[: len(seen) - attributes.bodies]
             claimed = sdp_id_list(extension)
             return ListStatement(claimed, seen, evidence.level, evidence.mac.authentic, None, evidence.ref)
     return None

@@ -11,6 +11,7 @@ from analyzer.model.evidence import AnySignalling, FrameRef
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, OutcomeValue, Severity
 from analyzer.model.report import AuditedMedia
+from analyzer.rules.exchange_facts import ExchangeFacts
 from analyzer.rules.line_facts import LineFacts, Subject
 
 
@@ -68,8 +69,9 @@ class Rule:
     """One rule; each check it has is a pure function of the evidence and never sees the policy.
 
     `check_call` speaks once of a whole call, `check_line` of each media line and exchange, `check_bare_call` of a
-    call whose media lines were not seen, `check_stream` of a stream of no call (None: nothing to say), and
-    `check_message` of a message outside calls. `absent` spares `check_line` the lines that it has nothing to say of.
+    call whose media lines were not seen, `check_stream` of a stream of no call (None: nothing to say), `check_message`
+    of a message outside calls, and `check_exchange` of a MIKEY exchange outside them. `absent` spares `check_line` the
+    lines that it has nothing to say of.
     """
 
     id: str
@@ -86,6 +88,7 @@ class Rule:
     check_bare_call: Callable[[Call], Result] | None = None
     check_stream: Callable[[StreamAudit], Result | None] | None = None
     check_message: Callable[[AnySignalling], Result] | None = None
+    check_exchange: Callable[[ExchangeFacts], Result] | None = None
     absent: Absent | None = None
 
 

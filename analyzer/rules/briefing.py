@@ -10,7 +10,7 @@ from analyzer.model.call import Side
 from analyzer.model.evidence import Wire
 from analyzer.model.negotiation import Carrier, Negotiation, Sight
 from analyzer.model.outcome import Outcome, OutcomeValue, Severity
-from analyzer.model.report import AuditedCall, AuditedMedia, AuditedMessage, AuditedStream
+from analyzer.model.report import AuditedCall, AuditedMedia, AuditedMessage, AuditedMikey, AuditedStream
 from analyzer.negotiation.endpoint_profiles import offered_security
 
 _QUIET = frozenset((OutcomeValue.PASS, OutcomeValue.NOT_APPLICABLE))
@@ -110,20 +110,24 @@ class TallyCounter:
 
 
 def outcomes_outside(
-    streams: Iterable[AuditedStream], messages: Iterable[AuditedMessage]
+    streams: Iterable[AuditedStream], messages: Iterable[AuditedMessage], mikey: Iterable[AuditedMikey]
 ) -> Iterator[tuple[Outcome, ...]]:
-    """The outcomes of each stream and each message of no call."""
+    """The outcomes of each stream, each message and each MIKEY exchange of no call."""
     yield from (stream.outcomes for stream in streams)
     yield from (message.outcomes for message in messages)
+    yield from (exchange.outcomes for exchange in mikey)
 
 
 def count_up(
-    calls: Iterable[AuditedCall], streams: Iterable[AuditedStream] = (), messages: Iterable[AuditedMessage] = ()
+    calls: Iterable[AuditedCall],
+    streams: Iterable[AuditedStream] = (),
+    messages: Iterable[AuditedMessage] = (),
+    mikey: Iterable[AuditedMikey] = (),
 ) -> Tally:
     """The tally of what was audited."""
     counter = TallyCounter()
     for call in calls:
         counter.add_call(call)
-    for outcomes in outcomes_outside(streams, messages):
+    for outcomes in outcomes_outside(streams, messages, mikey):
         counter.add_outcomes(outcomes)
     return counter.tally()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Failed rules over the whole capture set, gravest first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from analyzer.model.brief import CallBrief, Failure
-from analyzer.model.outcome import Finding, FindingEvidence, Severity
-from analyzer.model.report import AuditedMessage, AuditedStream
+from analyzer.model.outcome import Finding, FindingEvidence, Outcome, Severity
+from analyzer.model.report import AuditedMessage, AuditedMikey, AuditedStream
 from analyzer.rules.briefing import brief_failures, outcomes_outside
 from analyzer.rules.registry import RULES, rule_by_id
 
@@ -22,25 +22,25 @@ def collect_findings(
     calls: tuple[CallBrief, ...],
     streams: tuple[AuditedStream, ...] = (),
     messages: tuple[AuditedMessage, ...] = (),
+    mikey: tuple[AuditedMikey, ...] = (),
 ) -> tuple[Finding, ...]:
     """One finding for each failed rule, by falling severity and then in the order of the catalogue.
 
-    Its evidence is in the order of the calls, then streams and messages of no call; frames rise and stand once.
+    Its evidence is in the order of the calls, then streams, messages and MIKEY of no call; frames rise and stand once.
     """
     by_rule: dict[str, list[_Place]] = {}
-    for place in _places(calls, streams, messages):
+    outside = outcomes_outside(streams, messages, mikey)
+    for place in _places(calls, outside):
         by_rule.setdefault(place.failure.rule, []).append(place)
     found = [_finding(rule.id, by_rule[rule.id]) for rule in RULES if rule.id in by_rule]
     return tuple(sorted(found, key=lambda finding: -finding.severity.rank))
 
 
-def _places(
-    calls: tuple[CallBrief, ...], streams: tuple[AuditedStream, ...], messages: tuple[AuditedMessage, ...]
-) -> Iterator[_Place]:
+def _places(calls: tuple[CallBrief, ...], outside: Iterable[tuple[Outcome, ...]]) -> Iterator[_Place]:
     for call in calls:
         for failure in call.failures:
             yield _Place(call.call.call_id, failure)
-    for outcomes in outcomes_outside(streams, messages):
+    for outcomes in outside:
         for failure in brief_failures(outcomes):
             yield _Place(None, failure)
 

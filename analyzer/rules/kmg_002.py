@@ -21,7 +21,7 @@ def _lacks_list(evidence: MikeyEvidence) -> bool:
 
 
 def _check_line(facts: LineFacts) -> Result:
-    offered = facts.offered_mikey
+    offered = tuple(one for one in facts.offered_mikey if one.level in ("session", "media"))
     if not offered:
         return _NO_MIKEY
     bare = [one for one in offered if _lacks_list(one)]

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """MKY-004: a MIKEY message is replayed, and the responder takes it."""
 
+from collections.abc import Callable
+
 from analyzer.model.call import Resolution
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import Shared
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.exchange_facts import ExchangeFacts, MikeyFacts
 from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.mikey_reuse import cited, compared, initiators_messages, refs_of, reuses_of, unreadable
 
@@ -13,13 +16,13 @@ _NOTHING = not_applicable("No initiator's MIKEY message was offered.")
 _GUARDS = ("an element between the parties may have repeated the call: compare both of its legs",)
 
 
-def _check_line(facts: LineFacts) -> Result:
+def _check(facts: MikeyFacts, judge_replay: Callable[[tuple[FrameRef, ...]], Result]) -> Result:
     repeated = reuses_of(facts, Shared.MESSAGE)
     replayed = [one for one in repeated if one.settled]
     if replayed:
-        return _judge_replay(facts, cited(replayed))
+        return judge_replay(cited(replayed))
     if repeated:
-        text = "The message was in another call that was not over: both may be legs of one call."
+        text = "The message was in another exchange that was not over: both may be legs of one call, or one sent again."
         return unknown("leg-unpaired", text, cited(repeated))
     gap = unreadable(facts)
     if gap is not None:
@@ -28,7 +31,23 @@ def _check_line(facts: LineFacts) -> Result:
     return passed(f"The message was not sent before: {compared(facts)}.", refs_of(messages)) if messages else _NOTHING
 
 
-def _judge_replay(facts: LineFacts, refs: tuple[FrameRef, ...]) -> Result:
+def _check_line(facts: LineFacts) -> Result:
+    return _check(facts, lambda refs: _judge_in_call(facts, refs))
+
+
+def _check_exchange(facts: ExchangeFacts) -> Result:
+    return _check(facts, lambda refs: _judge_outside(facts, refs))
+
+
+def _judge_outside(facts: ExchangeFacts, refs: tuple[FrameRef, ...]) -> Result:
+    if facts.taken is None:
+        return unknown("answer", "The message is that of an earlier exchange; whether it was taken was not seen.", refs)
+    if not facts.taken:
+        return passed("The message is that of an earlier exchange, and was refused.", refs)
+    return failed("The message is that of an earlier exchange, and was answered.", refs, _GUARDS)
+
+
+def _judge_in_call(facts: LineFacts, refs: tuple[FrameRef, ...]) -> Result:
     if facts.line.exchange.resolution is Resolution.UNANSWERED:
         return unknown("answer", "The message is that of an earlier call; whether it was taken was not seen.", refs)
     if facts.agreed_proto is None:
@@ -55,5 +74,6 @@ RULE = Rule(
         not_applicable="No initiator's MIKEY message was offered.",
     ),
     check_line=_check_line,
+    check_exchange=_check_exchange,
     absent=Absent(Subject.MIKEY, _NOTHING),
 )

@@ -4,7 +4,8 @@
 from analyzer.model.keying import MikeyEvidence, Shared
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
-from analyzer.rules.line_facts import LineFacts, Subject
+from analyzer.rules.exchange_facts import MikeyFacts
+from analyzer.rules.line_facts import Subject
 from analyzer.rules.mikey_reuse import cited, compared, initiators_messages, refs_of, reuses_of, unreadable
 from dissectors.grammar.mikey import Timestamp
 
@@ -16,7 +17,7 @@ def _is_judged(evidence: MikeyEvidence) -> bool:
     return evidence.message is not None and evidence.message.find(Timestamp) is not None
 
 
-def _check_line(facts: LineFacts) -> Result:
+def _check(facts: MikeyFacts) -> Result:
     reuses = reuses_of(facts, Shared.TIMESTAMP)
     if reuses:
         return failed("The initiator sent another message with the same timestamp before.", cited(reuses), _GUARDS)
@@ -42,6 +43,7 @@ RULE = Rule(
         unknown="A MIKEY message of the offer can't be read.",
         not_applicable="No MIKEY message with a timestamp was offered.",
     ),
-    check_line=_check_line,
+    check_line=_check,
+    check_exchange=_check,
     absent=Absent(Subject.MIKEY, _NOTHING),
 )

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """MKY-009: the initiator's clock is far from the time of the capture."""
 
-from analyzer.model.evidence import FrameRef
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
-from analyzer.rules.line_facts import LineFacts, Subject
-from analyzer.rules.mikey_reuse import initiators_messages, unreadable
+from analyzer.rules.exchange_facts import MikeyFacts
+from analyzer.rules.line_facts import Subject
+from analyzer.rules.mikey_reuse import initiators_messages, refs_of, unreadable
 from dissectors.grammar.mikey import MikeyMessage, Timestamp
 from dissectors.grammar.mikey.registries import TimestampType
 
@@ -32,19 +32,16 @@ def _clock(message: MikeyMessage | None) -> Timestamp | None:
     return timestamp if timestamp is not None and timestamp.timestamp_type in CLOCK_TYPES else None
 
 
-def _check_line(facts: LineFacts) -> Result:
-    offer = facts.line.offer
-    if offer is None:
-        return _NOTHING
+def _check(facts: MikeyFacts) -> Result:
     gap = unreadable(facts)
-    clocks = [(one.ref, clock) for one in initiators_messages(facts) if (clock := _clock(one.message)) is not None]
+    clocks = [(one, clock) for one in initiators_messages(facts) if (clock := _clock(one.message)) is not None]
     if not clocks:
         return gap or _NOTHING
-    captured_ns = offer.body.message.timestamp_ns
-    refs: tuple[FrameRef, ...] = tuple(dict.fromkeys(ref for ref, _ in clocks))
-    if not captured_ns:
+    refs = refs_of(one for one, _ in clocks)
+    if not all(one.sent_ns for one, _ in clocks):
         return unknown("capture-time", "The capture does not say when the message was sent.", refs)
-    skew, clock = max(((skew_seconds(clock, captured_ns), clock) for _, clock in clocks), key=lambda pair: abs(pair[0]))
+    skews = [(skew_seconds(clock, one.sent_ns), clock) for one, clock in clocks]
+    skew, clock = max(skews, key=lambda pair: abs(pair[0]))
     if abs(skew) > MAX_SKEW_SECONDS:
         if clock.timestamp_type == TimestampType.NTP and abs(skew) <= MAX_ZONE_SECONDS + MAX_SKEW_SECONDS:
             text = f"The initiator's clock is {_shown(skew)} the capture's, and its type is not said to be UTC."
@@ -79,6 +76,7 @@ RULE = Rule(
         " no time, or a message can't be read.",
         not_applicable="No initiator's message with a clock's timestamp was offered; a COUNTER tells no time.",
     ),
-    check_line=_check_line,
+    check_line=_check,
+    check_exchange=_check,
     absent=Absent(Subject.MIKEY, _NOTHING),
 )

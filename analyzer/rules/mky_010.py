@@ -6,7 +6,8 @@ from analyzer.model.keying import MikeyEvidence, Shared
 from analyzer.model.mikey_modes import MIKEY_MODES
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
-from analyzer.rules.line_facts import LineFacts, Subject
+from analyzer.rules.exchange_facts import MikeyFacts
+from analyzer.rules.line_facts import Subject
 from analyzer.rules.mikey_reuse import cited, compared, initiators_messages, refs_of, reuses_of, unreadable
 from dissectors.grammar.mikey import Timestamp
 from dissectors.grammar.mikey.registries import DataType
@@ -35,7 +36,7 @@ def _differs(response: MikeyEvidence, offered: list[MikeyEvidence]) -> str:
     return ""
 
 
-def _check_line(facts: LineFacts) -> Result:
+def _check(facts: MikeyFacts) -> Result:
     offered = list(initiators_messages(facts))
     responses = [one for one in facts.mikey if one.side is Side.ANSWERER]
     for response in responses:
@@ -67,6 +68,7 @@ RULE = Rule(
         unknown="A MIKEY message of the offer can't be read.",
         not_applicable="No initiator's MIKEY message was offered.",
     ),
-    check_line=_check_line,
+    check_line=_check,
+    check_exchange=_check,
     absent=Absent(Subject.MIKEY, _NOTHING),
 )

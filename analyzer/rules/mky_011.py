@@ -3,13 +3,14 @@
 
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
-from analyzer.rules.line_facts import LineFacts, Subject
+from analyzer.rules.exchange_facts import MikeyFacts
+from analyzer.rules.line_facts import Subject
 from analyzer.rules.mikey_reuse import unreadable
 
 _NOTHING = not_applicable("No MIKEY message updates an earlier one of this call.")
 
 
-def _check_line(facts: LineFacts) -> Result:
+def _check(facts: MikeyFacts) -> Result:
     updates = facts.freshness.updates
     refs = tuple(dict.fromkeys(ref for update in updates for ref in (update.ref, update.initial)))
     faults = dict.fromkeys(fault for update in updates for fault in update.faults)
@@ -36,6 +37,7 @@ RULE = Rule(
         unknown="A MIKEY message of the offer can't be read.",
         not_applicable="No MIKEY message updates an earlier one of this call.",
     ),
-    check_line=_check_line,
+    check_line=_check,
+    check_exchange=_check,
     absent=Absent(Subject.MIKEY, _NOTHING),
 )

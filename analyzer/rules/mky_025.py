@@ -5,7 +5,9 @@ from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.exchange_facts import ExchangeFacts
 from analyzer.rules.line_facts import LineFacts, Subject
+from analyzer.rules.mikey_reuse import refs_of
 
 _NO_MIKEY = not_applicable("No MIKEY message was exchanged.")
 _GUARDS = (
@@ -36,6 +38,21 @@ def _check_line(facts: LineFacts) -> Result:
     return unknown("mikey-key", f"Nothing shows whether the MIKEY messages are authentic: {keying.how}.", refs)
 
 
+def _check_exchange(facts: ExchangeFacts) -> Result:
+    messages = facts.mikey
+    wrong = [one for one in messages if one.mac.verified is False]
+    if wrong:
+        return failed(f"A MIKEY message is not authentic: {wrong[0].mac.how}.", refs_of(wrong), _GUARDS)
+    unproved = [one for one in messages if one.mac.authentic is not True]
+    if not unproved:
+        return passed(f"The MIKEY messages verify: {messages[0].mac.how}.", refs_of(messages))
+    if unproved[0].mac.verified:
+        text = f"Who signed a MIKEY message is not known: {unproved[0].mac.how}."
+        return unknown("mikey-signer", text, refs_of(unproved))
+    text = f"Nothing shows whether the MIKEY messages are authentic: {unproved[0].mac.how}."
+    return unknown("mikey-key", text, refs_of(unproved))
+
+
 RULE = Rule(
     id="MKY-025",
     title="MIKEY message is not authentic",
@@ -54,5 +71,6 @@ RULE = Rule(
         not_applicable="No MIKEY message was exchanged.",
     ),
     check_line=_check_line,
+    check_exchange=_check_exchange,
     absent=Absent(Subject.MIKEY, _NO_MIKEY),
 )

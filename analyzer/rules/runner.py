@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Apply the rules a policy selects to a call, a stream of no call, or a message outside calls."""
+"""Apply the rules a policy selects to a call, or to a stream, a message or a MIKEY exchange outside calls."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -12,6 +12,7 @@ from analyzer.model.outcome import Confidence, Outcome, OutcomeValue, Severity
 from analyzer.model.policy import Policy
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Result, Rule, not_applicable
+from analyzer.rules.exchange_facts import ExchangeFacts
 from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.registry import rule_by_id
 
@@ -109,6 +110,15 @@ def evaluate_message(message: AnySignalling, policy: Policy) -> tuple[Outcome, .
     for rule, severity in _selected(policy):
         if rule.check_message is not None:
             outcomes.append(_outcome(rule, severity, _guarded(rule.check_message, message)))
+    return tuple(outcomes)
+
+
+def evaluate_exchange(facts: ExchangeFacts, policy: Policy) -> tuple[Outcome, ...]:
+    """The selected rules that speak of a MIKEY exchange outside calls."""
+    outcomes: list[Outcome] = []
+    for rule, severity in _selected(policy):
+        if rule.check_exchange is not None:
+            outcomes.append(_outcome(rule, severity, _guarded(rule.check_exchange, facts)))
     return tuple(outcomes)
 
 

@@ -56,6 +56,7 @@ _DIGITS = re.compile(r"[0-9]{1,18}")
 _REMEMBERED = 4096  # lines and values that stand alike in the messages of a call are understood once
 
 _MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
+MIKEY_TYPE = "application/mikey"
 _USUAL_CONTENT_TYPES = {" application/sdp": "application/sdp", "application/sdp": "application/sdp"}  # one text for all
 _MANDATORY_IN_REQUESTS = _MANDATORY | {"max-forwards"}
 
@@ -228,6 +229,15 @@ class SipMessage(NamedTuple):
         if self.content_type_value == "application/sdp":
             return SdpBody(self.body, self.body_offset) if self.body_end > self.body_offset else None
         return first_sdp(self.body_parts())
+
+    def mikey_parts(self) -> tuple[bytes, ...]:
+        """The `application/mikey` leaves of the body, taken out of their encodings (RFC 3830 §10.1)."""
+        content_type = self.content_type or ""
+        if content_type != MIKEY_TYPE and not content_type.startswith("multipart/"):
+            return ()
+        parts = (part for part in self.body_parts() if part.content_type == MIKEY_TYPE)
+        found = (part.decode().content if part.is_coded else part.content for part in parts)
+        return tuple(content for content in found if content)
 
     def _coded_sdp(self) -> SdpBody | None:
         content = self.decode_body().content

@@ -9,7 +9,9 @@ import pytest
 from analyzer.api import audit
 from analyzer.keying.key_ring import KeyRing, PskEntry
 from analyzer.model.evidence import MikeyCarrier, Wire
-from analyzer.model.report import Report
+from analyzer.model.negotiation import Carrier
+from analyzer.model.outcome import Verdict
+from analyzer.model.report import AuditedCall, Report
 from dissectors.grammar.secret import Secret
 from tests.cli.command_line import ALICE, BOB, call, message, pcapng
 from tests.keying import ticket_builders as made
@@ -21,6 +23,7 @@ PSK = bytes.fromhex("000102030405060708090a0b0c0d0e0f")
 KMS_PSK = b"what Alice and her KMS share"
 A_MIKEY, B_MIKEY = "192.0.2.1:2269", "192.0.2.2:2269"
 USER, KMS = "192.0.2.1:40000", "203.0.113.9:2269"
+INVITE = "INVITE sip:bob@example.com SIP/2.0"
 SSRCS = (0xDECAFBAD, 0xFEEDFACE)
 
 
@@ -143,36 +146,110 @@ def test_a_bound_key_that_does_not_fit_the_request_fails(tmp_path: Path) -> None
     assert states(report)[0] == ("MIKEY-TICKET", False, "wrong key or altered message")
 
 
-def sip_with_parts(*parts: tuple[str, bytes]) -> bytes:
+def with_parts(*parts: tuple[str, bytes], start: str = INVITE, cseq: str = "1 INVITE", to_tag: str = "") -> bytes:
     octets = (
         b"".join(b"--x\r\n" + head.encode() + b"\r\n\r\n" + content + b"\r\n" for head, content in parts) + b"--x--\r\n"
     )
-    plain = message("INVITE sip:bob@example.com SIP/2.0", "1 INVITE", octets, to_tag="")
+    plain = message(start, cseq, octets, to_tag=to_tag)
     return plain.replace(b"Content-Type: application/sdp", b'Content-Type: multipart/mixed;boundary="x"', 1)
+
+
+SDP_PART, MIKEY_PART = "Content-Type: application/sdp", "Content-Type: Application/mikey"
 
 
 @pytest.mark.parametrize(
     ("head", "encode"),
     [
-        ("Content-Type: application/mikey\r\nContent-Transfer-Encoding: binary", bytes),
-        ("Content-Type: application/mikey\r\nContent-Transfer-Encoding: base64", base64.b64encode),
+        (f"{MIKEY_PART}\r\nContent-Transfer-Encoding: binary", bytes),
+        (f"{MIKEY_PART}\r\nContent-Transfer-Encoding: base64", base64.b64encode),
     ],
 )
-def test_mikey_in_a_part_of_a_multipart_body_is_read(tmp_path: Path, head: str, encode: type[bytes]) -> None:
-    invite = sip_with_parts(
-        ("Content-Type: application/sdp", body("192.0.2.1", 4000)), (head, encode(bytes.fromhex(V2["I"])))
-    )
+def test_mikey_beside_a_description_is_that_calls(tmp_path: Path, head: str, encode: type[bytes]) -> None:
+    invite = with_parts((SDP_PART, body("192.0.2.1", 4000)), (head, encode(bytes.fromhex(V2["I"]))))
     report = audited(tmp_path, [(ALICE, BOB, invite)], b"another key")
-    (found,) = report.mikey
-    assert (found.message.carrier, found.message.call_id) == (MikeyCarrier.SIP_BODY, "call-1@192.0.2.1")
-    assert found.message.octets == bytes.fromhex(V2["I"])
+    assert report.mikey == ()
+    (found,) = report.calls[0].media[0].keying.mikey
+    assert (found.level, found.octets, found.transport) == ("body", bytes.fromhex(V2["I"]), "UDP")
+
+
+def body_call(answer: bytes = bytes.fromhex(V1["R"])) -> Packets:
+    """A call whose descriptions have no keying attribute, and MIKEY beside them."""
+    packets = call(b"offer", b"answer", v1_media())
+    offered = (SDP_PART, body("192.0.2.1", 4000)), (MIKEY_PART, bytes.fromhex(V1["I"]))
+    answered = (SDP_PART, body("192.0.2.2", 6000)), (MIKEY_PART, answer)
+    packets[0] = (ALICE, BOB, with_parts(*offered))
+    packets[1] = (BOB, ALICE, with_parts(*answered, start="SIP/2.0 200 OK", to_tag="b"))
+    return packets
+
+
+def test_bodies_beside_descriptions_key_their_call(tmp_path: Path) -> None:
+    report = audited(tmp_path, body_call(), PSK)
+    (line,) = report.calls[0].media
+    assert [(s.authenticated, s.failed) for s in line.streams] == [(60, 0), (60, 0)]
+    assert (line.keying.method, line.keying.verified) == ("MIKEY-PSK", True)
+    assert (line.negotiation.chosen.key_agreement, line.verdict) == ("MIKEY-PSK", Verdict.CONFORM)
+    assert {one.carrier for one in line.negotiation.offer_preferences} == {Carrier.MIKEY_BODY, Carrier.SP}
+    assert values(report, "MKY-025") == {"pass"}
+    assert values(report, "KMG-002") == {"not-applicable"}
+    assert values(report, "PRO-004") <= {"pass", "not-applicable"}
+
+
+def test_an_altered_body_is_that_calls_fault(tmp_path: Path) -> None:
+    answer = bytearray.fromhex(V1["R"])
+    answer[-1] ^= 1
+    report = audited(tmp_path, body_call(bytes(answer)), PSK)
+    assert values(report, "MKY-025") == {"fail"}
+    assert report.calls[0].media[0].keying.authentic is False
+
+
+def test_without_a_key_the_bodies_leave_the_call_unproved(tmp_path: Path) -> None:
+    report = audited(tmp_path, body_call())
+    (line,) = report.calls[0].media
+    assert line.keying.verified is None
+    assert all(stream.failed == 0 for stream in line.streams)
+    assert values(report, "MKY-025") == {"unknown"}
+
+
+def info(start: str = "INFO sip:bob@example.com SIP/2.0", octets: bytes = bytes.fromhex(V1["I"])) -> bytes:
+    return message(start, "2 INFO", octets).replace(SDP_PART.encode(), MIKEY_PART.encode(), 1)
+
+
+@pytest.mark.parametrize("key", [PSK, b"another key"])
+def test_a_body_alone_is_bound_to_the_call_that_carried_it(tmp_path: Path, key: bytes) -> None:
+    packets = call(body("192.0.2.1", 4000), body("192.0.2.2", 6000))
+    packets[3:3] = [(ALICE, BOB, info()), (BOB, ALICE, info("SIP/2.0 200 OK", bytes.fromhex(V1["R"]))), *v1_media()]
+    report = audited(tmp_path, packets, key)
+    assert report.mikey == ()
+    (line,) = report.calls[0].media
+    assert [each.level for each in line.keying.mikey] == ["message", "message"]
+    opened = key == PSK
+    assert line.keying.verified is (True if opened else None)
+    assert [(s.authenticated, s.failed) for s in line.streams] == ([(60, 0), (60, 0)] if opened else [(0, 0), (0, 0)])
+    assert values(report, "MKY-025") == {"pass" if opened else "unknown"}
+    assert values(report, "MKY-004") == {"pass"}
+
+
+def test_a_replayed_body_is_found_in_the_call(tmp_path: Path) -> None:
+    """The same bodies in a call that comes after the first was over."""
+    again = [(source, destination, each.replace(b"call-1@", b"call-2@")) for source, destination, each in body_call()]
+    report = audited(tmp_path, [*body_call(), *again], PSK)
+    found = {each.call.call_id: value_in(each, "MKY-004") for each in report.calls}
+    assert found == {"call-1@192.0.2.1": "pass", "call-2@192.0.2.1": "fail"}
+
+
+def value_in(call: AuditedCall, rule: str) -> str:
+    return next(one.outcome.value for one in call.outcomes if one.rule == rule)
+
+
+def values(report: Report, rule: str) -> set[str]:
+    return {value_in(each, rule) for each in report.calls}
 
 
 def test_a_description_in_a_multipart_body_keys_its_call(tmp_path: Path) -> None:
     line = "mikey " + base64.b64encode(bytes.fromhex(V1["I"])).decode()
     answer = "mikey " + base64.b64encode(bytes.fromhex(V1["R"])).decode()
     offer = body("192.0.2.1", 4000, media=line)
-    invite = sip_with_parts(("Content-Type: text/plain", b"hello"), ("Content-Type: application/sdp", offer))
+    invite = with_parts(("Content-Type: text/plain", b"hello"), (SDP_PART, offer))
     packets = call(offer, body("192.0.2.2", 6000, media=answer), v1_media())
     packets[0] = (ALICE, BOB, invite)
     (found,) = audited(tmp_path, packets, PSK).calls

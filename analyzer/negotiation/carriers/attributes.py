@@ -16,7 +16,7 @@ KEYING = RELEVANT - {"setup"}
 class KeyingAttributes:
     """The attributes of one side's media section and of its session level that have to do with keying.
 
-    `levels` holds (level, attributes) with level "media" or "session", media first. `fingerprint_method` is the
+    The last `bodies` key-mgmt lines of the session stand for bodies of their own. `fingerprint_method` is the
     key agreement whose certificate a fingerprint is of.
     """
 
@@ -24,6 +24,7 @@ class KeyingAttributes:
     media: tuple[Attribute, ...]
     session: tuple[Attribute, ...]
     fingerprint_method: str
+    bodies: int = 0
 
     @property
     def empty(self) -> bool:
@@ -50,4 +51,5 @@ class KeyingAttributes:
 def read_attributes(side: MediaSide) -> KeyingAttributes:
     """The keying attributes of one side of a media line; `setup` is kept only beside others."""
     media, session = side.media.attributes_named(RELEVANT), side.body.session.attributes_named(RELEVANT)
-    return KeyingAttributes(side.body.message.ref, media, session, TLS if side.media.is_in_tls else DTLS_SRTP)
+    method = TLS if side.media.is_in_tls else DTLS_SRTP
+    return KeyingAttributes(side.body.message.ref, media, session, method, side.body.bodies)

@@ -8,7 +8,7 @@ security policies (§6.10).
 from collections.abc import Sequence
 
 from analyzer.model.call import Side
-from analyzer.model.keying import MikeyEvidence
+from analyzer.model.keying import ALONE, BODY, MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
 from dissectors.grammar.errors import GrammarError
@@ -45,21 +45,26 @@ def authenticated(evidence: MikeyEvidence) -> bool | None:
 
 
 def select_messages(messages: Sequence[MikeyEvidence], side: Side) -> tuple[MikeyEvidence, ...]:
-    """The lines of one side that hold for the media line: its own, else the session's (RFC 4567 §3.1)."""
-    own = [evidence for evidence in messages if evidence.side == side]
-    media = [evidence for evidence in own if evidence.level == "media"]
-    return tuple(media or own)
+    """The lines of one side that hold for the media line: its own, else the session's (RFC 4567 §3.1); then bodies."""
+    own = [evidence for evidence in messages if evidence.side == side and evidence.level != ALONE]
+    governing = "media" if any(evidence.level == "media" for evidence in own) else "session"
+    return tuple([evidence for evidence in own if evidence.level in (governing, BODY)])
 
 
 def mode_preferences(messages: Sequence[MikeyEvidence]) -> tuple[Preference, ...]:
-    """The key agreements of several lines on one level, by position; lines hold no authentication of their order."""
+    """The key agreements of several lines on one level, by position; lines hold no authentication of their order.
+
+    Bodies beside the description are parts of one whole, not alternatives in an order (RFC 2046 §5.1.3).
+    """
     return tuple(
-        Preference(
-            CapabilityKind.KEY_AGREEMENT, mode_of(evidence), position, Carrier.KEY_MGMT_ORDER, False, evidence.ref
-        )
+        Preference(CapabilityKind.KEY_AGREEMENT, mode_of(evidence), *_carried(evidence, position), False, evidence.ref)
         for position, evidence in enumerate(messages)
         if evidence.octets is not None or evidence.message is not None
     )
+
+
+def _carried(evidence: MikeyEvidence, position: int) -> tuple[int | None, Carrier]:
+    return (None, Carrier.MIKEY_BODY) if evidence.level == BODY else (position, Carrier.KEY_MGMT_ORDER)
 
 
 def suite_of(policy: SecurityPolicy) -> str | None:
@@ -75,7 +80,7 @@ def crypto_sessions(
 ) -> tuple[SrtpIdEntry | GenericIdEntry, ...]:
     """The crypto sessions of one media line: two in a row where a session's map has two for each (RFC 4567 §7.1)."""
     sessions = message.header.crypto_sessions
-    if level == "session" and media_lines > 1 and len(sessions) == CS_IDS_PER_MEDIA_LINE * media_lines:
+    if level != "media" and media_lines > 1 and len(sessions) == CS_IDS_PER_MEDIA_LINE * media_lines:
         start = CS_IDS_PER_MEDIA_LINE * index
         return sessions[start : start + CS_IDS_PER_MEDIA_LINE]
     return sessions
