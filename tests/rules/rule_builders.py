@@ -183,8 +183,10 @@ class Scene:
             flow if self.dtls else (),  # type: ignore[arg-type]
             flow if self.zrtp else (),  # type: ignore[arg-type]
         )
-        verdict, reasons = judge(line, self.negotiation, self.keying, self.streams)
-        media = AuditedMedia(line, self.negotiation, self.keying, self.streams, verdict, reasons, self.freshness)
+        sent = [replace(one, transport=self.transport, sent_ns=one.ref.frame * 10**9) for one in self.keying.mikey]
+        keying = replace(self.keying, mikey=tuple(sent))
+        verdict, reasons = judge(line, self.negotiation, keying, self.streams)
+        media = AuditedMedia(line, self.negotiation, keying, self.streams, verdict, reasons, self.freshness)
         call = bare_call(self.state, tuple(messages), (exchange,), (line,))
         return replace(call, other_legs=self.other_legs), (media,)
 

@@ -357,7 +357,7 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
     "MKY-001": {
         FAIL: (offering(mikey_message(encryption=0)), offering(mikey_message(), mikey_message(encryption=0))),
         PASS: (MIKEY, replace(offering(mikey_message(encryption=0)), transport="TLS")),
-        UNKNOWN: (offering(None),),
+        UNKNOWN: (offering(None), replace(offering(mikey_message(encryption=0)), transport="HEP")),
         NA: (PLAIN, SDES, offering(mikey_message(encryption=0, data=b""))),
     },
     "MKY-004": {
