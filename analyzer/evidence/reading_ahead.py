@@ -8,6 +8,7 @@ are those of a reading without a child, and nothing is lost with it.
 
 import itertools
 import marshal
+import mmap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,12 +30,13 @@ from dissectors.grammar.key_log import KeyLogSecret
 from dissectors.grammar.secret import Secret
 from dissectors.grammar.sip import pack_sip, parse_sip, unpack_sip
 
-BATCH_PACKETS = 2048
+BATCH_PACKETS = 512
 COMPILE_OCTETS = 64 << 20  # the parent has enough to do while a child scans less in plain Python
 MIN_MESSAGES = 5_000  # fewer are read before a child is at work
 MAX_OCTETS_PER_MESSAGE = 4_096  # where more is media, scanning is the work, and compiled
 SAMPLES = 16
 SAMPLE_OCTETS = 16_384
+Flag = bytes | bytearray | mmap.mmap  # one octet
 
 
 class CaptureReader:
@@ -43,9 +45,12 @@ class CaptureReader:
     Close it, or leave its context, to end the child.
     """
 
-    def __init__(self, capture: Capture, work: ForkedWork | None = None) -> None:
+    def __init__(
+        self, capture: Capture, work: ForkedWork | None = None, waiting: bytearray | mmap.mmap | None = None
+    ) -> None:
         self.capture = capture
         self._work = work
+        self._waiting = bytearray(1) if waiting is None else waiting
         self._account: CaptureAccount | None = None
 
     def __enter__(self) -> Self:
@@ -78,7 +83,7 @@ class CaptureReader:
             return
         done = offset = 0
         try:
-            for piece in map(marshal.loads, self._work):
+            for piece in map(marshal.loads, self._await(self._work)):
                 if "account" in piece:
                     self._account = _unpack_account(piece["account"])
                     return
@@ -90,6 +95,19 @@ class CaptureReader:
             pass
         rest = itertools.islice(self.capture.batches(BATCH_PACKETS), done, None)
         yield from ((batch, None) for batch in rest)
+
+    def _await(self, work: ForkedWork) -> Iterator[bytes]:
+        """The pieces of the child, who is told when it is waited for."""
+        pieces = iter(work)
+        while True:
+            self._waiting[0] = 1
+            try:
+                piece = next(pieces)
+            except StopIteration:
+                return
+            finally:
+                self._waiting[0] = 0
+            yield piece
 
 
 @contextmanager
@@ -116,7 +134,8 @@ def open_reader(path: Path | str, jobs: int, *, digest: bool = True) -> CaptureR
         return CaptureReader(capture)
     capture.jobs = 1  # so that the child and this process cut it alike
     capture.compile_octets = COMPILE_OCTETS
-    return CaptureReader(capture, ForkedWork(lambda: iter_pieces(capture)))
+    waiting = mmap.mmap(-1, 1)  # one octet that parent and child share
+    return CaptureReader(capture, ForkedWork(lambda: iter_pieces(capture, waiting)), waiting)
 
 
 def is_mostly_signalling(octets: Octets) -> bool:
@@ -130,29 +149,32 @@ def is_mostly_signalling(octets: Octets) -> bool:
     return messages * MAX_OCTETS_PER_MESSAGE >= sampled and messages * len(octets) >= MIN_MESSAGES * sampled
 
 
-def iter_pieces(capture: Capture) -> Iterator[bytes]:
-    """What a child sends of a capture: its batches, and at last its account."""
+def iter_pieces(capture: Capture, waiting: Flag = b"\0") -> Iterator[bytes]:
+    """What a child sends of a capture: its batches, and at last its account.
+
+    While the parent is `waiting` it gets messages to parse by itself, so that both have as much to do.
+    """
     for batch in capture.batches(BATCH_PACKETS):
-        yield marshal.dumps(_pack(batch, capture.offset))
+        yield marshal.dumps(_pack(batch, capture.offset, waiting))
     yield marshal.dumps({"account": _pack_account(capture.account)})
 
 
-def _pack(batch: PacketBatch, offset: int) -> dict[str, Any]:
+def _pack(batch: PacketBatch, offset: int, waiting: Flag) -> dict[str, Any]:
     return {
         "packets": len(batch),
         "columns": b"".join(column.tobytes() for column in batch.columns),
         "side": bytes(batch.side),
         "secrets": [(label, random, secret.reveal()) for label, random, secret in batch.secrets],
-        "messages": [_pack_message(datagram) for datagram in iter_signalling_datagrams(batch)],
+        "messages": [_pack_message(datagram, parse=not waiting[0]) for datagram in iter_signalling_datagrams(batch)],
         "offset": offset,
     }
 
 
-def _pack_message(datagram: SignallingDatagram) -> tuple[Any, ...]:
-    """Where a message stands, and what was understood of it: None where whoever unpacks it must see the error."""
+def _pack_message(datagram: SignallingDatagram, *, parse: bool) -> tuple[Any, ...]:
+    """Where a message stands, and what was understood of it: None where whoever unpacks it has to see for himself."""
     place = (*datagram[1:6], datagram.offset, len(datagram.data))
     try:
-        return place, pack_sip(parse_sip(datagram.data))
+        return place, pack_sip(parse_sip(datagram.data)) if parse else None
     except GrammarError:
         return place, None
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from analyzer.capture.source import Capture, CaptureAccount, open_capture
 from analyzer.errors import CaptureError
 from analyzer.evidence import reading_ahead
+from analyzer.evidence.packets import SignallingDatagram
 from analyzer.evidence.reading import Reading
 from analyzer.evidence.reading_ahead import CaptureReader, is_mostly_signalling, iter_pieces, open_reader, start_reading
 from analyzer.forked import ForkedWork, WorkLost
@@ -75,9 +76,9 @@ def read(reader: CaptureReader, index: int = 3) -> Told:
     return told, reader.account, (rest, reading.defects, sorted(reading.mikey), flows_of(reading.media.evidence()))
 
 
-def ahead(path: Path, stop: int | None = None) -> CaptureReader:
+def ahead(path: Path, stop: int | None = None, waiting: bytes = b"\0") -> CaptureReader:
     """A reader of what a child would have sent, up to the piece where it was lost."""
-    return CaptureReader(open_capture(path), LostWork(iter_pieces(open_capture(path)), stop))
+    return CaptureReader(open_capture(path), LostWork(iter_pieces(open_capture(path), waiting), stop))
 
 
 def here(path: Path) -> CaptureReader:
@@ -118,15 +119,20 @@ def _packets(draw: st.DrawFn) -> bytes:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(packets=st.lists(_packets(), max_size=24), size=st.integers(1, 25), stop=st.none() | st.integers(0, 30))
+@given(
+    packets=st.lists(_packets(), max_size=24),
+    size=st.integers(1, 25),
+    stop=st.none() | st.integers(0, 30),
+    waiting=st.sampled_from([b"\0", b"\1"]),
+)
 def test_wherever_batches_are_cut_and_the_child_is_lost(
-    packets: list[bytes], size: int, stop: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    packets: list[bytes], size: int, stop: int | None, waiting: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "mixed.pcap"
     path.write_bytes(made.pcap(packets) + b"cut")
     expected = read(here(path))
     monkeypatch.setattr(reading_ahead, "BATCH_PACKETS", size)
-    assert read(ahead(path, stop)) == expected
+    assert read(ahead(path, stop, waiting)) == expected
 
 
 @pytest.mark.parametrize("raw", [PLAIN, MIKEY, ODD, SHORT])
@@ -213,6 +219,27 @@ def test_messages_are_of_the_capture_that_asked(tmp_path: Path) -> None:
     (messages,) = (found for _, found in ahead(path).batches(5))
     assert messages is not None
     assert all(isinstance(message, SignallingMessage) and message.capture == 5 for message in messages)
+
+
+def test_a_parent_that_waits_is_given_work(tmp_path: Path) -> None:
+    path = tmp_path / "calls.pcap"
+    write_call_capture(path, 2, sdes=False)
+    waiting = bytearray(1)
+    seen = []
+
+    def pieces() -> Iterator[bytes]:
+        for piece in iter_pieces(open_capture(path), waiting):
+            seen.append(waiting[0])
+            yield piece
+
+    class Lazy(LostWork):
+        def __iter__(self) -> Iterator[bytes]:
+            return pieces()
+
+    reader = CaptureReader(open_capture(path), Lazy(()), waiting)
+    (found,) = (found for _, found in reader.batches(0))
+    assert (seen, waiting[0]) == ([1, 1], 0)
+    assert [type(message) for message in found or ()] == [SignallingDatagram] * 14
 
 
 WHOLE = """
