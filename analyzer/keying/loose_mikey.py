@@ -130,8 +130,6 @@ class LooseExchanges:
             return OpenedMikey(self._answer(evidence, kind, self._by_bundle.get(place, [])))
         if kind in ANSWERED:
             self._by_bundle.setdefault(place, []).append(len(self._opened))
-        elif kind == DataType.ERROR and self._by_bundle.get(place):
-            self._answered_by.setdefault(self._by_bundle[place][-1], []).append(len(self._opened))
         if kind == DataType.PRE_SHARED:
             return open_initiator_message(evidence, self._ring.psk, message.parties)
         return open_mode_message(evidence, self._ring, *message.parties, None, self._books)
@@ -140,6 +138,7 @@ class LooseExchanges:
         """The error message checked against the requests of its bundle."""
         if not candidates:
             return verify_error(evidence, (), self._ring, ("", ""))
+        self._answered_by.setdefault(candidates[-1], []).append(len(self._opened))
         requests = [self._opened[number] for number in candidates[-MAX_REQUESTS:]]
         return verify_error(evidence, requests, self._ring, self._messages[candidates[-1]].parties)
 
