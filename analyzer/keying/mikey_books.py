@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What MIKEY exchanges leave for later ones: opened tickets, private keys that were sent, IBAKE's half-done bundles."""
+"""What MIKEY exchanges leave for later ones: opened tickets and transfers, private keys, half-done IBAKE exchanges."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from analyzer.keying.mikey_prf import KeyConstant, derive_mikey_key, message_label
 from analyzer.keying.mikey_ticket import TicketBook
+from analyzer.keying.mikey_ticket_updates import TransferBook
 from dissectors.grammar.mikey import EccPoint, MikeyMessage
 from dissectors.grammar.secret import Secret
 from dissectors.grammar.sip_address import bare_address
@@ -69,4 +70,5 @@ class MikeyBooks:
     """The books of one audit."""
 
     tickets: TicketBook = field(default_factory=TicketBook)
+    transfers: TransferBook = field(default_factory=TransferBook)
     ibake: IbakeBook = field(default_factory=IbakeBook)

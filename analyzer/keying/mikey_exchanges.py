@@ -28,16 +28,28 @@ from analyzer.keying.mikey_session_keys import fill_responder_ssrcs
 from analyzer.keying.mikey_signatures import SignatureCheck
 from analyzer.keying.mikey_steps import ModeOpening
 from analyzer.keying.mikey_ticket import (
+    INITIAL,
+    RESPONSE,
     TransferOpening,
     check_transfer_response,
+    fork_keys,
+    label_tail,
+    message_source,
     open_transfer_init,
+    rand_of,
     ticket_defects,
+)
+from analyzer.keying.mikey_ticket_updates import (
+    TransferSession,
+    UpdateOpening,
+    check_update_response,
+    open_transfer_update,
 )
 from analyzer.model.keying import MacState, MikeyEvidence
 from dissectors.grammar.errors import GrammarError
-from dissectors.grammar.mikey import IdentityWithRole, MikeyMessage, Ticket
+from dissectors.grammar.mikey import IdentityWithRole, MikeyMessage, Ticket, TicketFlag
 from dissectors.grammar.mikey.contents import parse_embedded_payloads, parse_ticket_data
-from dissectors.grammar.mikey.registries import DataType, IdRole, name_of
+from dissectors.grammar.mikey.registries import DataType, IdRole, RandRole, name_of
 
 RESPONSES: dict[int, frozenset[int]] = {
     DataType.PK_VER_MSG: frozenset({DataType.PUBLIC_KEY}),
@@ -50,6 +62,7 @@ RESPONSES: dict[int, frozenset[int]] = {
     **KMS_RESPONSES,
 }
 SIGNER_UNKNOWN = "signature verifies, but the signer is not known: nothing vouches for the certificate in the message"
+BY_TICKET = "V verifies with the ticket's key"
 AGREED = "V verifies with a key that follows from the points which both sides exchanged"
 
 
@@ -93,10 +106,7 @@ def open_mode_message(
         marked, entry = _check_dhhmac(evidence, None, ring.psk, (sender, receiver), rand)
         return OpenedMikey(marked, psk=entry)
     if kind == DataType.TRANSFER_INIT:
-        candidates = order_keys(ring.psk, (*_names_in_ticket(message), *identities_of(message)))
-        tickets = (books or MikeyBooks()).tickets
-        transfer = open_transfer_init(octets, message, candidates, tickets, (sender, receiver))
-        return _opened_by_mac(evidence, transfer, "V verifies with the ticket's key")
+        return _open_transfer(evidence, octets, message, ring, (sender, receiver), books or MikeyBooks())
     if kind in IBAKE_MESSAGES:
         ibake = open_ibake_message(octets, message, ring, (sender, receiver), (books or MikeyBooks()).ibake)
         return replace(_opened_by_mac(evidence, ibake, AGREED), earlier_rand=rand)
@@ -188,7 +198,7 @@ def check_mode_response(
         opened = _opened(response, opening, opening.signature)
         return _keyed(initiator, opening), opened.evidence
     if kind == DataType.TRANSFER_RESP:
-        return _check_transfer(initiator, response)
+        return _check_transfer(initiator, response, parties, books or MikeyBooks())
     if kind in IBAKE_MESSAGES:
         return _check_ibake(initiator, response, ring, parties, books or MikeyBooks())
     if kind in KMS_RESPONSES:
@@ -208,22 +218,70 @@ def check_mode_response(
     return replace(updated, keys=fill_responder_ssrcs(updated.keys, second)), marked
 
 
-def _check_transfer(initiator: OpenedMikey, response: MikeyEvidence) -> tuple[OpenedMikey, MikeyEvidence]:
+def _open_transfer(
+    evidence: MikeyEvidence,
+    octets: bytes,
+    message: MikeyMessage,
+    ring: KeyRing,
+    parties: tuple[str, str],
+    books: MikeyBooks,
+) -> OpenedMikey:
+    """A TRANSFER_INIT: with a ticket the first one, without it an update."""
+    ticket = message.find(Ticket)
+    if ticket is None:
+        update = open_transfer_update(octets, message, books.transfers.find(message, parties), parties)
+        return _opened_by_mac(evidence, update, BY_TICKET)
+    candidates = order_keys(ring.psk, (*_names_in_ticket(message), *identities_of(message)))
+    transfer = open_transfer_init(octets, message, candidates, books.tickets, parties)
+    if transfer.outcome is Authentication.VERIFIED and transfer.ticket_keys is not None:
+        keys = transfer.ticket_keys
+        tail = label_tail(INITIAL, rand_of(message, RandRole.INITIATOR), b"")
+        source = message_source(keys.mpk_initiator, message, tail)
+        supplied = transfer.key_data[len(keys.keys) :]
+        books.transfers.remember(parties, TransferSession(ticket, keys, source, message, message, supplied))
+    return _opened_by_mac(evidence, transfer, BY_TICKET)
+
+
+def _check_transfer(
+    initiator: OpenedMikey, response: MikeyEvidence, parties: tuple[str, str], books: MikeyBooks
+) -> tuple[OpenedMikey, MikeyEvidence]:
     first, second, opening = initiator.evidence, response, initiator.opening
     if first.message is None or first.octets is None or second.message is None or second.octets is None:
         return initiator, response
+    octets = second.octets, second.message, first.octets, first.message
+    if isinstance(opening, UpdateOpening):
+        update = check_update_response(*octets, opening)
+        checked = _opened_by_mac(response, update, BY_TICKET)
+        return (_keyed(initiator, update) if update.session is not None else initiator), checked.evidence
     if not isinstance(opening, TransferOpening):
         return initiator, response
-    outcome, reason, keyed = check_transfer_response(
-        second.octets, second.message, first.octets, first.message, opening
-    )
-    checked = _opened_by_mac(
-        response, replace(keyed, outcome=outcome, reason=reason), "V verifies with the ticket's key"
-    )
+    outcome, reason, keyed = check_transfer_response(*octets, opening)
+    checked = _opened_by_mac(response, replace(keyed, outcome=outcome, reason=reason), BY_TICKET)
     if outcome is not Authentication.VERIFIED:
         return initiator, checked.evidence
+    _remember_transfer(first.message, second.message, opening, keyed, parties, books)
     updated = replace(keyed, steps=opening.steps)
     return _keyed(initiator, updated), checked.evidence
+
+
+def _remember_transfer(
+    first: MikeyMessage,
+    second: MikeyMessage,
+    opening: TransferOpening,
+    keyed: ModeOpening,
+    parties: tuple[str, str],
+    books: MikeyBooks,
+) -> None:
+    """The transfer as its response left it: updates are under the keys of that (RFC 6043 §5.2)."""
+    ticket, keys = first.find(Ticket), opening.ticket_keys
+    if ticket is None or keys is None:
+        return
+    keys = fork_keys(ticket, keys, second)
+    mpk = keys.mpk_responder if ticket.flags & TicketFlag.I else keys.mpk_initiator
+    tail = label_tail(RESPONSE, rand_of(first, RandRole.INITIATOR), rand_of(second, RandRole.RESPONDER))
+    supplied = keyed.key_data[len(keys.keys) :]
+    session = TransferSession(ticket, keys, message_source(mpk, second, tail), first, second, supplied)
+    books.transfers.remember(parties, session)
 
 
 def _check_ibake(

@@ -13,15 +13,20 @@ import test_mikey_rsa_r as rsa_r
 from mikey_builders import identified_keys, rsa_key, seal
 
 from analyzer.api import audit
+from analyzer.keying.key_ring import PskEntry
 from analyzer.keying.mikey_prf import KeyConstant, crypto_session_label, derive_mikey_key
 from analyzer.model.call import Side
 from analyzer.model.report import AuditedMedia
-from dissectors.grammar.mikey import KeyData, Payload, Rand, Timestamp
+from dissectors.grammar.mikey import IdentityWithRole, KeyData, Payload, Rand, Timestamp
 from dissectors.grammar.secret import Secret
 from tests.cli.command_line import ALICE, BOB, call, message, pcapng
-from tests.keying.test_mikey_exchanges import RING, psk_update
+from tests.keying import ticket_builders as tickets
+from tests.keying.test_mikey_exchanges import RING as PEERS
+from tests.keying.test_mikey_exchanges import psk_update
 from tests.keying.test_mikey_media import body
 
+RING = replace(PEERS, psk=(*PEERS.psk, PskEntry(Secret(tickets.TPK), tickets.KMS.decode(), 1)))
+FORKED = tickets.D | tickets.E | tickets.F | tickets.G | tickets.H | tickets.FORKING
 LATER = Timestamp(0, (int.from_bytes(made.T_ALICE, "big") + (5 << 32)).to_bytes(8, "big"))
 OTHER_RAND, OTHER_TGK = bytes(range(0xE0, 0xF0)), bytes(range(0xC0, 0xD0))
 
@@ -125,3 +130,41 @@ def test_an_altered_update_with_a_rand_is_still_convicted(tmp_path: Path) -> Non
     again = made.sign(2, updated(pke.payloads(kemac=sealed), OTHER_RAND), rsa_key("alice"), v=False)  # type: ignore[arg-type]
     _, second = two_rounds(tmp_path, pke.message(), b"", again, b"")
     assert second.keying.verified is False
+
+
+def ticket_update(kind: int, source: tickets.Protector, appended: bytes, *, new: bytes | None = None) -> bytes:
+    """TRANSFER_INIT or TRANSFER_RESP without ticket and RANDs (RFC 6043 §5.2)."""
+    names = [IdentityWithRole(1, 1, tickets.ALICE), IdentityWithRole(2, 1, tickets.BOB)]
+    kemac = [] if new is None else [source.seal([KeyData(0, Secret(new))])]
+    head = tickets.header(kind, tickets.sessions(answered=True), v=kind == 14)
+    return tickets.finish(head, [Timestamp(0, tickets.T), *names, *kemac], source, appended)
+
+
+@pytest.mark.parametrize("flags", [tickets.D | tickets.H, tickets.D | tickets.F | tickets.H, FORKED], ids=str)
+@pytest.mark.parametrize("new", [None, OTHER_TGK], ids=["the old keys", "new keys"])
+def test_a_ticket_update_is_under_the_keys_of_the_last_message(tmp_path: Path, flags: int, new: bytes | None) -> None:
+    first = tickets.transfer_init(flags)
+    answered = bool(flags & tickets.F)
+    answer = tickets.transfer_response(first, flags) if answered else b""
+    rand_r = tickets.RAND_R if flags & tickets.G else b""
+    mpk = tickets.forked(tickets.mpk("r"), "2B288856") if flags & tickets.FORKING else tickets.mpk("i")
+    source = tickets.protector(mpk, 2, rand_r) if answered else tickets.protector(mpk, 1)
+    again = ticket_update(14, source, tickets.ALICE + tickets.BOB, new=new)
+    last = ticket_update(15, source, again)
+    before, after = two_rounds(tmp_path, first, answer, again, last)
+    assert (before.keying.verified, after.keying.verified) == (True, True)
+    tgk = new or (tickets.forked(tickets.TGK, "1512B54A") if flags & tickets.FORKING else tickets.TGK)
+    assert teks(after)[""] == tickets.tek(1, tgk, (tickets.RAND_I, rand_r))[:16]
+    altered = bytearray(again)
+    altered[-1] ^= 1
+    _, refused = two_rounds(tmp_path, first, answer, bytes(altered), last)
+    assert refused.keying.verified is False
+
+
+def test_a_ticket_update_of_a_transfer_that_stayed_shut_accuses_nobody(tmp_path: Path) -> None:
+    source = tickets.protector(tickets.mpk("i"), 1)
+    first = tickets.transfer_init(tickets.D | tickets.H, given=tickets.ticket(key=b"nobody has this one"))
+    again = ticket_update(14, source, tickets.ALICE + tickets.BOB)
+    _, second = two_rounds(tmp_path, first, b"", again, ticket_update(15, source, again))
+    assert second.keying.verified is None
+    assert "it updates a transfer that was not opened" in second.keying.how
