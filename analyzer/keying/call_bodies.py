@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from analyzer.keying.loose_mikey import LooseExchange, method_of
-from analyzer.keying.media_keying import master_keys_of_mikey
+from analyzer.keying.mikey_master_keys import master_keys_of_mikey
 from analyzer.model.call import Call, MediaLine, Party, Side
 from analyzer.model.evidence import LooseMikey, MikeyCarrier, SignallingMessage
 from analyzer.model.keying import Keying, MasterKey

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from analyzer.keying.key_ring import KeyRing
-from analyzer.keying.media_keying import master_keys_of_mikey
 from analyzer.keying.mikey_books import MikeyBooks
 from analyzer.keying.mikey_errors import verify_error
 from analyzer.keying.mikey_exchanges import RESPONSES, check_mode_response, open_mode_message
 from analyzer.keying.mikey_facts import with_facts
 from analyzer.keying.mikey_history import Sighting, sightings_of_exchange
+from analyzer.keying.mikey_master_keys import master_keys_of_mikey
 from analyzer.keying.mikey_messages import NO_KEY, UNREAD, OpenedMikey, check_responses, open_initiator_message
 from analyzer.keying.mikey_paths import KeyedPath, host_of
 from analyzer.model.call import Side

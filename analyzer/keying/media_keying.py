@@ -8,8 +8,18 @@ from analyzer.keying.dtls_keys import DtlsSecrets
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_path import PathHandshakes
 from analyzer.keying.mikey_books import MikeyBooks
-from analyzer.keying.mikey_bundles import Bundle, remember, take_over
+from analyzer.keying.mikey_bundles import (
+    Bundle,
+    begins_anew,
+    brings_rand,
+    has_keys,
+    is_open,
+    is_protected_by_rand,
+    remember,
+    take_over,
+)
 from analyzer.keying.mikey_facts import with_facts
+from analyzer.keying.mikey_master_keys import reverse_keys, session_keys_of
 from analyzer.keying.mikey_messages import (
     OpenedMikey,
     check_responses,
@@ -17,9 +27,17 @@ from analyzer.keying.mikey_messages import (
     read_key_mgmt,
 )
 from analyzer.keying.mikey_paths import KeyedPaths
-from analyzer.keying.mikey_prf import PrfVariant
 from analyzer.keying.mikey_refusals import read_refusal
-from analyzer.keying.mikey_session_keys import CryptoSessionKeys
+from analyzer.keying.mikey_verdicts import (
+    ALWAYS_ANSWERED,
+    all_authentic,
+    chosen_message,
+    method_name,
+    opened_in_reverse,
+    response_required,
+    verdict_on,
+    verdict_on_both,
+)
 from analyzer.keying.sdes_keys import accepted_lines, master_keys_of, read_crypto_lines
 from analyzer.keying.zrtp_handshakes import hello_hashes
 from analyzer.keying.zrtp_keys import ZrtpSecrets
@@ -28,25 +46,10 @@ from analyzer.model.evidence import DatagramFlow
 from analyzer.model.keying import Keying, MasterKey, MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.defects import Defect
-from dissectors.grammar.mikey import Kemac, Rand
-from dissectors.grammar.mikey.policy import SUITES, SrtpPolicy
-from dissectors.grammar.mikey.registries import DataType, SrtpAuthentication
 from dissectors.grammar.sdes import CryptoAttribute
 
-# Their responder always answers (RFC 3830 §3.3, RFC 4650 §3, RFC 4738 §3, RFC 6267 §4.2.2).
-ALWAYS_ANSWERED = frozenset(
-    {DataType.DH_INIT, DataType.DHHMAC_INIT, DataType.RSA_R_I_MSG, DataType.I_MESSAGE_1, DataType.I_MESSAGE_2}
-)
-ANSWERED_IF_ASKED = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY, DataType.TRANSFER_INIT})
 REFUSED = frozenset({Resolution.REJECTED, Resolution.CANCELLED})
 MIKEY_PSK = "MIKEY-PSK"
-# One message in which both sides prove themselves, so that nobody answers (RFC 6509 §2.1).
-NEVER_ANSWERED = frozenset({DataType.SAKKE_MSG})
-# Messages without a MAC whose exchange V of the answer proves (RFC 6267 §5.4).
-PROVED_BY_ANSWER = frozenset({DataType.I_MESSAGE_1, DataType.I_MESSAGE_2})
-RAND_PROTECTED = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY, DataType.DHHMAC_INIT})
-RCC_MODES: dict[int, int] = {SrtpAuthentication.RCCM1: 1, SrtpAuthentication.RCCM2: 2, SrtpAuthentication.RCCM3: 3}
-INITIATING = ALWAYS_ANSWERED | ANSWERED_IF_ASKED | NEVER_ANSWERED
 EMPTY = Keying(None, None, "")
 
 
@@ -160,7 +163,7 @@ class Keymaster:
         opened = self._open(call, line, offered)
         evidence = tuple(with_facts(message.evidence, message.opening) for message in opened)
         refused = line.answer is not None or line.exchange.resolution in REFUSED
-        authentic = _authentic(evidence)
+        authentic = all_authentic(evidence)
         if authentic and not (refused and all(message.mac.verified for message in evidence)):
             authentic = None  # what is unproved, or what its verification message would say, is not known
         how = "offered, not taken up" if refused else "offered, no answer seen"
@@ -192,15 +195,15 @@ class Keymaster:
         protects nothing of it, packets decide between the two.
         """
         earlier = self._earlier(call, evidence)
-        brings_rand = _brings_rand(evidence)
-        opened = self._open_message(evidence, parties, None if brings_rand else earlier)
-        if brings_rand and earlier is not None:
-            if _is_protected_by_rand(evidence) and not _is_open(opened):
+        begins = brings_rand(evidence)
+        opened = self._open_message(evidence, parties, None if begins else earlier)
+        if begins and earlier is not None:
+            if is_protected_by_rand(evidence) and not is_open(opened):
                 updated = self._open_message(evidence, parties, earlier)
-                opened = updated if _is_open(updated) or _has_keys(updated) > _has_keys(opened) else opened
+                opened = updated if is_open(updated) or has_keys(updated) > has_keys(opened) else opened
             if opened.earlier_rand is None:
                 opened = replace(opened, other_rand=earlier.rand)
-        self._remember(call, opened, None if brings_rand and opened.earlier_rand is None else earlier)
+        self._remember(call, opened, None if begins and opened.earlier_rand is None else earlier)
         return opened
 
     def _open_message(self, evidence: MikeyEvidence, parties: tuple[str, str], earlier: Bundle | None) -> OpenedMikey:
@@ -225,7 +228,7 @@ class Keymaster:
             return opened, responses
         from analyzer.keying.mikey_exchanges import check_mode_responses  # noqa: PLC0415
 
-        bundles = [None if _begins_anew(each) else self._earlier(call, each.evidence) for each in opened]
+        bundles = [None if begins_anew(each) else self._earlier(call, each.evidence) for each in opened]
         opened, responses = check_mode_responses(opened, responses, self._ring, parties, bundles, self.books)
         for each, bundle in zip(opened, bundles, strict=True):
             self._remember(call, each, bundle)
@@ -253,13 +256,13 @@ class Keymaster:
         crypto: tuple[CryptoAttribute, ...],
         accepted: tuple[CryptoAttribute, ...],
     ) -> Keying:
-        reverse = _opened_in_reverse(offered, answered)
+        reverse = opened_in_reverse(offered, answered)
         answered = tuple(evidence for evidence in answered if evidence not in reverse)
         opened, responses = self._check_answers(call, line, self._open(call, line, offered), answered)
-        chosen = _chosen(opened, responses)
-        verified, how, defects = _verdict_on(chosen, responses)
-        required = chosen is not None and _response_required(chosen.evidence)
-        keys = _session_keys(chosen, line) if chosen is not None else ()
+        chosen = chosen_message(opened, responses)
+        verified, how, defects = verdict_on(chosen, responses)
+        required = chosen is not None and response_required(chosen.evidence)
+        keys = session_keys_of(chosen, line) if chosen is not None else ()
         sdes, sdes_defects = _all_keys(accepted, Side.ANSWERER)
         messages = (
             *(with_facts(message.evidence, message.opening) for message in opened),
@@ -267,12 +270,12 @@ class Keymaster:
         )
         if reverse:
             back = self._open(call, line, reverse)
-            verified, how, defects = _verdict_on_both(chosen, back)
-            keys = (*(key._replace(sender=Side.OFFERER) for key in keys), *_reverse_keys(back, line, chosen))
+            verified, how, defects = verdict_on_both(chosen, back)
+            keys = (*(key._replace(sender=Side.OFFERER) for key in keys), *reverse_keys(back, line, chosen))
             messages += tuple(with_facts(message.evidence, message.opening) for message in back)
             responses += tuple(message.evidence for message in back)
         return Keying(
-            method=_method_name(chosen, responses),
+            method=method_name(chosen, responses),
             verified=verified,
             how=how,
             keys=keys + sdes,
@@ -283,7 +286,7 @@ class Keymaster:
             response_required=required,
             response_seen=bool(responses),
             response_verified=next((r.mac.verified for r in responses if r.mac.verified is not None), None),
-            authentic=_authentic(messages),
+            authentic=all_authentic(messages),
         )
 
 
@@ -292,35 +295,6 @@ def _parties(call: Call, line: MediaLine) -> tuple[str, str]:
     if line.exchange.offer is not None and line.exchange.offer.party is Party.CALLEE:
         return call.callee, call.caller
     return call.caller, call.callee
-
-
-def _brings_rand(evidence: MikeyEvidence) -> bool:
-    """Whether a message begins an exchange with its RAND; IBAKE's third goes on with one (RFC 6267 §4.2.2.5)."""
-    message = evidence.message
-    return message is not None and message.find(Rand) is not None and message.header.data_type != DataType.I_MESSAGE_2
-
-
-def _begins_anew(opened: OpenedMikey) -> bool:
-    """Whether the message begins an exchange with its RAND, which some updates bring without effect."""
-    return _brings_rand(opened.evidence) and opened.earlier_rand is None
-
-
-def _is_protected_by_rand(evidence: MikeyEvidence) -> bool:
-    """Whether RAND goes into the keys of the message's own MAC or encryption (RFC 3830 §4.1.4)."""
-    return evidence.message is not None and evidence.message.header.data_type in RAND_PROTECTED
-
-
-def _is_open(opened: OpenedMikey) -> bool:
-    """Whether the message verifies, and what it transports was opened."""
-    message = opened.evidence.message
-    if message is None or not opened.evidence.mac.verified:
-        return False
-    kemac = message.find(Kemac)
-    return kemac is None or not kemac.data or _has_keys(opened)
-
-
-def _has_keys(opened: OpenedMikey) -> bool:
-    return opened.opening is not None and bool(opened.opening.key_data)
 
 
 def _is_psk(evidence: MikeyEvidence) -> bool:
@@ -366,179 +340,7 @@ def _one_way(line: MediaLine, offered: Sequence[MikeyEvidence]) -> bool:
         return False
     kinds = {each.message.header.data_type for each in offered if each.message is not None}
     in_band = line.dtls or line.zrtp or _zrtp_agreed(line)
-    return bool(kinds) and not kinds & ALWAYS_ANSWERED and not (in_band and any(map(_response_required, offered)))
-
-
-def _opened_in_reverse(
-    offered: Sequence[MikeyEvidence], answered: Sequence[MikeyEvidence]
-) -> tuple[MikeyEvidence, ...]:
-    """Messages of the answer that initiate an exchange of the answerer's own, as GStreamer's RTSP client sends.
-
-    Where the offer asks for a response, an initiator's message in its place is a wrong response, not another exchange.
-    """
-    if any(map(_response_required, offered)):
-        return ()
-    known = {evidence.octets for evidence in offered}
-    return tuple(
-        evidence
-        for evidence in answered
-        if evidence.message is not None
-        and evidence.message.header.data_type in INITIATING
-        and not _response_required(evidence)
-        and evidence.octets not in known
-    )
-
-
-def _verdict_on_both(
-    chosen: OpenedMikey | None, back: Sequence[OpenedMikey]
-) -> tuple[bool | None, str, tuple[Defect, ...]]:
-    """`verified`, `how` and defects of two one-way exchanges: each side proves itself by its own message."""
-    messages = [*([chosen.evidence] if chosen is not None else []), *(message.evidence for message in back)]
-    defects = tuple(dict.fromkeys(defect for message in messages for defect in message.defects))
-    worst = next((one for one in messages if one.mac.verified is False), None)
-    worst = worst or next((one for one in messages if one.mac.verified is None), None)
-    if chosen is None and (worst is None or worst.mac.verified is None):
-        return None, "the offered message was not seen", defects
-    return (True, messages[0].mac.how, defects) if worst is None else (worst.mac.verified, worst.mac.how, defects)
-
-
-def _reverse_keys(back: Sequence[OpenedMikey], line: MediaLine, chosen: OpenedMikey | None) -> tuple[MasterKey, ...]:
-    """What the answerer sends is under its own keys; where the offer was not seen they may be for both directions."""
-    keys = tuple(key for message in back for key in _session_keys(message, line))
-    if chosen is None:
-        return tuple(key._replace(sender=None, bound=False) for key in keys)
-    return tuple(key._replace(sender=Side.ANSWERER) for key in keys)
-
-
-def _response_required(evidence: MikeyEvidence) -> bool:
-    message = evidence.message
-    if message is None:
-        return False
-    kind = message.header.data_type
-    return kind in ALWAYS_ANSWERED or (kind in ANSWERED_IF_ASKED and message.header.v)
-
-
-def _chosen(opened: Sequence[OpenedMikey], responses: Sequence[MikeyEvidence]) -> OpenedMikey | None:
-    """The offered message that the answer took up: same CSB ID and mode, else the only one of its mode."""
-    for response in responses:
-        if response.message is None:
-            continue
-        method = MIKEY_MODES.get(response.message.header.data_type)
-        same_mode = [
-            candidate
-            for candidate in opened
-            if candidate.evidence.message is not None
-            and MIKEY_MODES.get(candidate.evidence.message.header.data_type) == method
-        ]
-        csb_id = response.message.header.csb_id
-        for candidate in same_mode:
-            if candidate.evidence.message is not None and candidate.evidence.message.header.csb_id == csb_id:
-                return candidate
-        if len(same_mode) == 1:
-            return same_mode[0]
-    readable = [candidate for candidate in opened if candidate.evidence.message is not None]
-    return readable[0] if len(readable) == 1 else None
-
-
-def _method_name(chosen: OpenedMikey | None, responses: Sequence[MikeyEvidence]) -> str | None:
-    messages = [response.message for response in responses]
-    if chosen is not None:
-        messages.append(chosen.evidence.message)
-    for message in messages:
-        if message is not None and message.header.data_type in MIKEY_MODES:
-            return MIKEY_MODES[message.header.data_type]
-    return None
-
-
-def _authentic(messages: Sequence[MikeyEvidence]) -> bool | None:
-    if any(message.mac.verified is False for message in messages):
-        return False
-    return True if any(message.mac.verified for message in messages) else None
-
-
-def _verdict_on(
-    chosen: OpenedMikey | None, responses: Sequence[MikeyEvidence]
-) -> tuple[bool | None, str, tuple[Defect, ...]]:
-    """`verified`, `how` and defects of the exchange as a whole."""
-    messages = [*([chosen.evidence] if chosen is not None else []), *responses]
-    defects = tuple(defect for message in messages for defect in message.defects)
-    for message in messages:
-        if message.mac.verified is False:
-            return False, message.mac.how, defects
-    if chosen is None:
-        return None, "the offered message that was answered is not known", defects
-    first = chosen.evidence
-    if first.message is not None and first.message.header.data_type in PROVED_BY_ANSWER:
-        proof = next((each.mac for each in responses if each.mac.verified), first.mac)
-        return proof.verified, proof.how, defects
-    if first.mac.verified is None:
-        return None, first.mac.how, defects
-    if first.message is not None and first.message.header.data_type in NEVER_ANSWERED:
-        return True, first.mac.how, defects
-    if not _response_required(first):
-        clause = "RFC 3830 §6.1"
-        return True, first.mac.how, (*defects, Defect("responder-not-authenticated", 0, clause, "V was not asked for"))
-    for response in responses:
-        if response.mac.verified:
-            return True, f"{first.mac.how}, {response.mac.how}", defects
-    how = "the response is missing" if not responses else responses[0].mac.how
-    return None, f"{first.mac.how}; {how}", defects
-
-
-def _session_keys(chosen: OpenedMikey, line: MediaLine) -> tuple[MasterKey, ...]:
-    """Master keys of every crypto session, those of this media line first (two per line, RFC 4567 §7.1)."""
-    own = {2 * line.index + 1, 2 * line.index + 2} if chosen.evidence.level != "media" else {1, 2}
-    return master_keys_of_mikey(chosen, own)
-
-
-def master_keys_of_mikey(chosen: OpenedMikey, own: set[int]) -> tuple[MasterKey, ...]:
-    """Master keys of every crypto session that an opened message gives, those of the CS IDs `own` first."""
-    keys = [_master_key(key, own, "") for key in chosen.keys]
-    keys += [_master_key(key, own, _alternate_label(key)) for key in chosen.alternates]
-    usable = [key for key in keys if key is not None]
-    return tuple(sorted(usable, key=lambda key: key.sender is None))
-
-
-def _alternate_label(key: CryptoSessionKeys) -> str:
-    return "libmikey derivation" if key.prf_variant is PrfVariant.LIBMIKEY else key.label
-
-
-def _master_key(key: CryptoSessionKeys, own: set[int], label: str) -> MasterKey | None:
-    policy = key.policy
-    suite = "AES_CM_128_HMAC_SHA1_80" if policy is None else policy.suite or _nearest_suite(policy)
-    if suite is None:
-        return None
-    master = MasterKey(
-        suite=suite,
-        key=key.master_key,
-        salt=key.master_salt,
-        source="mikey",
-        bound=True,
-        sender=(Side.OFFERER if key.cs_id % 2 else Side.ANSWERER) if key.cs_id in own else None,
-        ssrc=key.ssrc or None,
-        mki=key.mki,
-        roc=key.roc or None,
-        index_range=key.index_range,
-        label=label,
-    )
-    if policy is None:
-        return master
-    return master._replace(
-        srtp_encrypted=policy.srtp_encrypted,
-        srtcp_encrypted=policy.srtcp_encrypted,
-        authenticated=policy.srtp_authenticated,
-        kdr=policy.key_derivation_rate,
-        tag_octets=None if policy.suite else policy.tag_octets,
-        rcc_mode=RCC_MODES.get(policy.authentication, 0),
-        rcc_rate=policy.roc_transmission_rate,
-    )
-
-
-def _nearest_suite(policy: SrtpPolicy) -> str | None:
-    """The suite of that cipher, where no name says the tag: another length, or one with the rollover counter."""
-    tags = sorted({octets for cipher, _, octets in SUITES if cipher == policy.encryption}, reverse=True)
-    names = (SUITES.get((policy.encryption, policy.key_octets, octets)) for octets in tags)
-    return next((name for name in names if name is not None), None)
+    return bool(kinds) and not kinds & ALWAYS_ANSWERED and not (in_band and any(map(response_required, offered)))
 
 
 def _tls_facts(line: MediaLine) -> str:

@@ -11,8 +11,12 @@ from analyzer.keying.key_ring import PskEntry
 from analyzer.keying.mikey_messages import OpenedMikey
 from analyzer.keying.mikey_session_keys import derive_session_keys
 from analyzer.keying.mikey_steps import ModeOpening
+from analyzer.model.keying import MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
-from dissectors.grammar.mikey import KeyData, MikeyMessage, Rand, SecurityPolicy
+from dissectors.grammar.mikey import Kemac, KeyData, MikeyMessage, Rand, SecurityPolicy
+from dissectors.grammar.mikey.registries import DataType
+
+RAND_PROTECTED = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY, DataType.DHHMAC_INIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +64,33 @@ def remember(opened: OpenedMikey, earlier: Bundle | None) -> Bundle | None:
         return replace(earlier, key_data=key_data or earlier.key_data)
     entry = None if cached is None else PskEntry(cached, None, 0)
     return Bundle(message, b"" if rand is None else rand.data, key_data, entry)
+
+
+def brings_rand(evidence: MikeyEvidence) -> bool:
+    """Whether a message begins an exchange with its RAND; IBAKE's third goes on with one (RFC 6267 §4.2.2.5)."""
+    message = evidence.message
+    return message is not None and message.find(Rand) is not None and message.header.data_type != DataType.I_MESSAGE_2
+
+
+def begins_anew(opened: OpenedMikey) -> bool:
+    """Whether the message begins an exchange with its RAND, which some updates bring without effect."""
+    return brings_rand(opened.evidence) and opened.earlier_rand is None
+
+
+def is_protected_by_rand(evidence: MikeyEvidence) -> bool:
+    """Whether RAND goes into the keys of the message's own MAC or encryption (RFC 3830 §4.1.4)."""
+    return evidence.message is not None and evidence.message.header.data_type in RAND_PROTECTED
+
+
+def is_open(opened: OpenedMikey) -> bool:
+    """Whether the message verifies, and what it transports was opened."""
+    message = opened.evidence.message
+    if message is None or not opened.evidence.mac.verified:
+        return False
+    kemac = message.find(Kemac)
+    return kemac is None or not kemac.data or has_keys(opened)
+
+
+def has_keys(opened: OpenedMikey) -> bool:
+    """Whether keys that the message transports were opened."""
+    return opened.opening is not None and bool(opened.opening.key_data)
