@@ -41,7 +41,7 @@ from analyzer.rules.briefing import outcomes_outside
 from analyzer.rules.catalogue import rule_texts
 from analyzer.rules.exchange_facts import ExchangeFacts
 from analyzer.rules.findings import collect_findings
-from analyzer.rules.runner import evaluate_call, evaluate_exchange, evaluate_message, evaluate_stream
+from analyzer.rules.runner import evaluate_call, evaluate_exchange, evaluate_messages, evaluate_stream
 from analyzer.rules.verdict import judge
 
 if TYPE_CHECKING:
@@ -230,7 +230,8 @@ class Auditor:
         paths = KeyedPaths([each.keyed_path for each in exchanges if each.opened[0].keys])
         loose = tuple(sorted(self._judge_loose(exchanges), key=lambda one: (one.message.timestamp_ns, one.message.ref)))
         streams = tuple(self.audit_stream(bound, handshakes, paths) for bound in plausible)
-        messages = tuple(AuditedMessage(each, evaluate_message(each, self.policy)) for each in calls.outside)
+        said = evaluate_messages(calls.outside, self.policy)
+        messages = tuple(AuditedMessage(each, own) for each, own in zip(calls.outside, said, strict=True))
         for outcomes in outcomes_outside(streams, messages, loose):
             judged.counter.add_outcomes(outcomes)
         unlike = sum(len(bound.stream) for bound in calls.unbound) - sum(len(bound.stream) for bound in plausible)

@@ -76,7 +76,7 @@ RIGHT = Expected(
     | dict.fromkeys(
         ("PRO-001", "PRO-003", "PRO-004", "PRI-001", "PRI-003", "PRI-005", "PRI-008", "PRI-009", "SRT-001"), PASS
     )
-    | {"SRT-002": PASS, "SRT-003": PASS, "PRI-002": UNKNOWN, "PRI-006": UNKNOWN},
+    | {"SRT-002": PASS, "SRT-003": PASS, "PRI-002": UNKNOWN, "PRI-006": UNKNOWN, "DTL-006": FAIL, "IDN-003": FAIL},
     missing={"PRI-002": "answer-preferences", "PRI-006": "other-leg"},
     exit_code=4,
 )

@@ -24,8 +24,8 @@ A session description is a phone with suffixes: `.2` another port and key, `.k2`
 `.novideo` that line refused, `.v2` a later version of the same, `.nat` the private address behind a NAT, `.far` media
 relayed elsewhere, `.mux` one port for RTP and RTCP, `.bundle` one port for both lines, `.ice` candidates (`.mute`
 without that behind the NAT), `.cap` SRTP as a potential configuration of RTP/AVP, `.acfg` that one taken up, `.renum`
-another payload type; `.passive` media over TCP at the port it names, `.active` over a connection that it will open;
-behind media, `.p7` sends from or to a port nobody announced.
+another payload type; `.dtls` the fingerprint of a certificate instead of a key; `.passive` media over TCP at the port
+it names, `.active` over a connection that it will open; behind media, `.p7` sends from or to a port nobody announced.
 """
 
 import hashlib
@@ -59,6 +59,7 @@ REASONS = {
     407: "Proxy Authentication Required", 408: "Request Timeout", 415: "Unsupported Media Type",
     422: "Session Interval Too Small", 480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist",
     486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
+    494: "Security Agreement Required",
     503: "Service Unavailable", 603: "Decline", 606: "Not Acceptable",
 }  # fmt: skip
 _MESSAGE = re.compile(r"([A-Z])>([A-Z]) ([A-Z]+|[1-6][0-9]{2})((?: [^|]*)?)(?:\|(.*))?")
@@ -258,6 +259,8 @@ class FlowScript:
     def _media_line(self, kind: str, letter: str, marks: list[str]) -> Iterator[str]:
         port = 0 if "zero" in marks else self.port(letter, marks, kind)
         profile = "RTP/AVP" if {"avp", "cap"} & set(marks) else "RTP/SAVP"
+        if "dtls" in marks:
+            profile = "UDP/TLS/RTP/SAVPF"
         if _is_over_tcp(marks):
             profile, port = f"TCP/{profile}", _DISCARD_PORT if "active" in marks else port
         payload_type = _payload_type(kind, marks)
@@ -267,6 +270,8 @@ class FlowScript:
         crypto = f"crypto:1 {SUITE} inline:{b64encode(_key(letter, _key_number(marks), kind)).decode()}"
         if profile.endswith("RTP/SAVP"):
             yield f"a={crypto}"
+        if "dtls" in marks:
+            yield from (f"a=fingerprint:sha-256 {fingerprint(letter, _key_number(marks))}", "a=setup:actpass")
         yield from (f"a={line}" for mark, lines in _ATTRIBUTES for line in lines if mark in marks)
         if "cap" in marks:
             yield f"a=acap:1 {crypto}"
@@ -361,6 +366,12 @@ def _key_number(marks: list[str]) -> str:
 
 def _key(letter: str, variant: str, kind: str) -> bytes:
     return hashlib.shake_256(f"srtp-audit flow: {letter} {variant} {kind}".encode()).digest(30)
+
+
+def fingerprint(letter: str, variant: str) -> str:
+    """The SHA-256 fingerprint of a phone's certificate, as SDP has it (RFC 8122 §5)."""
+    digest = hashlib.sha256(f"srtp-audit flow: certificate {letter} {variant}".encode()).hexdigest().upper()
+    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
 
 
 def _context(letter: str, variant: str, kind: str) -> SrtpContext:

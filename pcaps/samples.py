@@ -17,15 +17,18 @@ from types import MappingProxyType
 from analyzer.capture.writer import PcapngWriter
 from pcaps.calls import Call
 from pcaps.rtsp_session import RtspSession
+from pcaps.scripted import ScriptedCall
 
 HERE = Path(__file__).resolve().parent
 PASS, FAIL, UNKNOWN, NOT_APPLICABLE = "pass", "fail", "unknown", "not-applicable"
 Outcomes = Mapping[str, str]
 
-# What every rule says of a faultless call, by its keying; PRI-004 to PRI-009 stand in the overlay policy `priority`.
+# What every rule says of a faultless call, by its keying; PRI-004 to PRI-009 stand in the overlay policy
+# `priority`, DTL-006 and IDN-003 in `e2e-bcp`.
 MIKEY_OUTCOMES: Outcomes = MappingProxyType(
     {
-        "SIG-002": NOT_APPLICABLE, "PRO-001": PASS, "PRO-003": PASS, "PRO-004": PASS,
+        "SIG-002": NOT_APPLICABLE, "SIG-010": NOT_APPLICABLE, "SIG-011": NOT_APPLICABLE,
+        "PRO-001": PASS, "PRO-003": PASS, "PRO-004": PASS,
         "SDE-005": NOT_APPLICABLE, "SDE-006": NOT_APPLICABLE,
         "KMG-002": PASS, "KMG-003": PASS, "KMG-009": NOT_APPLICABLE,
         "MKY-001": PASS, "MKY-004": PASS, "MKY-005": PASS, "MKY-006": PASS,
@@ -34,7 +37,9 @@ MIKEY_OUTCOMES: Outcomes = MappingProxyType(
         "PRI-001": PASS, "PRI-002": PASS, "PRI-003": PASS,
         "PRI-004": NOT_APPLICABLE, "PRI-005": NOT_APPLICABLE, "PRI-006": NOT_APPLICABLE,
         "PRI-007": PASS, "PRI-008": NOT_APPLICABLE, "PRI-009": PASS,
+        "DTL-006": NOT_APPLICABLE, "DTL-007": NOT_APPLICABLE,
         "SRT-001": PASS, "SRT-002": PASS, "SRT-003": PASS,
+        "IDN-001": NOT_APPLICABLE, "IDN-002": NOT_APPLICABLE, "IDN-003": NOT_APPLICABLE,
     }
 )  # fmt: skip
 # SDES over plain UDP always shows its key (RFC 4568 §8.3).
@@ -80,7 +85,7 @@ class Sample:
 
     name: str
     title: str
-    call: Call | RtspSession
+    call: Call | RtspSession | ScriptedCall
     expected: Expected
     program: str
     flaw: str = ""
@@ -91,7 +96,7 @@ class Sample:
     inventory: str = ""  # a file in `inventories`, for --inventory
 
     @property
-    def calls(self) -> tuple[Call | RtspSession, ...]:
+    def calls(self) -> tuple[Call | RtspSession | ScriptedCall, ...]:
         """All calls of the capture, the one that is judged last."""
         return (*self.earlier, self.call)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What became of an offer between two legs of one call: profile, keying lines, keys, fingerprints (RFC 4567 §8)."""
+"""What became of an offer between two legs of one call: profile, keying lines, keys, fingerprints, roles."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,6 +24,7 @@ def compare_offers(first: Call, second: Call) -> tuple[LegDifference, ...]:
         lines = _lines(one.session, mine), _lines(other.session, theirs)
         found += _compare_profile(mine, theirs, places)
         found += _compare_lines(mine.index, *lines, places)
+        found += _compare_setup((one.session, mine), (other.session, theirs), places)
     for media in one.session.media[len(other.session.media) :]:
         detail = f"m={media.type} {media.proto}"
         found.append(LegDifference(LegChange.LINES_REMOVED, media.index, detail, *places))
@@ -56,6 +57,16 @@ def _compare_profile(
 ) -> Iterator[LegDifference]:
     if mine.proto != theirs.proto:
         yield LegDifference(LegChange.PROFILE_CHANGED, mine.index, f"{mine.proto} → {theirs.proto}", *places)
+
+
+def _compare_setup(
+    mine: tuple[SessionDescription, MediaDescription],
+    theirs: tuple[SessionDescription, MediaDescription],
+    places: tuple[FrameRef, FrameRef],
+) -> Iterator[LegDifference]:
+    here, there = (media.attribute("setup") or session.attribute("setup") for session, media in (mine, theirs))
+    if here is not None and there is not None and here != there:
+        yield LegDifference(LegChange.SETUP_CHANGED, mine[1].index, f"a=setup:{here} → {there}", *places)
 
 
 def _compare_lines(

@@ -38,6 +38,7 @@ from analyzer.keying.mikey_verdicts import (
     verdict_on,
     verdict_on_both,
 )
+from analyzer.keying.passports import read_passports
 from analyzer.keying.sdes_keys import accepted_lines, master_keys_of, read_crypto_lines
 from analyzer.keying.zrtp_handshakes import hello_hashes
 from analyzer.keying.zrtp_keys import ZrtpSecrets
@@ -72,6 +73,9 @@ class Keymaster:
         refusals = self._refusals_of(call, line)
         if refusals:
             keying = replace(keying, refusals=refusals)
+        passports = read_passports(line, self._ring.certificate)
+        if passports:
+            keying = replace(keying, passports=passports)
         place = (call.call_id, line.index)
         replaced = self._keys.get(place, ()) if line.exchange.number else ()
         if keying.keys:

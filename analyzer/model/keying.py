@@ -142,6 +142,29 @@ class MikeyFreshness(NamedTuple):
 NOT_COMPARED = MikeyFreshness()
 
 
+Fingerprint = tuple[str, str]  # hash algorithm in lower case, digest as upper-case hexadecimal pairs with colons
+
+
+class PassportEvidence(NamedTuple):
+    """One Identity of a message with a session description (RFC 8224), and what a certificate proved of it.
+
+    `media_keys` are the fingerprints of its `mky` claim (None: it has none), `fingerprints` those of the description.
+    `issued_s` is its `iat`, in seconds since 1970; `is_readable` says that its claims are in the message. `verified`
+    is None where no certificate of the key ring fits: that proves nothing.
+    """
+
+    ref: FrameRef
+    side: Side
+    seen_ns: int
+    extension: str | None
+    is_readable: bool
+    media_keys: frozenset[Fingerprint] | None
+    fingerprints: frozenset[Fingerprint]
+    issued_s: int | None
+    verified: bool | None
+    how: str
+
+
 @dataclass(frozen=True, slots=True)
 class Keying:
     """How one media line of one exchange was keyed; `method` names the key agreement that was chosen or offered.
@@ -151,6 +174,7 @@ class Keying:
     media path whose keys are not at hand, so that a packet which fails refutes nothing. `replaced` are the keys of the
     line's exchange before, under which packets may still come. `facts` say how the keys that MIKEY gave are known.
     `refusals` are the MIKEY error messages with which this offer, or last an earlier one of its party, was refused.
+    `passports` say who vouches for the fingerprints of offer and answer.
     """
 
     method: str | None
@@ -169,6 +193,7 @@ class Keying:
     replaced: tuple[MasterKey, ...] = ()
     facts: tuple[MikeyFact, ...] = ()
     refusals: tuple[MikeyEvidence, ...] = ()
+    passports: tuple[PassportEvidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class LegChange(StrEnum):
     LINES_REORDERED = "lines-reordered"
     KEYS_REPLACED = "keys-replaced"
     FINGERPRINT_REPLACED = "fingerprint-replaced"
+    SETUP_CHANGED = "setup-changed"  # who opens the DTLS or TCP connection (RFC 4145 §4)
 
 
 class LegDifference(NamedTuple):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a rule is: its text, and pure checks of the things it speaks of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -24,6 +24,9 @@ class Level(StrEnum):
     SHALL = "SHALL"
     SHOULD = "SHOULD"
     POLICY = "policy"
+
+
+_RANK = {OutcomeValue.FAIL: 0, OutcomeValue.UNKNOWN: 1, OutcomeValue.PASS: 2}
 
 
 class Need(StrEnum):
@@ -70,8 +73,9 @@ class Rule:
 
     `check_call` speaks once of a whole call, `check_line` of each media line and exchange, `check_bare_call` of a
     call whose media lines were not seen, `check_stream` of a stream of no call (None: nothing to say), `check_message`
-    of a message outside calls, and `check_exchange` of a MIKEY exchange outside them. `absent` spares `check_line` the
-    lines that it has nothing to say of.
+    of a message outside calls, `check_messages` of all those with one Call-ID, by frame, where there is anything to
+    say, and `check_exchange` of a MIKEY exchange outside them. `absent` spares `check_line` the lines that it has
+    nothing to say of.
     """
 
     id: str
@@ -90,6 +94,7 @@ class Rule:
     check_message: Callable[[AnySignalling], Result] | None = None
     check_exchange: Callable[[ExchangeFacts], Result] | None = None
     absent: Absent | None = None
+    check_messages: Callable[[Sequence[AnySignalling]], Mapping[FrameRef, Result]] | None = None
 
 
 def passed(explanation: str, refs: tuple[FrameRef, ...] = (), confidence: Confidence | None = None) -> Result:
@@ -110,6 +115,11 @@ def failed(
 def unknown(missing: str, explanation: str, refs: tuple[FrameRef, ...] = ()) -> Result:
     """The evidence tells neither way; `missing` is the short code of what would tell."""
     return Result(OutcomeValue.UNKNOWN, explanation, refs, missing)
+
+
+def worst_of(results: Iterable[Result], otherwise: Result) -> Result:
+    """The first failure, else the first unknown, else the first pass; `otherwise` where there is none of them."""
+    return min(results, key=lambda one: _RANK.get(one.value, len(_RANK)), default=otherwise)
 
 
 def not_applicable(explanation: str) -> Result:

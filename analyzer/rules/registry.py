@@ -2,6 +2,11 @@
 """All rules in the order of the catalogue; a rule exists when it stands here."""
 
 from analyzer.rules import (
+    dtl_006,
+    dtl_007,
+    idn_001,
+    idn_002,
+    idn_003,
     kmg_002,
     kmg_003,
     kmg_009,
@@ -30,16 +35,20 @@ from analyzer.rules import (
     sde_005,
     sde_006,
     sig_002,
+    sig_010,
+    sig_011,
     srt_001,
     srt_002,
     srt_003,
 )
 from analyzer.rules.base import Rule
 
-CATALOGUE_VERSION = 3  # grows when a rule is added or asks something else
+CATALOGUE_VERSION = 4  # grows when a rule is added or asks something else
 
 RULES: tuple[Rule, ...] = (
     sig_002.RULE,
+    sig_010.RULE,
+    sig_011.RULE,
     pro_001.RULE,
     pro_003.RULE,
     pro_004.RULE,
@@ -67,9 +76,14 @@ RULES: tuple[Rule, ...] = (
     pri_007.RULE,
     pri_008.RULE,
     pri_009.RULE,
+    dtl_006.RULE,
+    dtl_007.RULE,
     srt_001.RULE,
     srt_002.RULE,
     srt_003.RULE,
+    idn_001.RULE,
+    idn_002.RULE,
+    idn_003.RULE,
 )
 _BY_ID = {rule.id: rule for rule in RULES}
 

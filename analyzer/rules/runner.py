@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Apply the rules a policy selects to a call, or to a stream, a message or a MIKEY exchange outside calls."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from analyzer.model.call import Call
-from analyzer.model.evidence import AnySignalling
+from analyzer.model.evidence import AnySignalling, FrameRef
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, Outcome, OutcomeValue, Severity
 from analyzer.model.policy import Policy
@@ -104,13 +104,25 @@ def evaluate_stream(audit: StreamAudit, policy: Policy) -> tuple[Outcome, ...]:
     return tuple(outcomes)
 
 
-def evaluate_message(message: AnySignalling, policy: Policy) -> tuple[Outcome, ...]:
-    """The selected rules that speak of a message outside calls."""
-    outcomes: list[Outcome] = []
+def evaluate_messages(messages: Sequence[AnySignalling], policy: Policy) -> tuple[tuple[Outcome, ...], ...]:
+    """What the selected rules say of each of the messages outside calls, in time order."""
+    groups: dict[str | None, list[AnySignalling]] = {}
+    for message in messages:
+        groups.setdefault(message.call_id, []).append(message)
+    outcomes: list[list[Outcome]] = [[] for _ in messages]
     for rule, severity in _selected(policy):
-        if rule.check_message is not None:
-            outcomes.append(_outcome(rule, severity, _guarded(rule.check_message, message)))
-    return tuple(outcomes)
+        said: dict[FrameRef, Result] = {}
+        if rule.check_messages is not None:
+            for group in groups.values():
+                found = _guarded(rule.check_messages, group)
+                said.update({group[0].ref: found} if isinstance(found, Result) else found)
+        for message, own in zip(messages, outcomes, strict=True):
+            result = said.get(message.ref)
+            if rule.check_message is not None:
+                result = _guarded(rule.check_message, message)
+            if result is not None:
+                own.append(_outcome(rule, severity, result))
+    return tuple(map(tuple, outcomes))
 
 
 def evaluate_exchange(facts: ExchangeFacts, policy: Policy) -> tuple[Outcome, ...]:

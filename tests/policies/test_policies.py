@@ -24,6 +24,7 @@ def write(tmp_path):
 
 
 PRIORITY_RULES = {f"PRI-00{number}" for number in range(4, 10)}
+SIGNED_RULES = {"DTL-006", "IDN-003"}
 
 
 def test_the_default_selects_every_rule_but_the_overlay_ones_at_its_own_severity() -> None:
@@ -32,7 +33,7 @@ def test_the_default_selects_every_rule_but_the_overlay_ones_at_its_own_severity
     assert policy.selection_rule is SelectionRule.BY_CARRIER
     assert policy.tolerated_failures == 0.01
     assert [(one.id, one.severity) for one in policy.rules] == [
-        (one.id, one.severity) for one in RULES if one.id not in PRIORITY_RULES
+        (one.id, one.severity) for one in RULES if one.id not in PRIORITY_RULES | SIGNED_RULES
     ]
 
 
@@ -45,9 +46,16 @@ def test_the_overlay_changes_severities_and_judges_the_lists_themselves() -> Non
     assert overlay.sha256 != base.sha256
 
 
+def test_end_to_end_security_asks_for_signed_fingerprints_that_nobody_replaces() -> None:
+    base, overlay = read_policy(), read_policy("e2e-bcp")
+    assert {one.id for one in base.rules if overlay.setting(one.id) != one} == {"DTL-007"}
+    assert {one.id for one in overlay.rules} - {one.id for one in base.rules} == SIGNED_RULES
+    assert overlay.setting("DTL-007").severity is Severity.CRITICAL
+
+
 def test_all_built_in_policies_are_listed_and_good() -> None:
     names = [one.id for one in list_policies()]
-    assert names == ["ietf-baseline", "priority"]
+    assert names == ["e2e-bcp", "ietf-baseline", "priority"]
     assert all(check_policy(name) == () for name in names)
 
 
@@ -161,4 +169,4 @@ def test_two_parents_with_one_grandparent(write) -> None:
     write(HEAD + 'extends = ["ietf-baseline@1"]\n[rules."PRO-001"]\nseverity = "low"\n', "right.toml")
     policy = read_policy(write(HEAD + 'extends = ["left.toml", "right.toml"]\n'))
     assert (policy.setting("SIG-002").severity, policy.setting("PRO-001").severity) == (Severity.LOW, Severity.LOW)
-    assert len(policy.rules) == len(rule_ids()) - len(PRIORITY_RULES)
+    assert len(policy.rules) == len(rule_ids()) - len(PRIORITY_RULES | SIGNED_RULES)

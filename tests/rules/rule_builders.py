@@ -66,6 +66,17 @@ def sip_message(
     return SignallingMessage(0, frame, frame * 10**9, source, destination, transport, parse_sip(text.encode()))
 
 
+def hop_message(frame: int, what: str, number: int, *headers: str, transport: str = "UDP") -> SignallingMessage:
+    """A request (`what` is its method) or, by `what` as "494 INVITE", a response, with its own branch by CSeq."""
+    status, _, method = what.rpartition(" ")
+    start = f"SIP/2.0 {status} Words" if status else f"{method} sip:bob@example.com SIP/2.0"
+    lines = (start, f"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{number}", "Call-ID: call@example.com")
+    text = "\r\n".join((*lines, f"CSeq: {number} {method}", *headers, "", ""))
+    ends = ("192.0.2.1:5060", "192.0.2.2:5060")
+    source, destination = reversed(ends) if status else ends
+    return SignallingMessage(0, frame, frame * 10**9, source, destination, transport, parse_sip(text.encode()))
+
+
 def media_side(message: SignallingMessage, lines: tuple[str, ...], party: Party) -> MediaSide:
     session = make_sdp(lines)
     return MediaSide(SdpBody(message, session, party), session.media[0], "192.0.2.1:4000", None)
@@ -156,6 +167,7 @@ class Scene:
     state: CallState = CallState.ENDED
     freshness: MikeyFreshness = NOT_COMPARED
     other_legs: tuple[OtherLeg, ...] = ()
+    before: tuple[SignallingMessage, ...] = ()
 
     def build(self) -> tuple[Call, tuple[AuditedMedia, ...]]:
         messages = []
@@ -187,7 +199,7 @@ class Scene:
         keying = replace(self.keying, mikey=tuple(sent))
         verdict, reasons = judge(line, self.negotiation, keying, self.streams)
         media = AuditedMedia(line, self.negotiation, keying, self.streams, verdict, reasons, self.freshness)
-        call = bare_call(self.state, tuple(messages), (exchange,), (line,))
+        call = bare_call(self.state, (*self.before, *messages), (exchange,), (line,))
         return replace(call, other_legs=self.other_legs), (media,)
 
     @property

@@ -15,6 +15,7 @@ from rule_builders import (
     Scene,
     clear,
     crypto,
+    hop_message,
     mikey_evidence,
     mikey_message,
     mikey_scene,
@@ -28,7 +29,7 @@ from rule_builders import (
 
 from analyzer.model.call import CallState, Resolution, Side
 from analyzer.model.evidence import FrameRef, Protection, Wire
-from analyzer.model.keying import Keying, MikeyFreshness, MikeyReuse, MikeyUpdate, Shared
+from analyzer.model.keying import Keying, MikeyFreshness, MikeyReuse, MikeyUpdate, PassportEvidence, Shared
 from analyzer.model.legs import LegChange, LegDifference, LegEvidence, OtherLeg
 from analyzer.model.negotiation import (
     CapabilityKind,
@@ -219,12 +220,142 @@ def after_leg(scene: Scene, change: LegChange, detail: str, *, is_earlier: bool 
     return replace(scene, other_legs=(leg,))
 
 
+FINGERPRINT = ("sha-256", "4A:AD:B9")
+OTHER_FINGERPRINT = ("sha-256", "00:AD:B9")
+DTLS = replace(
+    Scene(streams=(stream(),), dtls=True),
+    offer=sdp_lines("UDP/TLS/RTP/SAVPF", ("fingerprint:sha-256 4A:AD:B9", "setup:actpass")),
+    answer=sdp_lines("UDP/TLS/RTP/SAVPF", ("fingerprint:sha-256 4A:AD:B9", "setup:active")),
+    keying=Keying("DTLS-SRTP", None, "no key"),
+)
+
+
+def signed(scene: Scene = DTLS, *, frame: int = 1, **changes: object) -> Scene:
+    """The scene with an identity in its offer (frame 1) or answer (frame 3) that vouches for FINGERPRINT."""
+    fingerprints = frozenset({FINGERPRINT} if scene is not PLAIN else ())
+    side = Side.OFFERER if frame == 1 else Side.ANSWERER
+    facts = {"extension": "msec", "is_readable": True, "media_keys": frozenset({FINGERPRINT}), "issued_s": frame}
+    facts |= {"fingerprints": fingerprints, "verified": True, "how": "the signature verifies", **changes}
+    passport = PassportEvidence(ref=FrameRef(0, frame), side=side, seen_ns=frame * 10**9, **facts)
+    return keyed(scene, passports=(*scene.keying.passports, passport))
+
+
+def signed_twice(**changes: object) -> Scene:
+    """Two identities in one message: the first of a kind that says nothing of media."""
+    return signed(signed(extension="shaken", media_keys=None), **changes)
+
+
+SERVER_LIST = "digest;q=0.2, tls;q=0.1"
+
+
+def agreeing(
+    verify: str | None,
+    *,
+    server: str | None = SERVER_LIST,
+    client: str | None = "tls, digest",
+    status: int | None = 200,
+    credentials: bool = True,
+    transport: str = "UDP",
+) -> Scene:
+    """A plain call before which a security agreement was asked for."""
+    known = () if client is None else (f"Security-Client: {client}",)
+    given = () if verify is None else (f"Security-Verify: {verify}",)
+    given += ("Authorization: Digest username=alice",) if credentials else ()
+    messages = [hop_message(21, "INVITE", 7, *known)]
+    if server is not None:
+        messages.append(hop_message(22, "494 INVITE", 7, f"Security-Server: {server}"))
+    messages += [hop_message(23, "ACK", 7), hop_message(24, "INVITE", 8, *known, *given, transport=transport)]
+    if status is not None:
+        messages += [hop_message(25, "100 INVITE", 8), hop_message(26, f"{status} INVITE", 8)]
+    return replace(PLAIN, before=tuple(messages))
+
+
 CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
     "SIG-002": {
         FAIL: (SDES, replace(SDES, transport="TCP"), replace(REJECTED), UNANSWERED),
         PASS: (replace(SDES, transport="TLS"), replace(SDES, transport="WSS")),
         UNKNOWN: (Scene(offer=None), replace(SDES, transport="HEP")),
         NA: (PLAIN, MIKEY, replace(MIKEY, transport="TLS")),
+    },
+    "SIG-010": {
+        FAIL: (agreeing("digest;q=0.2"), agreeing(None), agreeing("tls;q=0.1, digest;q=0.2"), agreeing("digest, tls")),
+        PASS: (
+            agreeing(SERVER_LIST),
+            agreeing('Digest; q=0.2; d-ver="0123", TLS;q=0.1'),
+            agreeing("digest;q=0.2", status=494),
+            agreeing("digest;q=0.2", status=503),
+        ),
+        UNKNOWN: (agreeing(SERVER_LIST, server=None), agreeing("digest;q=0.2", status=None)),
+        NA: (PLAIN, SDES, agreeing(None, server=None)),
+    },
+    "SIG-011": {
+        FAIL: (
+            agreeing("tls;q=0.2, digest;q=0.1", server="tls;q=0.2, digest;q=0.1"),
+            agreeing("tls, digest", server="tls, digest"),
+        ),
+        PASS: (
+            agreeing(SERVER_LIST),
+            agreeing("tls;q=0.2, digest;q=0.1", server="tls;q=0.2, digest;q=0.1", transport="TLS"),
+            agreeing("tls;q=0.2, digest;q=0.1", server="tls;q=0.2, digest;q=0.1", client="digest"),
+        ),
+        UNKNOWN: (
+            agreeing(SERVER_LIST, client=None),
+            agreeing(SERVER_LIST, client="ipsec-3gpp"),
+            agreeing(SERVER_LIST, credentials=False),
+            agreeing("ipsec-3gpp;q=0.2, tls;q=0.1", server="ipsec-3gpp;q=0.2, tls;q=0.1", client="ipsec-3gpp, tls"),
+            agreeing("tls;q=0.2, digest;q=0.1", server="tls;q=0.2, digest;q=0.1", transport="HEP"),
+        ),
+        NA: (PLAIN, SDES, agreeing(SERVER_LIST, server=None)),
+    },
+    "IDN-001": {
+        FAIL: (
+            signed(media_keys=frozenset({OTHER_FINGERPRINT})),
+            signed(media_keys=frozenset({FINGERPRINT, OTHER_FINGERPRINT})),
+            signed(media_keys=None),
+            signed(PLAIN),
+            signed(signed(), frame=3, media_keys=frozenset()),
+            signed_twice(media_keys=frozenset({OTHER_FINGERPRINT})),
+        ),
+        PASS: (signed(), signed_twice(), signed(signed(), frame=3)),
+        UNKNOWN: (
+            signed(verified=None, how="no certificate in the ring"),
+            signed(is_readable=False, media_keys=None),
+            signed(signed(), frame=3, verified=None),
+            replace(DTLS, offer=None),
+        ),
+        NA: (PLAIN, SDES, DTLS, signed(PLAIN, media_keys=None)),
+    },
+    "IDN-002": {
+        FAIL: (signed(issued_s=-60), signed(issued_s=62), signed(signed(), frame=3, issued_s=-58)),
+        PASS: (signed(), signed(issued_s=-59), signed(issued_s=61)),
+        UNKNOWN: (signed(issued_s=None), replace(DTLS, offer=None)),
+        NA: (PLAIN, SDES, DTLS),
+    },
+    "IDN-003": {
+        FAIL: (DTLS, signed(extension="shaken"), signed(frame=3)),
+        PASS: (signed(), signed_twice()),
+        UNKNOWN: (replace(DTLS, offer=None),),
+        NA: (PLAIN, SDES),
+    },
+    "DTL-006": {
+        FAIL: (DTLS, signed(), signed(signed(media_keys=None), frame=3)),
+        PASS: (signed(signed(), frame=3), replace(DTLS, transport="TLS"), signed(replace(DTLS, answer=None))),
+        UNKNOWN: (replace(DTLS, transport="HEP"), replace(DTLS, offer=None)),
+        NA: (PLAIN, SDES),
+    },
+    "DTL-007": {
+        FAIL: (
+            after_leg(DTLS, LegChange.FINGERPRINT_REPLACED, "fingerprint sha-256"),
+            after_leg(DTLS, LegChange.SETUP_CHANGED, "a=setup:actpass → active"),
+        ),
+        PASS: (after_leg(DTLS, LegChange.LINES_REORDERED, "fingerprint sha-256"),),
+        UNKNOWN: (after_leg(replace(DTLS, offer=None), LegChange.LINES_REORDERED, "fingerprint sha-256"),),
+        NA: (
+            PLAIN,
+            DTLS,
+            after_leg(SDES, LegChange.KEYS_REPLACED, "crypto"),
+            after_leg(DTLS, LegChange.FINGERPRINT_REPLACED, "fingerprint sha-256", is_earlier=False),
+        ),
     },
     "PRO-001": {
         FAIL: (

@@ -113,4 +113,4 @@ def test_rules_md_is_what_the_rules_say() -> None:
 
 
 def test_rule_texts_follow_the_policy() -> None:
-    assert [one.id for one in rule_texts(POLICY)] == [rule.id for rule in RULES]
+    assert [one.id for one in rule_texts(POLICY)] == [rule.id for rule in RULES if POLICY.setting(rule.id)]

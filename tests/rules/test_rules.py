@@ -14,7 +14,10 @@ from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.registry import RULES
 from analyzer.rules.runner import evaluate_call
 
-POLICY = read_policy("priority")
+OVERLAYS = (read_policy("priority"), read_policy("e2e-bcp"))
+POLICY = replace(
+    OVERLAYS[0], sha256="all rules", rules=tuple({one.id: one for policy in OVERLAYS for one in policy.rules}.values())
+)
 ORDINARY = (OutcomeValue.PASS, OutcomeValue.FAIL, OutcomeValue.UNKNOWN, OutcomeValue.NOT_APPLICABLE)
 TABLE = [
     pytest.param(rule, value, scene, id=f"{rule}-{value}-{number}")
@@ -79,7 +82,7 @@ def test_text_is_complete(rule) -> None:
 def test_outcomes_stand_at_their_media_line() -> None:
     outcomes = outcomes_of(SDES)
     assert (outcomes["SIG-002"].media_index, outcomes["SIG-002"].exchange) == (None, None)
-    of_calls = {"SIG-002", "KMG-009", "PRI-006"}
+    of_calls = {"SIG-002", "SIG-010", "SIG-011", "KMG-009", "PRI-006", "DTL-007"}
     assert all((one.media_index, one.exchange) == (0, 0) for rule, one in outcomes.items() if rule not in of_calls)
 
 

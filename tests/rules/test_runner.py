@@ -10,6 +10,7 @@ from rule_builders import (
     Scene,
     bare_call,
     clear,
+    hop_message,
     proved,
     sdes_scene,
     sdp_lines,
@@ -22,7 +23,7 @@ from analyzer.model.call import CallState
 from analyzer.model.outcome import OutcomeValue, Severity
 from analyzer.policies import read_policy
 from analyzer.rules import registry, runner
-from analyzer.rules.runner import evaluate_call, evaluate_message, evaluate_stream
+from analyzer.rules.runner import evaluate_call, evaluate_messages, evaluate_stream
 
 POLICY = read_policy()
 SDES_SDP = sdp_lines("RTP/SAVP", (f"crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_A}",))
@@ -59,16 +60,36 @@ def test_streams_of_no_call(audit, expected) -> None:
 
 
 def test_messages_outside_calls() -> None:
-    assert values(evaluate_message(sip_message(1, method="REGISTER"), POLICY)) == {"SIG-002": "not-applicable"}
     keyed = sip_message(4, SDES_SDP, method="MESSAGE")
-    (outcome,) = evaluate_message(keyed, POLICY)
-    assert (outcome.outcome.value, outcome.refs) == ("fail", ((0, 4),))
-    assert values(evaluate_message(keyed._replace(transport="TLS"), POLICY)) == {"SIG-002": "pass"}
+    messages = (sip_message(1, method="REGISTER"), keyed, keyed._replace(frame=5, transport="TLS"))
+    said = evaluate_messages(messages, POLICY)
+    assert [values(one) for one in said] == [{"SIG-002": value} for value in ("not-applicable", "fail", "pass")]
+    assert said[1][0].refs == ((0, 4),)
+
+
+def test_security_agreements_of_registrations() -> None:
+    listed, other = "digest;q=0.2, tls;q=0.1", "digest;q=0.2"
+    client, credentials = "Security-Client: tls, digest", "Authorization: Digest username=alice"
+    messages = [
+        hop_message(1, "REGISTER", 1, client),
+        hop_message(2, "401 REGISTER", 1, f"Security-Server: {listed}"),
+        hop_message(3, "REGISTER", 2, client, credentials, f"Security-Verify: {listed}"),
+        hop_message(4, "200 REGISTER", 2),
+        hop_message(5, "REGISTER", 3, client, credentials, f"Security-Verify: {other}"),
+        hop_message(6, "200 REGISTER", 3),
+        hop_message(7, "REGISTER", 4, client, credentials, f"Security-Verify: {other}"),
+    ]
+    said = [values(one) for one in evaluate_messages(messages, POLICY)]
+    nothing = {"SIG-002": "not-applicable"}
+    assert said[:2] == [nothing, nothing]
+    assert [one.get("SIG-010") for one in said[2::2]] == ["pass", "fail", "unknown"]
+    assert [one.get("SIG-011") for one in said[2::2]] == ["pass"] * 3
 
 
 def test_the_key_of_a_capability_line_counts() -> None:
     lines = sdp_lines("RTP/AVP", (f"acap:1 crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_A}",))
-    assert values(evaluate_message(sip_message(1, lines), POLICY)) == {"SIG-002": "fail"}
+    (said,) = evaluate_messages((sip_message(1, lines),), POLICY)
+    assert values(said) == {"SIG-002": "fail"}
 
 
 def test_retransmissions_are_not_cited() -> None:

@@ -20,7 +20,10 @@ VERIFIED = {True: "true", False: "false", None: ""}
 BAD = (Verdict.UNPROTECTED, Verdict.MISMATCH, Verdict.DOWNGRADE)
 # The flawed sample of each rule; on its twin the rule passes, or has nothing to look at where that is said.
 SHOWN_BY = {
-    "SIG-002": "sdes_in_clear", "PRO-001": "plain_call", "PRO-003": "profile_weakened",
+    "SIG-002": "sdes_in_clear", "SIG-010": "sec_agree_altered", "SIG-011": "sec_agree_not_preferred",
+    "DTL-006": "identity_missing", "DTL-007": "dtls_legs_replaced",
+    "IDN-001": "identity_other_fingerprint", "IDN-002": "identity_stale", "IDN-003": "identity_missing",
+    "PRO-001": "plain_call", "PRO-003": "profile_weakened",
     "PRO-004": "savp_without_keying", "SDE-005": "sdes_same_key", "SDE-006": "sdes_not_offered",
     "KMG-002": "no_sdp_ids", "KMG-003": "stripped_line", "KMG-009": "b2bua_strips_keying",
     "MKY-001": "mikey_null_encryption",
@@ -32,7 +35,7 @@ SHOWN_BY = {
     "PRI-007": "wrong_configuration", "PRI-008": "weaker_first", "PRI-009": "nothing_common",
     "SRT-001": "clear_media", "SRT-002": "wire_mismatch", "SRT-003": "altered_media",
 }  # fmt: skip
-OVERLAY = frozenset(f"PRI-00{number}" for number in range(4, 10))  # of the policy `priority`
+OVERLAY = frozenset((*(f"PRI-00{number}" for number in range(4, 10)), "DTL-006", "IDN-003"))
 NOTHING_TO_READ_IN_THE_TWIN = frozenset({"SIG-002"})
 
 
@@ -60,7 +63,7 @@ def call_of(name: str, policy: str = DEFAULT_POLICY) -> tuple[AuditedCall, Audit
 def all_outcomes(name: str) -> tuple[Outcome, ...]:
     """Those of the judged exchange under the default policy, and what the overlay adds."""
     found: dict[str, Outcome] = {}
-    for policy in (DEFAULT_POLICY, "priority"):
+    for policy in (DEFAULT_POLICY, "priority", "e2e-bcp"):
         call, media = call_of(name, policy)
         numbers = (None, media.line.exchange.number)
         for one in call.outcomes:

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""An offer of DTLS-SRTP on both sides of a back-to-back user agent (RFC 7879); the callee is busy.
+
+`dtls_legs_replaced`: it offers a fingerprint of its own. `dtls_legs_passed`: it passes on what it got.
+"""
+
+from pcaps.identity import expected
+from pcaps.samples import FAIL, NOT_APPLICABLE, PASS, Sample
+from pcaps.scripted import ScriptedCall
+
+SESSION_ID = f"Session-ID: {'0b5e' * 8};remote={'0' * 32}"
+UNSIGNED = {"IDN_001": NOT_APPLICABLE, "IDN_002": NOT_APPLICABLE, "IDN_003": FAIL, "DTL_006": FAIL}
+
+
+def legs(passed_on: str) -> ScriptedCall:
+    """Two calls; the later one is judged."""
+    return ScriptedCall("dtls_legs", f"""
+        A>P INVITE A.dtls | {SESSION_ID}
+        P>B INVITE {passed_on} call=2 caller=A callee=B by=A | {SESSION_ID}
+        B>P 486 call=2
+        P>B ACK call=2 refused by=A
+        P>A 486
+        A>P ACK refused
+    """)  # fmt: skip
+
+
+SAMPLES = (
+    Sample(
+        "dtls_legs_replaced",
+        "A fingerprint that a back-to-back user agent replaced",
+        legs("A.dtls.k2"),
+        expected(0, **UNSIGNED, DTL_007=FAIL, KMG_009=PASS),
+        "dtls_legs",
+        flaw="the later leg has another fingerprint",
+        clause="RFC 7879 §3",
+        twin="dtls_legs_passed",
+    ),
+    Sample(
+        "dtls_legs_passed",
+        "A fingerprint that a back-to-back user agent passed on",
+        legs("A.dtls"),
+        expected(0, **UNSIGNED, DTL_007=PASS, KMG_009=PASS),
+        "dtls_legs",
+    ),
+)
