@@ -7,15 +7,19 @@ from typing import NamedTuple
 
 import pytest
 
-from analyzer.keying.key_ring import KeyRing, PskEntry
+from analyzer.keying.key_ring import EccsiEntry, IbeEntry, KeyRing, PskEntry, SakkeEntry
 from analyzer.keying.mikey_exchanges import check_mode_responses, open_mode_message
 from analyzer.keying.mikey_messages import OpenedMikey, check_responses, open_initiator_message
+from analyzer.keying.sakke import CURVE
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import MacState, MikeyEvidence
 from dissectors.grammar.errors import GrammarError
-from dissectors.grammar.mikey import Opaque, parse_mikey
+from dissectors.grammar.mikey import Ibake, Opaque, parse_mikey
 from dissectors.grammar.secret import Secret
+from pcaps import calls as pcaps_calls
+from pcaps.ibake_exchange import IbakeExchange
+from pcaps.mode_exchanges import SakkeExchange
 from tests.grammar.mikey.test_mikey_mutation import mutated
 from tests.keying import mikey_builders as made
 from tests.keying.mikey_builders import ALICE, BOB, rsa_key
@@ -146,3 +150,50 @@ def test_mutated_messages_of_a_mode_raise_nothing_when_they_are_opened(mode: str
             exchange(*pair, RIGHT)
         except GrammarError:
             continue
+
+
+def identity_ring(mode: str, *, right: bool) -> KeyRing:
+    """The keys of the samples' identities, or those of another name."""
+    name = f"mikey_{mode.lower()}" if right else "another"
+    if mode == "IBAKE":
+        service = IbakeExchange(name).service
+        key = service.private_key(pcaps_calls.BOB if right else pcaps_calls.ALICE)
+        return KeyRing(ibe=(IbeEntry(service.block, key, pcaps_calls.BOB.uri, 1),))
+    keys = SakkeExchange(name)
+    points = (Secret(CURVE.write_point(point)) for point in (keys.receiver_key, keys.kms_public_key))
+    return KeyRing(
+        sakke=(SakkeEntry(*points, pcaps_calls.BOB.uri, None, 1),),
+        eccsi=(EccsiEntry(keys.authentication_key, None, None, 1),),
+    )
+
+
+def told(octets: bytes, ring: KeyRing) -> tuple[object, ...]:
+    """State, reason, defects and facts of one initiator's message."""
+    parties = pcaps_calls.ALICE.uri, pcaps_calls.BOB.uri
+    opened = open_mode_message(evidence(octets, Side.OFFERER), ring, *parties, None)
+    mac = opened.evidence.mac
+    codes = frozenset(defect.code for defect in opened.evidence.defects)
+    steps = () if opened.opening is None else opened.opening.steps  # type: ignore[union-attr]
+    return mac.verified, mac.how, codes, steps, bool(opened.keys)
+
+
+@pytest.mark.parametrize(("mode", "lost"), [("SAKKE", 200), ("IBAKE", 160)])
+def test_each_fault_of_the_identity_based_modes_says_something_of_its_own(mode: str, lost: int) -> None:
+    first = {"SAKKE": SakkeExchange, "IBAKE": IbakeExchange}[mode](f"mikey_{mode.lower()}").offer()
+    damaged = flipped(first)
+    if mode == "IBAKE":  # nothing in its first message covers the map; an altered payload stays shut
+        place = (parse_mikey(first).find(Ibake) or Ibake(b"")).offset + 100
+        damaged = first[:place] + bytes((first[place] ^ 1,)) + first[place + 1 :]
+    right = identity_ring(mode, right=True)
+    faults = {
+        "none": told(first, right),
+        "no key": told(first, KeyRing()),
+        "wrong key": told(first, identity_ring(mode, right=False)),
+        "flipped bit": told(damaged, right),
+        "truncated": told(first[:-lost], right),
+        "reordered": told(reordered(first), right),
+    }
+    assert len(set(faults.values())) == len(faults), faults
+    assert all(verified is not True for verified, *_ in (faults[name] for name in faults if name != "none"))
+    assert "payload-truncated" in faults["truncated"][2]  # type: ignore[operator]
+    assert "payload-order" in faults["reordered"][2]  # type: ignore[operator]
