@@ -247,3 +247,17 @@ def test_a_compound_of_every_packet() -> None:
     read.packets[3].reason = None
     assert RTCP(bytes(read)).packets[3].reason is None
     assert bytes(read)[: len(octets) // 2] == octets[: len(octets) // 2]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "shown"),
+    [
+        ([(0, b"\x01"), (1, b"\x10"), (11, b"\x04")], "3 (AES_CM_128_HMAC_SHA1_32)"),
+        ([], "3 (AES_CM_128_HMAC_SHA1_80)"),
+        ([(0, b"\x63")], "3 (no registered suite)"),
+    ],
+)
+def test_a_policy_shows_the_suite_that_it_amounts_to(parameters: list[tuple[int, bytes]], shown: str) -> None:
+    octets = bytes(MIKEY() / MIKEY_SP(policy_number=3, parameters=parameters))
+    assert f"policy_number= {shown}" in MIKEY(octets).show(dump=True)
+    assert "policy_number= 3\n" in MIKEY(bytes(MIKEY() / MIKEY_SP(policy_number=3, protocol_type=1))).show(dump=True)
