@@ -4,13 +4,13 @@
 Calls of a single capture are read as they end, while the capture is; several captures have to be compared first.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analyzer.calls.tracker import CallTracker
 from analyzer.errors import CaptureError
-from analyzer.evidence.capture_points import compare_captures
+from analyzer.evidence.capture_points import CapturePoints, compare_captures
 from analyzer.evidence.reading import Reading, merge_evidence
 from analyzer.evidence.reading_ahead import CaptureReader, open_reader
 from analyzer.model.call import CallSet
@@ -58,10 +58,14 @@ def gather(
             continue
         with reader:
             facts.append(_read(reader, reading, messages, progress))
-    points = compare_captures(messages.in_order(), len(paths))
-    calls = messages.tracker(points.messages).finish(points.align(merge_evidence(readings)))
-    moved = [replace(each, clock_offset_ns=offset) for each, offset in zip(facts, points.offsets_ns, strict=True)]
-    return Gathered(tuple(moved), readings, calls, _point_notes(moved, points.repeated))
+    media = merge_evidence(readings)
+    points = compare_captures(messages.in_order(), len(paths), media.streams)
+    calls = messages.tracker(points.messages).finish(points.align(media))
+    moved = [
+        each if clock is None else replace(each, clock_offset_ns=clock.offset_ns)
+        for each, clock in zip(facts, points.clocks, strict=True)
+    ]
+    return Gathered(tuple(moved), readings, calls, tuple(_point_notes(moved, points)))
 
 
 class _Messages:
@@ -110,13 +114,14 @@ def _read(reader: CaptureReader, reading: Reading, messages: _Messages, progress
     return reading.facts(reader.capture, reader.account)
 
 
-def _point_notes(facts: Sequence[CaptureFacts], repeated: Sequence[int]) -> tuple[str, ...]:
-    """What was done about captures that show the same messages."""
-    notes = []
-    for each, copies in zip(facts, repeated, strict=True):
-        if each.clock_offset_ns is not None:
-            way = "ahead of" if each.clock_offset_ns >= 0 else "behind"
-            seconds = abs(each.clock_offset_ns) / 1e9
-            clock = f"its clock is {seconds:.6f} s {way} that of the capture before, and its times were moved by that"
-            notes.append(f"{each.path}: {clock}; {copies} message(s) that both show count once")
-    return tuple(notes)
+def _point_notes(facts: Sequence[CaptureFacts], points: CapturePoints) -> Iterator[str]:
+    """What was done about captures that show the same network."""
+    for each, clock, copies in zip(facts, points.clocks, points.repeated, strict=True):
+        if clock is not None:
+            way = "ahead of" if clock.offset_ns >= 0 else "behind"
+            ahead = f"its clock is {abs(clock.offset_ns) / 1e9:.6f} s {way} that of the capture before"
+            exact = "by one direction alone, so that the way between the two counts as part of it"
+            if clock.uncertainty_ns is not None:
+                exact = f"within {clock.uncertainty_ns / 1e9:.6f} s"
+            moved = f"by {clock.basis}, {exact}; its times were moved by that"
+            yield f"{each.path}: {ahead}, {moved}; {copies} message(s) that both show count once"

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One network seen from several capture points: clocks brought together, messages that were seen twice counted once.
 
-A message that stands in two captures octet by octet was captured twice. The differences of its times, taken apart by
-direction so that the way between the points cancels out, give the offset of the clocks.
+A message that stands in two captures octet by octet was captured twice; `capture_clocks` says how clocks are set right.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
+from analyzer.evidence.capture_clocks import ClockEvidence, ClockOffset
 from analyzer.model.evidence import (
     RUN_PACKETS,
     AnySignalling,
@@ -21,35 +20,29 @@ from analyzer.model.evidence import (
     PacketRun,
 )
 
-MAX_COMPARED = 100_000  # messages of one capture that are looked at for its clock
-MAX_COMPARED_OCTETS = 65_536
 Flow = TypeVar("Flow", MediaStream, DatagramFlow)
-
-
-class _Sighting(NamedTuple):
-    timestamp_ns: int
-    is_upward: bool  # from the lower to the higher endpoint, in text order
 
 
 @dataclass(frozen=True, slots=True)
 class CapturePoints:
     """How the captures of a set stand to each other.
 
-    `offsets_ns` are by capture: how far its clock is ahead of that of the first capture it shares messages with, None
-    where it shares none. `repeated` counts messages that an earlier capture has too.
+    `clocks` are by capture: how far its clock is ahead of that of the captures before, None where it shares nothing
+    with them. `repeated` counts messages that an earlier capture has too.
     """
 
-    offsets_ns: tuple[int | None, ...]
+    clocks: tuple[ClockOffset | None, ...]
     repeated: tuple[int, ...]
     messages: tuple[AnySignalling, ...] = field(repr=False)
 
     def offset_ns(self, capture: int) -> int:
         """What to take off the times of a capture."""
-        return self.offsets_ns[capture] or 0
+        clock = self.clocks[capture]
+        return 0 if clock is None else clock.offset_ns
 
     def align(self, media: MediaEvidence) -> MediaEvidence:
         """The media with its times as the first capture's clock tells them."""
-        if not any(self.offsets_ns):
+        if not any(map(self.offset_ns, range(len(self.clocks)))):
             return media
         return MediaEvidence(
             streams=self._shifted(media.streams),
@@ -91,8 +84,10 @@ class ShiftedFlow:
             yield replace(run, timestamp_ns=run.timestamp_ns - self._offset_ns)
 
 
-def compare_captures(messages: Sequence[AnySignalling], captures: int) -> CapturePoints:
-    """The messages of all captures in one order of time, each once, and what they say of the clocks.
+def compare_captures(
+    messages: Sequence[AnySignalling], captures: int, streams: Sequence[MediaStream] = ()
+) -> CapturePoints:
+    """The messages of all captures in one order of time, each once, and what they and the media say of the clocks.
 
     One capture is passed on as it is: there a message that stands twice was sent twice.
     """
@@ -101,56 +96,36 @@ def compare_captures(messages: Sequence[AnySignalling], captures: int) -> Captur
     by_capture: list[list[AnySignalling]] = [[] for _ in range(captures)]
     for message in messages:
         by_capture[message.capture].append(message)
-    offsets: list[int | None] = []
+    clocks: list[ClockOffset | None] = []
     repeated: list[int] = []
     kept: list[AnySignalling] = []
-    reference: dict[bytes, _Sighting | None] = {}
+    reference: ClockEvidence | None = None
     seen: Counter[bytes] = Counter()
-    for own in by_capture:
-        sightings = _sightings(own)
-        offset = _offset(reference, sightings) if reference else None
-        offsets.append(offset)
-        shift = offset or 0
-        copies: Counter[bytes] = Counter()
-        fresh = []
-        for message in own:
-            raw = message.text.raw
-            copies[raw] += 1
-            if copies[raw] > seen[raw]:
-                fresh.append(message._replace(timestamp_ns=message.timestamp_ns - shift) if shift else message)
+    for capture, own in enumerate(by_capture):
+        evidence = ClockEvidence.of(own, (stream for stream in streams if stream.capture == capture))
+        clock = None if reference is None else evidence.compare(reference)
+        clocks.append(clock)
+        shift = 0 if clock is None else clock.offset_ns
+        fresh = list(_unseen(own, seen))
         repeated.append(len(own) - len(fresh))
-        kept += fresh
-        seen |= copies
-        if offset is not None or not reference:
-            for raw, sighting in sightings.items():
-                moved = sighting and sighting._replace(timestamp_ns=sighting.timestamp_ns - shift)
-                reference.setdefault(raw, moved)
+        kept += (each._replace(timestamp_ns=each.timestamp_ns - shift) for each in fresh) if shift else fresh
+        if reference is None:
+            reference = evidence
+        elif clock is not None:
+            reference.absorb(evidence, shift)
     kept.sort(key=lambda message: message.timestamp_ns)
-    return CapturePoints(tuple(offsets), tuple(repeated), tuple(kept))
+    return CapturePoints(tuple(clocks), tuple(repeated), tuple(kept))
 
 
-def _sightings(messages: Iterable[AnySignalling]) -> dict[bytes, _Sighting | None]:
-    """When each message was seen; None for one that was sent again, as nobody can tell the copies apart."""
-    found: dict[bytes, _Sighting | None] = {}
-    for message, _ in zip(messages, range(MAX_COMPARED), strict=False):
+def _unseen(own: Iterable[AnySignalling], seen: Counter[bytes]) -> Iterator[AnySignalling]:
+    """The messages of one capture that no earlier one has; `seen` learns of them."""
+    copies: Counter[bytes] = Counter()
+    for message in own:
         raw = message.text.raw
-        if len(raw) <= MAX_COMPARED_OCTETS:
-            sighting = _Sighting(message.timestamp_ns, message.source < message.destination)
-            found[raw] = None if raw in found else sighting
-    return found
-
-
-def _offset(reference: dict[bytes, _Sighting | None], own: dict[bytes, _Sighting | None]) -> int | None:
-    """How far a clock is ahead of the reference; None without a common message."""
-    ways: dict[bool, list[int]] = {}
-    for raw, sighting in own.items():
-        known = reference.get(raw)
-        if known is not None and sighting is not None:
-            ways.setdefault(sighting.is_upward, []).append(sighting.timestamp_ns - known.timestamp_ns)
-    if not ways:
-        return None
-    medians = [median(differences) for differences in ways.values()]
-    return round(sum(medians) / len(medians))
+        copies[raw] += 1
+        if copies[raw] > seen[raw]:
+            yield message
+    seen |= copies
 
 
 def seen_once(messages: Iterable[LooseMikey]) -> list[LooseMikey]:

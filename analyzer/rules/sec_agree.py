@@ -35,7 +35,7 @@ class Agreement(NamedTuple):
 def iter_agreements(messages: Sequence[AnySignalling]) -> Iterator[Agreement]:
     """The agreements among messages of one Call-ID in time order, each between the same two hosts.
 
-    A request without a list counts where it is the one that answers the server's.
+    A request without a list counts where it is the one that answers the server's, and requires an agreement itself.
     """
     if not any(map(_speaks_of_agreements, messages)):
         return
@@ -46,16 +46,21 @@ def iter_agreements(messages: Sequence[AnySignalling]) -> Iterator[Agreement]:
     unanswered: dict[Way, str | None] = {}  # by which method
     for one in sip:
         way = _host(one.destination), _host(one.source)
-        if one.sip.status is not None and one.sip.header("security-server") is not None:
+        if (one.sip.status or 0) >= 400 and one.sip.header("security-server") is not None:
             lists[way[::-1]], unanswered[way[::-1]] = one, one.sip.cseq_method
         if one.sip.method in (None, "ACK", "CANCEL"):
             continue
         verify, server = read_mechanisms(one, "security-verify"), lists.get(way)
-        if verify is not None or (way in unanswered and unanswered[way] == one.sip.method):
-            unanswered.pop(way, None)
+        answers = unanswered.pop(way, None) == one.sip.method
+        if verify is not None or (answers and _requires_agreement(one)):
             asked = None if server is None else requests.get(_transaction(server))
             listed = () if server is None else read_mechanisms(server, "security-server") or ()
             yield Agreement(one, server, asked, listed, verify, statuses.get(_transaction(one)))
+
+
+def _requires_agreement(request: SignallingMessage) -> bool:
+    values = (value for name in ("require", "proxy-require") for value in request.sip.header_values(name))
+    return any("sec-agree" in value.lower() for value in values)
 
 
 def _speaks_of_agreements(message: AnySignalling) -> bool:

@@ -49,7 +49,8 @@ RULE = Rule(
     " is not its own list.",
     meaning=Meaning(
         passes="Security-Verify repeats Security-Server, or the server refused the request where it does not.",
-        fails="A request was accepted although its Security-Verify is not the server's list, or is missing.",
+        fails="A request was accepted although its Security-Verify is not the server's list, or, where it requires an"
+        " agreement, is missing.",
         unknown="The server's list, or its response to the altered one, was not seen.",
         not_applicable="No security agreement of RFC 3329 was made.",
     ),

@@ -12,6 +12,7 @@ from analyzer.capture.writer import PcapngWriter
 from analyzer.model.evidence import Wire
 from analyzer.model.report import Report
 from pcaps.calls import Packet
+from pcaps.flow_script import FlowScript, write_capture
 from pcaps.psk_calls import KEYS, psk_call
 from pcaps.rtsp_keys import session
 from pcaps.rtsp_session import Carriage
@@ -101,3 +102,49 @@ def test_an_rtsp_session_from_two_points(tmp_path: Path) -> None:
     (call,) = report.calls
     assert len(call.call.messages) == 8
     assert len(call.media[0].streams) == 2
+
+
+def through_a_proxy(folder: Path, offset_ns: int, *, keep_call_id: bool, media: bool = True) -> Report:
+    """One call before and behind an element 3 ms away, which rewrites what each hop has of its own."""
+    lines = "A>P INVITE A\nP>A 100\nP>A 180\nP>A 200 B\nA>P ACK\n" + ("A~B 12\n" if media else "") + "A>P BYE\nP>A 200"
+    near = FlowScript("near").run(lines)
+    there = ":".join(near[0][1].split(":")[:1])
+    far = []
+    for time_ns, source, destination, octets in near:
+        way = 3_000_000 if source.startswith(there) else -3_000_000
+        if octets.startswith(b"SIP/2.0") or b" SIP/2.0\r\n" in octets:
+            octets = octets.replace(b"branch=z9hG4bK", b"branch=z9hG4bKfar")
+            octets = octets if keep_call_id else octets.replace(b"near-1@", b"far-1@")
+            source, destination = source.replace("10.20", "10.30"), destination.replace("10.20", "10.30")
+        far.append((time_ns + way + offset_ns, source, destination, octets))
+    for name, datagrams in (("a", near), ("b", far)):
+        (folder / f"{name}.pcapng").write_bytes(write_capture(datagrams))
+    return audit([folder / "a.pcapng", folder / "b.pcapng"])
+
+
+@pytest.mark.parametrize("offset_ns", [0, 26 * HOUR_NS, -7_000_000])
+def test_clocks_are_set_by_transactions_where_a_proxy_rewrites_messages(offset_ns: int, tmp_path: Path) -> None:
+    report = through_a_proxy(tmp_path, offset_ns, keep_call_id=True, media=False)
+    assert [capture.clock_offset_ns for capture in report.captures] == [None, offset_ns]
+    (note,) = report.notes
+    assert "an element between the two rewrites, within 0.003000 s" in note
+    assert "0 message(s)" in note
+
+
+@pytest.mark.parametrize("offset_ns", [0, 26 * HOUR_NS])
+def test_clocks_are_set_by_media_where_the_calls_are_others(offset_ns: int, tmp_path: Path) -> None:
+    report = through_a_proxy(tmp_path, offset_ns, keep_call_id=False)
+    assert [capture.clock_offset_ns for capture in report.captures] == [None, offset_ns]
+    (note,) = report.notes
+    assert "by media packets that both show, within 0.003000 s" in note
+    assert len(report.calls) == 2
+
+
+def test_one_direction_alone_says_so(tmp_path: Path) -> None:
+    packets = FlowScript("one").run("A>B INVITE A")
+    later = [(time_ns + 5_000_000, *rest) for time_ns, *rest in packets]
+    for name, datagrams in (("a", packets), ("b", later)):
+        (tmp_path / f"{name}.pcapng").write_bytes(write_capture(datagrams))
+    (note,) = audit([tmp_path / "a.pcapng", tmp_path / "b.pcapng"]).notes
+    assert "0.005000 s ahead" in note
+    assert "by one direction alone" in note

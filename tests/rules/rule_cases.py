@@ -256,10 +256,12 @@ def agreeing(
     status: int | None = 200,
     credentials: bool = True,
     transport: str = "UDP",
+    required: bool = True,
 ) -> Scene:
     """A plain call before which a security agreement was asked for."""
     known = () if client is None else (f"Security-Client: {client}",)
     given = () if verify is None else (f"Security-Verify: {verify}",)
+    given += ("Require: 100rel, sec-agree",) if required else ()
     given += ("Authorization: Digest username=alice",) if credentials else ()
     messages = [hop_message(21, "INVITE", 7, *known)]
     if server is not None:
@@ -286,7 +288,7 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             agreeing("digest;q=0.2", status=503),
         ),
         UNKNOWN: (agreeing(SERVER_LIST, server=None), agreeing("digest;q=0.2", status=None)),
-        NA: (PLAIN, SDES, agreeing(None, server=None)),
+        NA: (PLAIN, SDES, agreeing(None, server=None), agreeing(None, required=False)),
     },
     "SIG-011": {
         FAIL: (
