@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What became of an offer between two legs of one call: profile, keying lines, keys, fingerprints, roles."""
+"""What became of an offer between two legs, or tries, of one call: profile, keying lines, keys, roles."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from analyzer.model.call import Call, SdpBody
 from analyzer.model.evidence import FrameRef
 from analyzer.model.legs import LegChange, LegDifference
+from analyzer.model.mikey_modes import MIKEY_MODES
+from dissectors.grammar.base64_text import parse_base64
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 
 _KEYING = ("crypto", "key-mgmt", "fingerprint")
@@ -49,7 +51,16 @@ def _line(name: str, value: str) -> Line:
     words = value.split()
     if name == "crypto":
         return f"crypto {words[1] if len(words) > 1 else ''}", " ".join(words[2:])
-    return f"{name} {words[0] if words else ''}", " ".join(words[1:])
+    return f"{name} {words[0] if words else ''}{_mode(words)}", " ".join(words[1:])
+
+
+def _mode(words: Sequence[str]) -> str:
+    """The key agreement of a key-mgmt line for MIKEY, which is the message's data type (RFC 3830 §6.1)."""
+    if len(words) < 2 or words[0] != "mikey":
+        return ""
+    octets = parse_base64(words[1][:4]).octets or b""
+    mode = MIKEY_MODES.get(octets[1]) if len(octets) > 1 else None
+    return f" ({mode})" if mode else ""
 
 
 def _compare_profile(

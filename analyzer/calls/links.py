@@ -2,11 +2,13 @@
 """Calls that came out of other calls: retries after a refusal, redirections, transfers, dialogs replaced or joined."""
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from analyzer.calls.dialog import RETRY_WITHIN_NS, CallDraft
-from analyzer.model.call import CallLink, CallState, LinkKind
+from analyzer.calls.leg_differences import compare_offers
+from analyzer.model.call import Call, CallLink, CallState, LinkKind
 from analyzer.model.evidence import AnySignalling, SignallingMessage
 from dissectors.grammar.sip_address import bare_address, parse_name_addr, split_header_list
 from dissectors.grammar.sip_extensions import parse_refer_to, parse_replaces
@@ -15,6 +17,7 @@ from dissectors.grammar.sip_extensions import parse_refer_to, parse_replaces
 _ASK_FOR_ANOTHER = frozenset((400, 401, 403, 407, 413, 415, 416, 420, 421, 422, 488, 493, 494, 500, 501, 505, 580, 606))
 _REDIRECTIONS = range(300, 400)
 _DIALOG_HEADERS = ((LinkKind.REPLACES, "replaces"), (LinkKind.JOINS, "join"))
+TRIED_AGAIN = frozenset((LinkKind.RETRY_OF, LinkKind.REDIRECT_OF))
 MAX_CAUSES = 16  # of the same parties that are looked at
 Parties = tuple[str, str]
 
@@ -85,6 +88,26 @@ class CallLinks:
         self._told.add(place)
         self._order += 1
         insort(self._causes.setdefault(parties, []), _Cause(message.timestamp_ns, self._order, kind, call_id, message))
+
+
+def compare_tries(calls: Sequence[Call]) -> tuple[Call, ...]:
+    """The calls with what became of an offer that was refused or redirected where another call tries again with it."""
+    found = {link.call_id for call in calls for link in call.links if link.kind in TRIED_AGAIN}
+    if not found:
+        return tuple(calls)
+    before = {call.call_id: call for call in calls if call.call_id in found}
+    return tuple(_compare_tries(call, before) if call.links else call for call in calls)
+
+
+def _compare_tries(call: Call, before: Mapping[str, Call]) -> Call:
+    links = []
+    for link in call.links:
+        other = before.get(link.call_id) if link.kind in TRIED_AGAIN else None
+        if other is not None:
+            changes = compare_offers(other, call)
+            link = link._replace(differences=tuple(each._replace(here=each.there, there=each.here) for each in changes))
+        links.append(link)
+    return replace(call, links=tuple(links))
 
 
 def _stated(messages: Iterable[SignallingMessage]) -> Iterable[CallLink]:

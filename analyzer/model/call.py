@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from analyzer.model.evidence import AnySignalling, DatagramFlow, MediaStream, TlsFlow
-from analyzer.model.legs import OtherLeg
+from analyzer.model.legs import LegDifference, OtherLeg
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 
 
@@ -56,11 +56,15 @@ class LinkKind(StrEnum):
 
 
 class CallLink(NamedTuple):
-    """A call that came out of another: the other's Call-ID, and the message that says so, if it is in the capture."""
+    """A call that came out of another: the other's Call-ID, and the message that says so, if it is in the capture.
+
+    `differences` are what became of the other's offer where this one tries again, read from the other to this one.
+    """
 
     kind: LinkKind
     call_id: str
     message: AnySignalling | None
+    differences: tuple[LegDifference, ...] = ()
 
 
 class SdpBody(NamedTuple):

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from analyzer.model.call import MediaLine, Resolution, Side
+from analyzer.model.call import Call, LinkKind, MediaLine, Resolution, Side
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import MikeyEvidence
+from analyzer.model.legs import LegChange
 from analyzer.model.negotiation import CapabilityKind, Carrier, Negotiation, Preference
 from analyzer.negotiation.carriers.mikey_lines import select_messages
 from analyzer.negotiation.echoes import Echo, read_echoes
@@ -15,6 +16,12 @@ from analyzer.negotiation.precedence import ELSEWHERE
 from analyzer.negotiation.selection import Priorities
 
 MESSAGES_DIFFER = "priority-lists-differ"
+TRIES = {LinkKind.RETRY_OF: "The call that was refused before", LinkKind.REDIRECT_OF: "The call that was redirected"}
+LIST_CHANGES = {
+    LegChange.LINES_REMOVED: "this one lacks",
+    LegChange.LINES_ADDED: "only this one has",
+    LegChange.LINES_REORDERED: "this one has the order",
+}
 UNORDERED = ELSEWHERE | {Carrier.MIKEY_ERROR}
 
 
@@ -107,6 +114,28 @@ def find_changed_leg(
             yield Disagreement(
                 f"Between {between[0]} and {between[1]} the list of the offer is another one: {shown}.", refs
             )
+
+
+def find_changed_calls(call: Call) -> Iterator[Disagreement]:
+    """Offers of earlier legs, or of tries under another Call-ID, whose lists of keying lines are not this call's."""
+    before = [("The leg before", leg.differences) for leg in call.other_legs if leg.is_earlier]
+    before += [(TRIES[link.kind], link.differences) for link in call.links if link.kind in TRIES]
+    for what, differences in before:
+        for each in differences:
+            if each.change in LIST_CHANGES and not each.detail.startswith("m="):
+                text = f"{what} offered another list: {LIST_CHANGES[each.change]} {each.detail}."
+                yield Disagreement(text, (each.there, each.here))
+
+
+def is_same_offer(one: tuple[MediaLine, Negotiation], other: tuple[MediaLine, Negotiation]) -> bool:
+    """Whether one party made both offers with the same lists, or the second after a refusal that accounts for it."""
+    (line, first), (again, second) = one, other
+    if line.offer is None or again.offer is None or line.offer.body.party is not again.offer.body.party:
+        return False
+    if line.exchange.resolution is Resolution.REJECTED and not any(find_changed_retry(one, other)):
+        return True
+    lists = first.offer_preferences, second.offer_preferences
+    return all(_order(lists[0], kind) == _order(lists[1], kind) for kind in CapabilityKind)
 
 
 def _is_asked_for(names: Iterable[str], negotiation: Negotiation) -> bool:

@@ -11,10 +11,12 @@ from analyzer.model.outcome import Confidence, Severity
 from analyzer.model.report import AuditedMedia
 from analyzer.negotiation.agreement import (
     Disagreement,
+    find_changed_calls,
     find_changed_leg,
     find_changed_retry,
     find_contradictions,
     find_false_echoes,
+    is_same_offer,
     line_echoes,
 )
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
@@ -26,11 +28,11 @@ _GUARDS = (
 )
 
 
-def _check_call(_call: Call, media: tuple[AuditedMedia, ...]) -> Result:
+def _check_call(call: Call, media: tuple[AuditedMedia, ...]) -> Result:
     listing = [one for one in media if _has_list(one)]
-    if not listing:
+    found = (*_disagreements(listing, media), *find_changed_calls(call))
+    if not (listing or found):
         return not_applicable("No list put several capabilities in an order.")
-    found = tuple(_disagreements(listing, media))
     refs = tuple(dict.fromkeys(ref for one in listing for ref in line_refs(one.line)))
     if found:
         proof = Confidence.C4 if any(one.proved for one in found) else None
@@ -40,7 +42,7 @@ def _check_call(_call: Call, media: tuple[AuditedMedia, ...]) -> Result:
         return passed("A verified MAC or signature covers each list, or the answer echoes it.", refs, Confidence.C4)
     if any(_was_seen_again(one, media) for one in listing):
         return passed("The list is the same in each try and on each leg.", refs)
-    return unknown("other-leg", "The list was seen once, and nothing vouches for it being the one that was sent.", refs)
+    return unknown("other-leg", "Nothing vouches for the list being the one that was sent.", refs)
 
 
 def _disagreements(listing: Sequence[AuditedMedia], media: Sequence[AuditedMedia]) -> Iterator[Disagreement]:
@@ -90,8 +92,16 @@ def _is_vouched_for(media: AuditedMedia) -> bool:
 
 
 def _was_seen_again(media: AuditedMedia, others: Sequence[AuditedMedia]) -> bool:
-    line = media.line
-    return any(one.line.index == line.index and one.line.exchange.number != line.exchange.number for one in others)
+    """Whether the same party stated the same list in another exchange: a try, or the offer on a further hop."""
+    return any(
+        is_same_offer(*((each.line, each.negotiation) for each in sorted((media, one), key=_number)))
+        for one in others
+        if one.line.index == media.line.index and _number(one) != _number(media)
+    )
+
+
+def _number(media: AuditedMedia) -> int:
+    return media.line.exchange.number
 
 
 RULE = Rule(
@@ -107,7 +117,7 @@ RULE = Rule(
     meaning=Meaning(
         passes="A verified MAC covers the list, the answer echoes it, or it is the same in each try and on each leg.",
         fails="Messages, carriers, legs, tries or the echo in the answer state different lists of one side.",
-        unknown="The list was seen once, and nothing vouches for it being the one that was sent.",
+        unknown="No other statement of the list was seen, and nothing vouches for it being the one that was sent.",
         not_applicable="No list put several capabilities in an order.",
     ),
     check_call=_check_call,

@@ -126,7 +126,7 @@ def test_what_was_changed_between_the_legs() -> None:
     assert changes(savp(prints[0]), savp(prints[1], **at)) == {LegChange.FINGERPRINT_REPLACED: "fingerprint sha-256"}
     assert changes(savp(f"key-mgmt:mikey {MIKEY}"), sdp("10.0.0.9", 7000)) == {
         LegChange.PROFILE_CHANGED: "RTP/SAVP → RTP/AVP",
-        LegChange.LINES_REMOVED: "key-mgmt mikey",
+        LegChange.LINES_REMOVED: "key-mgmt mikey (MIKEY-PSK)",
     }
 
 
