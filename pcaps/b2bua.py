@@ -52,7 +52,7 @@ SAMPLES = (
             verified="",
             wire=("contradicting", "contradicting"),
             rtcp_clear=2,
-            outcomes={**PLAIN_OUTCOMES, "PRO-001": FAIL, "KMG-009": FAIL},
+            outcomes={**PLAIN_OUTCOMES, "PRO-001": FAIL, "KMG-009": FAIL, "PRI-006": FAIL},
             exit_code=5,
         ),
         "b2bua",
