@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from analyzer.model.evidence import AnySignalling, DatagramFlow, MediaStream, TlsFlow
-from analyzer.model.legs import LegDifference, OtherLeg
+from analyzer.model.legs import KeyingHabit, LegDifference, OtherLeg
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 
 
@@ -186,6 +186,7 @@ class Call:
     media: tuple[MediaLine, ...]
     links: tuple[CallLink, ...] = ()
     other_legs: tuple[OtherLeg, ...] = ()
+    lost_keying: tuple[KeyingHabit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,3 +51,16 @@ class OtherLeg(NamedTuple):
     evidence: tuple[LegEvidence, ...]
     confidence: float
     differences: tuple[LegDifference, ...]
+
+
+class KeyingHabit(NamedTuple):
+    """A medium that an endpoint offers without keying `here`, and how often it had offered it with keying and without.
+
+    Counted over the calls before; `last` is where it was offered with keying last.
+    """
+
+    media_index: int
+    keyed: int
+    plain: int
+    here: FrameRef
+    last: FrameRef

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""KMG-009: between two legs of one call all keying was taken out of an offer."""
+"""KMG-009: all keying was taken out of an offer, as an earlier leg, or the endpoint's habit, shows."""
 
 from collections.abc import Iterator
 
 from analyzer.model.call import Call, Exchange
 from analyzer.model.evidence import FrameRef
-from analyzer.model.legs import LegChange, LegDifference
+from analyzer.model.legs import KeyingHabit, LegChange, LegDifference
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.protection import KEYING_ATTRIBUTES
 
+ALWAYS = 3  # calls before, with keying all of them, that make a habit
+_HABIT_GUARDS = ("the endpoint may have been set up anew, or may speak plain RTP to some peers",)
 _NO_EARLIER_LEG = not_applicable("No earlier leg of this call is known.")
 _GUARDS = ("a back-to-back user agent, or the provider behind it, may speak plain RTP on its other side",)
 
@@ -18,7 +20,7 @@ _GUARDS = ("a back-to-back user agent, or the provider behind it, may speak plai
 def _check_call(call: Call, _media: tuple[AuditedMedia, ...]) -> Result:
     earlier = [leg for leg in call.other_legs if leg.is_earlier]
     if not earlier:
-        return _NO_EARLIER_LEG
+        return _judge_habits(call.lost_keying)
     offered = next((exchange for exchange in call.exchanges if exchange.offer is not None), None)
     if offered is None:
         return unknown("offer", "An earlier leg is known, and the offer of this one was not seen.")
@@ -28,6 +30,20 @@ def _check_call(call: Call, _media: tuple[AuditedMedia, ...]) -> Result:
         taken = ", ".join(dict.fromkeys(each.detail for each in stripped))
         return failed(f"The leg before offered keying that this one lacks altogether: {taken}.", refs, _GUARDS)
     return passed("Each medium that was keyed on the leg before is keyed on this one.", (_ref(offered),))
+
+
+def _judge_habits(lost: tuple[KeyingHabit, ...]) -> Result:
+    """An offer without keying, beside what its endpoint offered in the calls before."""
+    always = [each for each in lost if not each.plain and each.keyed >= ALWAYS]
+    if always:
+        refs = tuple(dict.fromkeys(ref for each in always for ref in (each.last, each.here)))
+        text = f"The endpoint offered keying in each of {always[0].keyed} calls before, and none here."
+        return failed(text, refs, _HABIT_GUARDS, Confidence.C1)
+    mostly = [each for each in lost if each.keyed > each.plain]
+    if mostly:
+        text = "The endpoint offered keying before, and none here; whether that was stripped another leg would tell."
+        return unknown("other-leg", text, (mostly[0].last, mostly[0].here))
+    return _NO_EARLIER_LEG
 
 
 def _stripped(offered: Exchange, differences: tuple[LegDifference, ...]) -> Iterator[LegDifference]:
@@ -50,7 +66,7 @@ def _ref(exchange: Exchange) -> FrameRef:
 
 RULE = Rule(
     id="KMG-009",
-    title="All keying removed between two legs",
+    title="All keying removed from an offer",
     citation="RFC 4567 §8",
     level=Level.POLICY,
     severity=Severity.HIGH,
@@ -60,9 +76,11 @@ RULE = Rule(
     " endpoints that require protection must refuse plain RTP, as no list inside a message can show that all is gone.",
     meaning=Meaning(
         passes="The legs of the call were joined, and every medium that was keyed on the earlier one is keyed on this.",
-        fails="An earlier leg offered keying for a medium, and the offer of this leg has none for it.",
-        unknown="An earlier leg is known, and the offer of this leg was not seen.",
-        not_applicable="No earlier leg of the call is known.",
+        fails="An earlier leg offered keying for a medium, and the offer of this leg has none for it; or the endpoint"
+        " offered keying in each of three or more calls before, and none here.",
+        unknown="An earlier leg is known, and the offer of this leg was not seen; or the endpoint mostly offered keying"
+        " in calls before, and no other leg is known.",
+        not_applicable="No earlier leg of the call is known, and the endpoint had no habit of offering keying.",
     ),
     check_call=_check_call,
 )

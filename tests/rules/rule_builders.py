@@ -18,7 +18,7 @@ from analyzer.model.call import (
 )
 from analyzer.model.evidence import FrameRef, Protection, SignallingMessage, Wire
 from analyzer.model.keying import NOT_COMPARED, Keying, MacState, MikeyEvidence, MikeyFreshness, StreamAudit
-from analyzer.model.legs import OtherLeg
+from analyzer.model.legs import KeyingHabit, OtherLeg
 from analyzer.model.negotiation import Choice, Expected, Judgement, Negotiation
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.verdict import judge
@@ -167,6 +167,7 @@ class Scene:
     state: CallState = CallState.ENDED
     freshness: MikeyFreshness = NOT_COMPARED
     other_legs: tuple[OtherLeg, ...] = ()
+    lost_keying: tuple[KeyingHabit, ...] = ()
     before: tuple[SignallingMessage, ...] = ()
 
     def build(self) -> tuple[Call, tuple[AuditedMedia, ...]]:
@@ -200,7 +201,7 @@ class Scene:
         verdict, reasons = judge(line, self.negotiation, keying, self.streams)
         media = AuditedMedia(line, self.negotiation, keying, self.streams, verdict, reasons, self.freshness)
         call = bare_call(self.state, (*self.before, *messages), (exchange,), (line,))
-        return replace(call, other_legs=self.other_legs), (media,)
+        return replace(call, other_legs=self.other_legs, lost_keying=self.lost_keying), (media,)
 
     @property
     def media(self) -> AuditedMedia:

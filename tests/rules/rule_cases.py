@@ -30,7 +30,7 @@ from rule_builders import (
 from analyzer.model.call import CallState, Resolution, Side
 from analyzer.model.evidence import FrameRef, Protection, Wire
 from analyzer.model.keying import Keying, MikeyFreshness, MikeyReuse, MikeyUpdate, PassportEvidence, Shared
-from analyzer.model.legs import LegChange, LegDifference, LegEvidence, OtherLeg
+from analyzer.model.legs import KeyingHabit, LegChange, LegDifference, LegEvidence, OtherLeg
 from analyzer.model.negotiation import (
     CapabilityKind,
     Carrier,
@@ -272,6 +272,11 @@ def agreeing(
     return replace(PLAIN, before=tuple(messages))
 
 
+def after_calls(scene: Scene, keyed_before: int, plain_before: int = 0) -> Scene:
+    """The scene as an offer without keying, behind calls of its endpoint with keying and without."""
+    return replace(scene, lost_keying=(KeyingHabit(0, keyed_before, plain_before, FrameRef(0, 1), FrameRef(0, 9)),))
+
+
 CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
     "SIG-002": {
         FAIL: (SDES, replace(SDES, transport="TCP"), replace(REJECTED), UNANSWERED),
@@ -478,14 +483,25 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
         FAIL: (
             after_leg(PLAIN, LegChange.LINES_REMOVED, "key-mgmt mikey"),
             after_leg(PLAIN, LegChange.LINES_REMOVED, f"crypto {CRYPTO_80.split()[1]}"),
+            after_calls(PLAIN, 3),
         ),
         PASS: (
             after_leg(SDES, LegChange.LINES_REMOVED, "key-mgmt mikey"),
             after_leg(MIKEY, LegChange.KEYS_REPLACED, "key-mgmt mikey"),
             after_leg(PLAIN, LegChange.LINES_REMOVED, "m=video RTP/SAVP"),
         ),
-        UNKNOWN: (after_leg(replace(SDES, offer=None), LegChange.LINES_REMOVED, "key-mgmt mikey"),),
-        NA: (PLAIN, SDES, MIKEY, after_leg(PLAIN, LegChange.LINES_REMOVED, "key-mgmt mikey", is_earlier=False)),
+        UNKNOWN: (
+            after_leg(replace(SDES, offer=None), LegChange.LINES_REMOVED, "key-mgmt mikey"),
+            after_calls(PLAIN, 2),
+            after_calls(PLAIN, 9, 1),
+        ),
+        NA: (
+            PLAIN,
+            SDES,
+            MIKEY,
+            after_calls(PLAIN, 2, 2),
+            after_leg(PLAIN, LegChange.LINES_REMOVED, "key-mgmt mikey", is_earlier=False),
+        ),
     },
     "MKY-001": {
         FAIL: (offering(mikey_message(encryption=0)), offering(mikey_message(), mikey_message(encryption=0))),
