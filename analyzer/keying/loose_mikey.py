@@ -8,11 +8,12 @@ from typing import NamedTuple
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.mikey_books import MikeyBooks
 from analyzer.keying.mikey_errors import verify_error
-from analyzer.keying.mikey_exchanges import RESPONSES, check_mode_response, open_mode_message
+from analyzer.keying.mikey_exchanges import RESPONSES
 from analyzer.keying.mikey_facts import with_facts
 from analyzer.keying.mikey_history import Sighting, sightings_of_exchange
 from analyzer.keying.mikey_master_keys import master_keys_of_mikey
-from analyzer.keying.mikey_messages import NO_KEY, UNREAD, OpenedMikey, check_responses, open_initiator_message
+from analyzer.keying.mikey_messages import NO_KEY, UNREAD, OpenedMikey
+from analyzer.keying.mikey_opener import MikeyOpener
 from analyzer.keying.mikey_paths import KeyedPath, host_of
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef, LooseMikey, MikeyCarrier
@@ -80,7 +81,7 @@ class LooseExchanges:
 
     def __init__(self, ring: KeyRing, books: MikeyBooks) -> None:
         self._ring = ring
-        self._books = books
+        self._opener = MikeyOpener(ring, books)
         self._messages: list[LooseMikey] = []
         self._opened: list[OpenedMikey] = []
         self._answered_by: dict[int, list[int]] = {}
@@ -130,9 +131,7 @@ class LooseExchanges:
             return OpenedMikey(self._answer(evidence, kind, self._by_bundle.get(place, [])))
         if kind in ANSWERED:
             self._by_bundle.setdefault(place, []).append(len(self._opened))
-        if kind == DataType.PRE_SHARED:
-            return open_initiator_message(evidence, self._ring.psk, message.parties)
-        return open_mode_message(evidence, self._ring, *message.parties, None, self._books)
+        return self._opener.open(_hosts(message), evidence, message.parties)
 
     def _check_error(self, evidence: MikeyEvidence, candidates: list[int]) -> MikeyEvidence:
         """The error message checked against the requests of its bundle."""
@@ -149,12 +148,8 @@ class LooseExchanges:
             if first.evidence.message is None or first.evidence.message.header.data_type not in ANSWERS[kind]:
                 continue
             self._answered_by.setdefault(number, []).append(len(self._opened))
-            if kind == DataType.PSK_VER_MSG:
-                (self._opened[number],), (checked,) = check_responses([first], [evidence], self._ring.psk, parties)
-            else:
-                self._opened[number], checked = check_mode_response(
-                    first, evidence, self._ring, parties, None, self._books
-                )
+            scope = _hosts(self._messages[number])
+            (self._opened[number],), (checked,) = self._opener.check_answers(scope, [first], [evidence], parties)
             return checked
         return replace(evidence, mac=UNANSWERED)
 

@@ -8,24 +8,13 @@ from analyzer.keying.dtls_keys import DtlsSecrets
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_path import PathHandshakes
 from analyzer.keying.mikey_books import MikeyBooks
-from analyzer.keying.mikey_bundles import (
-    Bundle,
-    begins_anew,
-    brings_rand,
-    has_keys,
-    is_open,
-    is_protected_by_rand,
-    remember,
-    take_over,
-)
 from analyzer.keying.mikey_facts import with_facts
 from analyzer.keying.mikey_master_keys import reverse_keys, session_keys_of
 from analyzer.keying.mikey_messages import (
     OpenedMikey,
-    check_responses,
-    open_initiator_message,
     read_key_mgmt,
 )
+from analyzer.keying.mikey_opener import MikeyOpener
 from analyzer.keying.mikey_paths import KeyedPaths
 from analyzer.keying.mikey_refusals import read_refusal
 from analyzer.keying.mikey_verdicts import (
@@ -45,12 +34,10 @@ from analyzer.keying.zrtp_keys import ZrtpSecrets
 from analyzer.model.call import BoundStream, Call, MediaLine, Party, Resolution, Side
 from analyzer.model.evidence import DatagramFlow
 from analyzer.model.keying import Keying, MasterKey, MikeyEvidence
-from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.sdes import CryptoAttribute
 
 REFUSED = frozenset({Resolution.REJECTED, Resolution.CANCELLED})
-MIKEY_PSK = "MIKEY-PSK"
 EMPTY = Keying(None, None, "")
 
 
@@ -61,9 +48,9 @@ class Keymaster:
         self._ring = ring
         self._dtls_secrets = DtlsSecrets(ring.tls_secrets())
         self.books = MikeyBooks()
+        self._opener = MikeyOpener(ring, self.books)
         self._zrtp_secrets = ZrtpSecrets(ring.zrtp)
         self._opened: dict[tuple[str, int, bytes | None], OpenedMikey] = {}
-        self._bundles: dict[tuple[str, int], Bundle] = {}
         self._refusals: dict[tuple[str, int, Party], tuple[MikeyEvidence, ...]] = {}  # the last of each line and party
         self._keys: dict[tuple[str, int], tuple[MasterKey, ...]] = {}  # of a line's last exchange that had any
 
@@ -84,7 +71,8 @@ class Keymaster:
 
     def forget_call(self) -> None:
         """Let go of what was remembered of a call; what is open of tickets stays, for they are used in others."""
-        for memory in (self._opened, self._bundles, self._refusals, self._keys):
+        self._opener.forget()
+        for memory in (self._opened, self._refusals, self._keys):
             memory.clear()
 
     def _refusals_of(self, call: Call, line: MediaLine) -> tuple[MikeyEvidence, ...]:
@@ -188,68 +176,9 @@ class Keymaster:
         for evidence in offered:
             place = (call.call_id, evidence.ref.frame, evidence.octets)
             if place not in self._opened:
-                self._opened[place] = self._open_in_bundle(call, evidence, parties)
+                self._opened[place] = self._opener.open(call.call_id, evidence, parties)
             opened.append(self._opened[place])
         return tuple(opened)
-
-    def _open_in_bundle(self, call: Call, evidence: MikeyEvidence, parties: tuple[str, str]) -> OpenedMikey:
-        """The message as an update of its bundle, or as a new exchange where it brings a RAND of its own.
-
-        Where such a message opens only under the bundle's RAND, its sender gave the new one no effect. Where RAND
-        protects nothing of it, packets decide between the two.
-        """
-        earlier = self._earlier(call, evidence)
-        begins = brings_rand(evidence)
-        opened = self._open_message(evidence, parties, None if begins else earlier)
-        if begins and earlier is not None:
-            if is_protected_by_rand(evidence) and not is_open(opened):
-                updated = self._open_message(evidence, parties, earlier)
-                opened = updated if is_open(updated) or has_keys(updated) > has_keys(opened) else opened
-            if opened.earlier_rand is None:
-                opened = replace(opened, other_rand=earlier.rand)
-        self._remember(call, opened, None if begins and opened.earlier_rand is None else earlier)
-        return opened
-
-    def _open_message(self, evidence: MikeyEvidence, parties: tuple[str, str], earlier: Bundle | None) -> OpenedMikey:
-        if _is_psk(evidence):
-            ring = self._ring.psk
-            if earlier is not None and earlier.update_key is not None:
-                ring += (earlier.update_key,)
-            rand = None if earlier is None else earlier.rand
-            return take_over(open_initiator_message(evidence, ring, parties, rand), earlier)
-        from analyzer.keying.mikey_exchanges import open_mode_message  # noqa: PLC0415 - certificates: see key_files
-
-        opened = take_over(open_mode_message(evidence, self._ring, *parties, earlier, self.books), earlier)
-        return opened if earlier is None else replace(opened, earlier_rand=earlier.rand)
-
-    def _check_answers(
-        self, call: Call, line: MediaLine, offered: Sequence[OpenedMikey], answered: Sequence[MikeyEvidence]
-    ) -> tuple[tuple[OpenedMikey, ...], tuple[MikeyEvidence, ...]]:
-        """Each response checked against the offered message that it answers, whatever their mode."""
-        parties = _parties(call, line)
-        opened, responses = check_responses(offered, answered, self._ring.psk, parties)
-        if all(_is_psk(response) for response in responses):
-            return opened, responses
-        from analyzer.keying.mikey_exchanges import check_mode_responses  # noqa: PLC0415
-
-        bundles = [None if begins_anew(each) else self._earlier(call, each.evidence) for each in opened]
-        opened, responses = check_mode_responses(opened, responses, self._ring, parties, bundles, self.books)
-        for each, bundle in zip(opened, bundles, strict=True):
-            self._remember(call, each, bundle)
-        return opened, responses
-
-    def _earlier(self, call: Call, evidence: MikeyEvidence) -> Bundle | None:
-        """The bundle of this call that has the message's CSB ID."""
-        message = evidence.message
-        return None if message is None else self._bundles.get((call.call_id, message.header.csb_id))
-
-    def _remember(self, call: Call, opened: OpenedMikey, earlier: Bundle | None) -> None:
-        message = opened.evidence.message
-        if message is None:
-            return
-        bundle = remember(opened, earlier)
-        if bundle is not None:
-            self._bundles[call.call_id, message.header.csb_id] = bundle
 
     def _mikey(
         self,
@@ -262,7 +191,9 @@ class Keymaster:
     ) -> Keying:
         reverse = opened_in_reverse(offered, answered)
         answered = tuple(evidence for evidence in answered if evidence not in reverse)
-        opened, responses = self._check_answers(call, line, self._open(call, line, offered), answered)
+        opened, responses = self._opener.check_answers(
+            call.call_id, self._open(call, line, offered), answered, _parties(call, line)
+        )
         chosen = chosen_message(opened, responses)
         verified, how, defects = verdict_on(chosen, responses)
         required = chosen is not None and response_required(chosen.evidence)
@@ -299,12 +230,6 @@ def _parties(call: Call, line: MediaLine) -> tuple[str, str]:
     if line.exchange.offer is not None and line.exchange.offer.party is Party.CALLEE:
         return call.callee, call.caller
     return call.caller, call.callee
-
-
-def _is_psk(evidence: MikeyEvidence) -> bool:
-    """Whether the pre-shared key code is the one for this message, as for what is no message at all."""
-    message = evidence.message
-    return message is None or MIKEY_MODES.get(message.header.data_type) == MIKEY_PSK
 
 
 def sdes_keying(

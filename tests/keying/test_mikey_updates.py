@@ -8,6 +8,7 @@ from pathlib import Path
 import mikey_builders as made
 import pytest
 import test_mikey_dh as dh
+import test_mikey_media
 import test_mikey_pke as pke
 import test_mikey_rsa_r as rsa_r
 from mikey_builders import identified_keys, rsa_key, seal
@@ -168,3 +169,40 @@ def test_a_ticket_update_of_a_transfer_that_stayed_shut_accuses_nobody(tmp_path:
     _, second = two_rounds(tmp_path, first, b"", again, ticket_update(15, source, again))
     assert second.keying.verified is None
     assert "it updates a transfer that was not opened" in second.keying.how
+
+
+def over_udp(folder: Path, *messages: bytes) -> list[bool | None]:
+    """The states of messages that the two hosts send by turns on MIKEY's own port."""
+    ends = ("192.0.2.1:2269", "192.0.2.2:2269")
+    packets = [(*(ends if number % 2 == 0 else ends[::-1]), octets) for number, octets in enumerate(messages) if octets]
+    (folder / "x.pcapng").write_bytes(pcapng(packets))
+    return [each.evidence.mac.verified for each in audit([folder / "x.pcapng"], ring=RING).mikey]
+
+
+def test_updates_on_mikeys_own_port_are_under_the_first_rand_too(tmp_path: Path) -> None:
+    psk = test_mikey_media.psk_message
+    bound = replace(RING, psk=(PskEntry(Secret(test_mikey_media.PSK), "sip:alice@example.com", 1),))
+    assert bound.psk[0].id is not None
+    first, again = (
+        base64.b64decode(psk(test_mikey_media.SESSIONS, [test_mikey_media.key()], rand=rand, at=at).split()[1])
+        for rand, at in ((made.RAND, 0), (None, 5))
+    )
+    (tmp_path / "x.pcapng").write_bytes(
+        pcapng([("192.0.2.1:2269", "192.0.2.2:2269", octets) for octets in (first, again)])
+    )
+    found = audit([tmp_path / "x.pcapng"], ring=bound).mikey
+    assert [each.evidence.mac.verified for each in found] == [True, True]
+    initial = dh.dhhmac(7, dh.request(), 0, 1), dh.dhhmac(8, dh.answer(), 0, 1)
+    for rand in (None, OTHER_RAND):
+        request = dh.dhhmac(7, updated(dh.request(), rand), 0, 1)
+        answer = dh.dhhmac(8, updated(dh.answer(), None), 0, 1)
+        assert over_udp(tmp_path, *initial, request, answer) == [True] * 4
+    sealed = later_seal(identified_keys(made.ALICE, KeyData(0, Secret(OTHER_TGK))))
+    renewed = made.sign(2, updated(pke.payloads(kemac=sealed), None), rsa_key("alice"), v=False)
+    assert over_udp(tmp_path, pke.message(), b"", renewed) == [True, True]
+    flags = tickets.D | tickets.F | tickets.H
+    transfer = tickets.transfer_init(flags)
+    source = tickets.protector(tickets.mpk("i"), 2)
+    later = ticket_update(14, source, tickets.ALICE + tickets.BOB)
+    rounds = (transfer, tickets.transfer_response(transfer, flags), later, ticket_update(15, source, later))
+    assert over_udp(tmp_path, *rounds) == [True] * 4
