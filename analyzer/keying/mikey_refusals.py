@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""MIKEY error messages in what refused an offer: the body of a final response, or an answer (RFC 3830 §5.1.2)."""
+"""MIKEY error messages in what refused an offer: body or KeyMgmt of a response, or an answer (RFC 3830 §5.1.2)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from analyzer.model.call import Exchange, Side
-from analyzer.model.evidence import FrameRef
-from analyzer.model.keying import MacState, MikeyEvidence
+from analyzer.model.evidence import FrameRef, SignallingMessage
+from analyzer.model.keying import BODY, MacState, MikeyEvidence
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.key_mgmt import parse_key_mgmt
 from dissectors.grammar.mikey import Sign, Verification, parse_mikey
@@ -19,10 +19,18 @@ NOTHING = MacState(None, "no MAC")
 def read_refusal(exchange: Exchange, index: int) -> tuple[MikeyEvidence, ...]:
     """The error messages with which the exchange's offer was refused, for the media line of that index."""
     for session, ref in _descriptions(exchange):
-        found = tuple(_read_errors(session, ref, index))
-        if found:
-            return found
-    return ()
+        for level, values in _levels(session, index):
+            found = tuple(_read_errors(values, level, ref))
+            if found:
+                return found
+    final = exchange.final if exchange.answer is None else None
+    if final is None or (exchange.offer is not None and exchange.offer.message.source == final.source):
+        return ()
+    if isinstance(final, SignallingMessage):
+        beside = [(0, octets) for octets in final.sip.mikey_parts()]
+    else:  # 463 (RFC 4567 §3.2), or 466 in RTSP 2.0 (RFC 7826 §17.4.30)
+        beside = [(0, spec.data) for spec in final.rtsp.key_mgmt if spec.protocol == "mikey" and spec.data is not None]
+    return tuple(_read_errors(beside, BODY, final.ref))
 
 
 def _descriptions(exchange: Exchange) -> Iterator[tuple[SessionDescription, FrameRef]]:
@@ -38,24 +46,31 @@ def _descriptions(exchange: Exchange) -> Iterator[tuple[SessionDescription, Fram
                 return
 
 
-def _read_errors(session: SessionDescription, ref: FrameRef, index: int) -> Iterator[MikeyEvidence]:
-    """The line's own errors, else the session's."""
+def _levels(session: SessionDescription, index: int) -> Iterator[tuple[str, list[tuple[int, bytes]]]]:
+    """The messages of the line's own key-mgmt attributes, then those of the session's, each with its line number."""
     media = session.media[index].attributes if index < len(session.media) else ()
     for level, attributes in (("media", media), ("session", session.attributes)):
-        found = False
+        values = []
         for attribute in attributes:
             if attribute.name != "key-mgmt":
                 continue
             try:
                 data = parse_key_mgmt(attribute.value or "").data
-                message = None if data is None else parse_mikey(data)
             except GrammarError:
                 continue
-            if message is None or message.header.data_type != DataType.ERROR:
-                continue
-            found = True
-            covered = message.find(Verification) is not None or message.find(Sign) is not None
-            place = (ref, level, attribute.line_number, Side.ANSWERER, "mikey", data, message)
-            yield MikeyEvidence(*place, UNTRIED if covered else NOTHING, bound_key=False, defects=message.defects)
-        if found:
-            return
+            if data is not None:
+                values.append((attribute.line_number, data))
+        yield level, values
+
+
+def _read_errors(values: Iterable[tuple[int, bytes]], level: str, ref: FrameRef) -> Iterator[MikeyEvidence]:
+    for line_number, data in values:
+        try:
+            message = parse_mikey(data)
+        except GrammarError:
+            continue
+        if message.header.data_type != DataType.ERROR:
+            continue
+        covered = message.find(Verification) is not None or message.find(Sign) is not None
+        place = (ref, level, line_number, Side.ANSWERER, "mikey", data, message)
+        yield MikeyEvidence(*place, UNTRIED if covered else NOTHING, bound_key=False, defects=message.defects)

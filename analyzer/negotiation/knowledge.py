@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from analyzer.keying.mikey_refusals import read_refusal
 from analyzer.model.call import Call, Exchange, MediaLine, MediaSide, Party, Resolution, SdpBody, Side
-from analyzer.model.evidence import AnySignalling, FrameRef, SignallingMessage
+from analyzer.model.evidence import AnySignalling, FrameRef, RtspSignallingMessage, SignallingMessage
 from analyzer.model.keying import Keying, MacState, MikeyEvidence
 from analyzer.model.negotiation import CapabilityKind, Carrier, ListOrigin, ListSource, Preference
 from analyzer.negotiation.carriers.attributes import KEYING
@@ -160,9 +160,14 @@ def _of_line(call: Call, line: MediaLine) -> Iterator[tuple[Party, Observation]]
         if side is not None and _is_keyed(side) and (origin is ListOrigin.OWN_OFFER or side.media.port):
             yield side.body.party, Observation(origin, line, start, call.call_id, side.body.message.ref)
     refusal = line.exchange.final
-    if line.answer is None and line.exchange.offer is not None and refusal is not None and refusal.text.body:
+    if line.answer is None and line.exchange.offer is not None and refusal is not None and _may_tell(refusal):
         party = Party.CALLEE if line.exchange.offer.party is Party.CALLER else Party.CALLER
         yield party, Observation(ListOrigin.OTHER_REFUSAL, line, start, call.call_id, refusal.ref)
+
+
+def _may_tell(refusal: AnySignalling) -> bool:
+    """Whether a refusal has anything in which a MIKEY error message may stand."""
+    return bool(refusal.text.body) or (isinstance(refusal, RtspSignallingMessage) and bool(refusal.rtsp.key_mgmt))
 
 
 def _keep(found: dict[tuple[str, str], list[Observation]], aor: str, observation: Observation) -> None:
