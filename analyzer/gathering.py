@@ -65,7 +65,8 @@ def gather(
         each if clock is None else replace(each, clock_offset_ns=clock.offset_ns)
         for each, clock in zip(facts, points.clocks, strict=True)
     ]
-    return Gathered(tuple(moved), readings, calls, tuple(_point_notes(moved, points)))
+    notes = (*_point_notes(moved, points), *_copy_notes(moved, readings))
+    return Gathered(tuple(moved), readings, calls, notes)
 
 
 class _Messages:
@@ -125,3 +126,10 @@ def _point_notes(facts: Sequence[CaptureFacts], points: CapturePoints) -> Iterat
                 exact = f"within {clock.uncertainty_ns / 1e9:.6f} s"
             moved = f"by {clock.basis}, {exact}; its times were moved by that"
             yield f"{each.path}: {ahead}, {moved}; {copies} message(s) that both show count once"
+
+
+def _copy_notes(facts: Sequence[CaptureFacts], readings: Sequence[Reading]) -> Iterator[str]:
+    """Which captures hold media packets twice."""
+    for each, reading in zip(facts, readings, strict=True):
+        if copies := reading.media.copies:
+            yield f"{each.path}: {copies} media packet(s) stand in it twice, as two taps see them, and count once"

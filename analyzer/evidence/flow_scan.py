@@ -33,11 +33,11 @@ from analyzer.capture.scan import (
     UDP,
 )
 from analyzer.evidence.packet_code import (
+    BLOCK_CELLS,
     L_AT,
     L_END,
     L_FIRST_CHUNK,
     L_PACKETS,
-    LAST_CELLS,
     MAX_PACKET_WORDS,
     code_packet,
 )
@@ -110,7 +110,7 @@ def take_chunk(state: Any, last: Any, chained: Any, active: Any, flow: int) -> N
     chunk = state[F_CHUNKS]
     state[F_CHUNKS] = chunk + 1
     if last[L_PACKETS] == 0:
-        for cell in range(LAST_CELLS):
+        for cell in range(BLOCK_CELLS):
             last[cell] = 0
         last[L_FIRST_CHUNK] = chunk
         active[state[F_ACTIVE]] = flow

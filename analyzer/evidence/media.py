@@ -16,6 +16,7 @@ from analyzer.capture.octets import join_spans, read_spans
 from analyzer.capture.speed import compiled
 from analyzer.errors import CaptureError
 from analyzer.evidence import flow_scan
+from analyzer.evidence.copies import IdentifiedStream, StreamOnce, find_originals
 from analyzer.evidence.packet_store import RECORD, Facts, PacketStore, Records
 from analyzer.model.channel import interleaved_suffix
 from analyzer.model.evidence import RUN_PACKETS, DatagramFlow, MediaEvidence, MediaStream, PacketRun
@@ -25,6 +26,7 @@ MAX_FLOWS = 200_000
 FIRST_FLOWS = 256
 _FLOW_SCAN = "analyzer.evidence.flow_scan"
 _SLOTS_PER_FLOW = 4
+HEADERS_OCTETS = 28  # an IPv4 header without options, and UDP's
 _COPIED = (
     "timestamp_ns", "payload_offset", "rtp_timestamp", "frame", "payload_octets", "wire_octets", "header_octets",
     "sequence_number", "payload_type", "marker",
@@ -185,6 +187,27 @@ class PacketColumns:
             raise CaptureError("the capture has become shorter while it was read")
         return joined
 
+    @property
+    def is_in_order(self) -> bool:
+        """Whether each sequence number is a step forward."""
+        if self._store.is_in_order(self._flow):
+            return True
+        numbers = self.sequence_number
+        return not ((numbers[1:] - numbers[:-1] - 1) & 0x8000).any()
+
+    def identifications(self, indices: Column) -> Column:
+        """The identifications of these packets' IPv4 headers; −1 where none stands right before UDP."""
+        facts = self.facts
+        places, stops = facts.payload_offset[indices] - HEADERS_OCTETS, [stop for stop, _ in self._buffers]
+        found = np.full(len(places), -1, np.int64)
+        for place, (index, offset) in enumerate(zip(indices.tolist(), places.tolist(), strict=True)):
+            if offset >= 0:
+                buffer = self._buffers[bisect.bisect_right(stops, index)][1]
+                header = bytes(buffer[offset : offset + HEADERS_OCTETS])
+                if header[:1] == b"\x45" and header[9:10] == b"\x11":
+                    found[place] = int.from_bytes(header[4:6], "big")
+        return found
+
     def _one_payload(self, buffer: Octets, offset: int, count: int) -> bytes:
         if offset < 0:
             return self._store.sides.read(-1 - offset, count)
@@ -203,6 +226,7 @@ class MediaTable:
         self._index: Cells = np.zeros(0, np.int64)  # of the compiled pass
         self._indexed = 0
         self._numbers: dict[FlowKey, int] = {}  # of the plain pass
+        self._copies = 0
 
     def feed(self, batch: PacketBatch) -> None:
         """Add a batch."""
@@ -307,11 +331,25 @@ class MediaTable:
         """The ZRTP flows seen so far."""
         return cast("tuple[DatagramFlow, ...]", self.flows(PayloadKind.ZRTP))
 
+    @property
+    def copies(self) -> int:
+        """Packets that two taps gave twice, as far as `evidence` was asked for."""
+        return self._copies
+
+    def _without_copies(self, kind: PayloadKind) -> Iterator[PacketColumns | StreamOnce]:
+        """The flows of a kind, each packet once."""
+        for flow in self.flows(kind):
+            originals = None if flow.is_in_order else find_originals(cast("IdentifiedStream", flow))
+            if originals is not None:
+                self._copies += len(flow) - len(originals)
+            yield flow if originals is None else StreamOnce(cast("MediaStream", flow), originals)
+
     def evidence(self) -> MediaEvidence:
-        """All that was seen so far, as the later stages take it."""
+        """All that was seen so far, as the later stages take it; what two taps captured counts once."""
+        self._copies = 0
         return MediaEvidence(
-            streams=cast("tuple[MediaStream, ...]", self.flows(PayloadKind.RTP_LIKE)),
-            rtcp=cast("tuple[DatagramFlow, ...]", self.flows(PayloadKind.RTCP_LIKE)),
+            streams=cast("tuple[MediaStream, ...]", tuple(self._without_copies(PayloadKind.RTP_LIKE))),
+            rtcp=cast("tuple[DatagramFlow, ...]", tuple(self._without_copies(PayloadKind.RTCP_LIKE))),
             dtls=self.dtls(),
             zrtp=self.zrtp(),
             stun=cast("tuple[DatagramFlow, ...]", self.flows(PayloadKind.STUN)),

@@ -180,6 +180,13 @@ class PacketStore:
         """How many packets the first `parts` parts of a flow have."""
         return sum(self._parts[flow][2 : _PART * parts : _PART])
 
+    def is_in_order(self, flow: int) -> bool:
+        """Whether all packets of a flow were coded, and each sequence number was a step forward."""
+        arena = self._arena
+        if arena is None or not all(self._parts[flow][3::_PART]):
+            return False
+        return bool(arena.lasts[flow, packet_code.L_ORDER] != packet_code.STEPPED_BACK)
+
     def of_flow(self, flow: int, parts: int) -> Facts:
         """The packets of the first `parts` parts of a flow, in capture order."""
         key = (flow, parts)
