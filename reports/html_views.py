@@ -110,10 +110,16 @@ class MediaView:
     kinds: tuple[KindView, ...]
     winners: tuple[WinnerRow, ...]
     methods: tuple[MethodRow, ...]
-    exposures: tuple[tuple[Exposure, bool], ...]
+    exposures: tuple[Exposure, ...]
     sources: tuple[ListSource, ...]
     streams: tuple[StreamView, ...]
     streams_omitted: int
+
+    @property
+    def is_exposure_told(self) -> bool:
+        """Whether each of the offer's carriers is known to show a change, or came where nobody could make one."""
+        offered = [one for one in self.exposures if one.side.value == "offerer" and not one.hop_protected]
+        return not any(Sight.UNKNOWN in (one.remove, one.reorder, one.insert) for one in offered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +250,7 @@ def _media_view(audited: AuditedMedia) -> MediaView:
         tuple(view for view in kinds if view.offer or view.answer or view.chosen),
         _winner_rows(negotiation),
         _method_rows(negotiation),
-        tuple((one, not one.hop_protected and Sight.UNSEEN in one[3:6]) for one in negotiation.exposures),
+        negotiation.exposures,
         tuple(sorted(negotiation.sources, key=lambda one: (one.side.value != "offerer", one.kind.value, one.rank))),
         tuple(view_stream(stream) for stream in audited.streams[:MAX_STREAMS]),
         max(0, len(audited.streams) - MAX_STREAMS),

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+import pcaps
 import reports
+from analyzer.api import audit
+from analyzer.keying.key_ring import KeyRing
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.model.call import CallState
 from analyzer.model.outcome import Verdict
 from reports import html_views
@@ -258,3 +262,17 @@ def test_contrast_meets_wcag_aa(theme: int) -> None:
         if f"{name}-bg" in colours:
             assert _contrast(colours[name], colours[f"{name}-bg"]) >= 4.5, name
     assert _contrast(colours["sheet"], colours["unprotected"]) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (True, "From these lists he could have brought about nothing weaker unseen."),
+        (False, "Whether he could have brought about something weaker unseen is not known"),
+    ],
+)
+def test_without_a_key_it_is_not_said_that_nothing_could_be_changed(keys: bool, said: str) -> None:
+    sample = Path(pcaps.__file__).with_name("not_winner_twin.pcapng")
+    ring = read_key_ring(sample.with_suffix(".toml")) if keys else KeyRing()
+    page = render_html(audit([sample], ring=ring))
+    assert (said in page, page.count("nothing weaker unseen") > 0) == (True, keys)
