@@ -109,7 +109,7 @@ def _compare_streams(capture: int, ours: Observation, theirs: Observation, tally
                 tally.differences.append(Difference(TOPICS[5], capture, (), "", f"{name}: {their}"))
         elif their is None:
             tally.note_gap("stream-not-announced", capture, own.first_frame)
-        elif (own.packets, own.lost) == (their.packets, their.lost):
+        elif own.agrees(their):
             tally.agreed[TOPICS[5]] += 1
         else:
             said = f"{name}: {own}", f"{name}: {their}"

@@ -3,19 +3,33 @@
 
 from dataclasses import dataclass, field
 
+JITTER_TOLERANCE_MS = 0.0015  # tshark prints three decimals
 Texts = dict[int, tuple[str, ...]]  # by frame
 
 
 @dataclass(slots=True)
 class StreamFacts:
-    """An RTP stream; `first_frame` is 0 where nobody told."""
+    """An RTP stream; `first_frame` is 0 where nobody told, `jitter_ms` None where the clock rate is not known.
+
+    `jitter_ms` is the mean of RFC 3550 A.8; that of several payload types is nobody's, as each may have its own clock.
+    """
 
     packets: int
     lost: int
     first_frame: int = 0
+    jitter_ms: float | None = None
 
     def __str__(self) -> str:
-        return f"{self.packets} packets, {self.lost} lost"
+        jitter = "" if self.jitter_ms is None else f", jitter {self.jitter_ms:.3f} ms"
+        return f"{self.packets} packets, {self.lost} lost{jitter}"
+
+    def agrees(self, other: "StreamFacts") -> bool:
+        """Whether both say the same, as far as both say it."""
+        if (self.packets, self.lost) != (other.packets, other.lost):
+            return False
+        if self.jitter_ms is None or other.jitter_ms is None:
+            return True
+        return abs(self.jitter_ms - other.jitter_ms) <= JITTER_TOLERANCE_MS
 
 
 @dataclass(slots=True)

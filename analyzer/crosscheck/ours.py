@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from analyzer.crosscheck.observation import Observation, StreamFacts, mikey_text, stream_name
 from analyzer.evidence.media_statistics import stream_statistics
+from analyzer.keying.stream_audit import rtpmap_of
 from analyzer.model.evidence import MediaStream, SignallingMessage
 from analyzer.model.report import Report
 from dissectors.grammar.errors import GrammarError
@@ -22,13 +23,14 @@ def observe_report(report: Report, capture: int) -> Observation:
     for message in _messages(report):
         if message.capture == capture:
             _add_message(seen, message)
-    for stream in _streams(report):
+    for stream, clock_rate in _streams(report):
         if stream.capture == capture:
-            told = stream_statistics(stream)
+            told = stream_statistics(stream, clock_rate)
+            jitter_ms = told.jitter.mean if told.jitter is not None and len(told.payload_types) == 1 else None
             ends = (*stream.source.rpartition(":")[::2], *stream.destination.rpartition(":")[::2])
             source, source_port, destination, destination_port = (end.strip("[]") for end in ends)
             name = stream_name(source, source_port, destination, destination_port, stream.ssrc)
-            seen.streams[name] = StreamFacts(told.packets, told.lost, told.first_frame)
+            seen.streams[name] = StreamFacts(told.packets, told.lost, told.first_frame, jitter_ms)
     return seen
 
 
@@ -44,15 +46,17 @@ def _messages(report: Report) -> Iterator[SignallingMessage]:
     yield from (message for message in (*inside, *outside) if isinstance(message, SignallingMessage))
 
 
-def _streams(report: Report) -> Iterator[MediaStream]:
-    """Every stream that was judged, whole and once."""
-    inside = (bound for call in report.briefs for line in call.call.media for bound in line.streams)
-    loose = (stream.audit.bound for stream in report.streams)
+def _streams(report: Report) -> Iterator[tuple[MediaStream, int | None]]:
+    """Every stream that was judged, whole and once, with the clock rate that was agreed for it."""
+    inside = ((bound, line) for call in report.briefs for line in call.call.media for bound in line.streams)
+    loose = ((stream.audit.bound, None) for stream in report.streams)
     seen: set[int] = set()
-    for bound in (*inside, *loose):
-        if id(bound.stream) not in seen:
-            seen.add(id(bound.stream))
-            yield bound.stream
+    for bound, line in (*inside, *loose):
+        stream = bound.stream
+        if id(stream) not in seen and len(stream):
+            seen.add(id(stream))
+            mapped = rtpmap_of(line, bound).get(int(stream.payload_type[0]))
+            yield stream, None if mapped is None else mapped.clock_rate
 
 
 def _add_message(seen: Observation, message: SignallingMessage) -> None:

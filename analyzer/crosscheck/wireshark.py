@@ -16,7 +16,9 @@ TSHARK = "tshark"
 CAPINFOS = "capinfos"
 MAX_PORTS = 1000
 _STREAM = re.compile(
-    r"^\s*\S+\s+\S+\s+(\S+)\s+(\d+)\s+(\S+)\s+(\d+)\s+0x([0-9A-Fa-f]+)\s+.*?\s+(\d+)\s+(-?\d+) \(\S+%\)", re.MULTILINE
+    r"^\s*\S+\s+\S+\s+(\S+)\s+(\d+)\s+(\S+)\s+(\d+)\s+0x([0-9A-Fa-f]+)\s+.*?\s+(\d+)\s+(-?\d+) \(\S+%\)"
+    r"\s+\S+\s+\S+\s+\S+\s+(\S+)\s+(\S+)",
+    re.MULTILINE,
 )
 _FRAMES = re.compile(r"<>[^|]*\|\s*(\d+)\s*\|")
 _COUNT = re.compile(r"Number of packets:\s*(\d+)")
@@ -56,9 +58,12 @@ def _read_statistics(path: Path, ports: Sequence[int], seen: Observation) -> Non
     done = subprocess.run(command, capture_output=True, text=True, errors="backslashreplace", check=False)
     if done.returncode and not done.stdout:
         raise CaptureError(f"{path}: tshark: {_last_line(done.stderr)}")
-    for source, source_port, destination, destination_port, ssrc, packets, lost in _STREAM.findall(done.stdout):
+    for source, source_port, destination, destination_port, ssrc, packets, lost, *jitter in _STREAM.findall(
+        done.stdout
+    ):
         name = stream_name(source, source_port, destination, destination_port, int(ssrc, 16))
-        seen.streams[name] = StreamFacts(int(packets), int(lost))
+        least, mean = map(float, jitter)
+        seen.streams[name] = StreamFacts(int(packets), int(lost), jitter_ms=None if least < 0 else mean)
     found = _FRAMES.search(done.stdout)
     seen.frames = int(found[1]) if found else _count_frames(path)
 

@@ -117,3 +117,17 @@ def test_without_tshark_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UsageError, match="needs tshark"):
         cross_check([], audit([]))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "agrees"),
+    [
+        (StreamFacts(9, 1, jitter_ms=0.501), True),  # as far as three decimals tell
+        (StreamFacts(9, 1, jitter_ms=None), True),
+        (StreamFacts(9, 1, jitter_ms=0.503), False),
+        (StreamFacts(9, 0, jitter_ms=0.5), False),
+        (StreamFacts(8, 1, jitter_ms=0.5), False),
+    ],
+)
+def test_streams_agree_in_packets_losses_and_jitter(theirs: StreamFacts, agrees: bool) -> None:
+    assert StreamFacts(9, 1, 7, 0.5).agrees(theirs) is agrees

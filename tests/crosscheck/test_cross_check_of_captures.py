@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Packets, SIP, SDP, MIKEY and RTP streams with their losses are tshark's on every real capture."""
+"""Packets, SIP, SDP, MIKEY and RTP streams with losses and jitter are tshark's on every real capture."""
 
 import random
 from pathlib import Path
