@@ -46,6 +46,12 @@ def candidates_for(bound: BoundStream, keying: Keying, ring: KeyRing) -> tuple[C
     return (*found, *(deviant for candidate in found if (deviant := _deviant(candidate)) is not None))
 
 
+def why_unavailable(bound: BoundStream, ring: KeyRing) -> str:
+    """Why a key that the ring has for a stream can't be used here, empty if there is none such."""
+    suites = [suite_by_name(key.suite) for entry in ring.srtp for key in ring_keys(entry, bound)]
+    return next((suite.unavailable_reason for suite in suites if suite is not None and not suite.available), "")
+
+
 def _of_exchange(keys: Sequence[MasterKey], bound: BoundStream) -> list[MasterKey]:
     """The keys that may protect the stream, its own SSRC's and direction's first."""
     own = [key for key in keys if key.ssrc in {None, bound.stream.ssrc} or key.source == "mikey"]

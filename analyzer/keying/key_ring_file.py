@@ -18,6 +18,7 @@ from dissectors.grammar.key_log import parse_key_log_line
 MAX_KEY_FILE_OCTETS = 1 << 20
 DESCRIPTION = "sample"  # a sample's sidecar says there what its capture is; the rest of it is a key file
 HEAD_OCTETS = 1 << 16
+_SDP = re.compile(rb"v=0\s*$|m=[a-z]+ ")  # a pasted session description
 _CRYPTO = re.compile(rb"(?:a=)?crypto:|[0-9]{1,9}[ \t]+[A-Za-z0-9_]+[ \t]+inline:")
 _HEADER = re.compile(r"[ \t]*\[\[?[ \t]*(?P<name>[A-Za-z0-9_\"'-]+)[ \t]*\]\]?[ \t]*(?:#.*)?")
 _FIELD = re.compile(r"[ \t]*[\"']?(?P<name>[A-Za-z0-9_-]+)[\"']?[ \t]*=")
@@ -57,7 +58,7 @@ def _read_plain(path: Path) -> KeyRing | None:
     first = next((line.strip() for _, line in lines if line.strip() and not line.lstrip().startswith(b"#")), b"")
     if first.startswith(PEM_MARK):
         return KeyRing(private_key=(PrivateKeyEntry(path, read_private_key(path), 1),))
-    if _CRYPTO.match(first):
+    if _CRYPTO.match(first) or _SDP.match(first):
         return KeyRing(srtp=tuple(_read_crypto_lines(path)))
     try:
         parse_key_log_line(first)
@@ -68,8 +69,13 @@ def _read_plain(path: Path) -> KeyRing | None:
 
 def _read_crypto_lines(path: Path) -> Iterator[SrtpEntry]:
     text = read_file(path, MAX_KEY_FILE_OCTETS).decode("utf-8", "replace")
+    is_description = any(_SDP.match(line) for line in text.encode().split(b"\n"))
+    if is_description and "a=crypto:" not in text:
+        message = f"{path}: a session description without a=crypto lines"
+        raise KeyMaterialError(message)
     for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip() and not line.lstrip().startswith("#"):
+        passed_over = is_description and not line.lstrip().startswith("a=crypto:")
+        if line.strip() and not line.lstrip().startswith("#") and not passed_over:
             yield read_srtp(KeyTable(path, "srtp", {"crypto": line.strip()}, number, {}))
 
 

@@ -227,8 +227,7 @@ def _key_derivation_rate(table: KeyTable, crypto: CryptoAttribute | None) -> int
         if rate & (rate - 1):
             raise table.error("kdr", "must be 0 or a power of two: a number of packets, not SDES's exponent")
         return rate
-    exponent = None if crypto is None else crypto.kdr
-    return 1 << exponent if exponent else 0
+    return 0 if crypto is None else crypto.key_derivation_rate
 
 
 READERS: dict[str, tuple[frozenset[str], Callable[[KeyTable], object]]] = {

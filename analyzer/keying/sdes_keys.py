@@ -80,7 +80,7 @@ def _master_key(parameter: KeyParameter, line: CryptoAttribute, suite: Suite, se
         sender=sender,
         mki=mki,
         lifetime=parameter.lifetime,
-        kdr=0 if line.kdr is None else 1 << line.kdr,
+        kdr=line.key_derivation_rate,
         srtp_encrypted=not line.unencrypted_srtp,
         srtcp_encrypted=not line.unencrypted_srtcp,
         authenticated=not line.unauthenticated_srtp,

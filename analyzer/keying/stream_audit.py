@@ -19,6 +19,7 @@ from analyzer.keying.contexts import (
     keys_of,
     rivals_for,
     rtcp_contexts,
+    why_unavailable,
 )
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.rtcp_audit import audit_rtcp
@@ -49,6 +50,8 @@ def audit_stream(
     rivals = rivals_for(bound, keying, ring)
     case = Case(bound, packets, statistics, rtpmap, keying, candidates, rivals, chosen_suite)
     tally = open_case(case)
+    if tally.reason == NO_KEY:
+        tally = replace(tally, reason=why_unavailable(bound, ring) or NO_KEY)
     if tally.reason == NO_KEY and line is not None and keying.method is None:
         tally = replace(tally, reason="no keying was agreed, and the packets do not show whether they are clear")
     return _conclude(case, tally, _clear_runs(case, tally), tolerated)

@@ -31,6 +31,7 @@ NEAR_ROC_LIMIT = 64
 TELLING_FAILURES = 2
 NEAR_WRAP = 1024
 REORDERED_PACKETS = 64  # as far as packets may come out of order at a re-key
+ENCRYPTED = "UNENCRYPTED_SRTP was agreed, and the payload is encrypted"
 UNENCRYPTED = "the tags verify, but the payload is not encrypted"
 # Faults of the framing under which a bound key proves the stream all the same.
 HARMLESS = frozenset(
@@ -108,7 +109,16 @@ def _opened(case: Case, columns: PacketColumns, candidate: Candidate, reason: st
     of_another = candidate.key.source in {"key-ring", "sdes"} and case.chosen_suite not in {None, suite}
     if of_another and not candidate.deviation:
         tally = replace(tally, other_suite=True, reason=f"authenticates as {suite}, which was not agreed")
-    return _excused(_explained(case, columns, tally, opening), case.keying)
+    return _excused(_with_cut(_explained(case, columns, tally, opening), opening), case.keying)
+
+
+def _with_cut(tally: Tally, opening: StreamOpening) -> Tally:
+    """With the reason why packets could not be tried among others that open."""
+    cut = opening.count(PacketOutcome.TRUNCATED)
+    if not cut:
+        return tally
+    why = f"{cut} packets are cut by the snaplen"
+    return replace(tally, reason=f"{tally.reason}; {why}" if tally.reason else why)
 
 
 def _is_unencrypted(case: Case, columns: PacketColumns, candidate: Candidate, tally: Tally) -> bool:
@@ -129,8 +139,16 @@ def _explained(case: Case, columns: PacketColumns, tally: Tally, opening: Stream
     found = diagnose_stream(columns.select(failed), _near(context), case.rivals, encodings=case.encodings)
     if found.reason in {FailureReason.NONE, FailureReason.SOME}:
         return tally
+    if found.reason is FailureReason.NO_TAGS and _are_as_long(columns, failed, opening):
+        found = Diagnosis(FailureReason.ALTERED)
     why = f"{len(failed)} packets fail: {found}"
     return replace(tally, reason=f"{tally.reason}; {why}" if tally.reason else why)
+
+
+def _are_as_long(columns: PacketColumns, failed: NDArray[np.int64], opening: StreamOpening) -> bool:
+    """Whether most packets that fail have the length of some that authenticate, and with it a tag."""
+    same = np.isin(columns.lengths[failed], columns.lengths[opening.authenticated])
+    return 2 * int(same.sum()) > len(failed)
 
 
 def _shut(case: Case, columns: PacketColumns) -> Tally:
@@ -141,7 +159,7 @@ def _shut(case: Case, columns: PacketColumns) -> Tally:
     if not first.context.proves:
         return Tally(nothing, not_tried=size, reason="there are no tags, and what the key gives is noise")
     found, under = _diagnose(case, columns, first)
-    reason = str(found)
+    reason = "" if found.reason is FailureReason.NONE else str(found)
     if found.context is not None and (found.reason in HARMLESS or (_is_given(under) and _is_key_own(found))):
         keys = keys_of(found.context, under.key)
         return _opened(case, columns, Candidate(found.context, keys[0], under.bound), reason)
@@ -195,6 +213,11 @@ def _is_key_own(found: Diagnosis) -> bool:
 
 def _by_reading(columns: PacketColumns, candidate: Candidate, case: Case) -> Candidate:
     """The candidate, or where its tags verify and its clear text is noise, that of a peer which took another cipher."""
+    if not candidate.context.srtp_encrypted and candidate.context.suite.encrypts:
+        context, key = replace(candidate.context, srtp_encrypted=True), candidate.key._replace(srtp_encrypted=True)
+        if read_payloads(columns, context, case.encodings).clearness is Clearness.CLEAR:
+            return replace(candidate, context=context, key=key, deviation=ENCRYPTED)
+        return candidate
     for other in case.candidates:
         if other.deviation == F8_NOTE and other.context.keys == candidate.context.keys and other is not candidate:
             both = [read_payloads(columns, each.context, case.encodings).clearness for each in (candidate, other)]

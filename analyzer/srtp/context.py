@@ -18,6 +18,7 @@ ROC_SEARCH_LIMIT = 1 << 14
 MAX_STREAM_KEYS = 32
 MAX_CACHED_SESSIONS = 256
 ROC_OCTETS = 4
+INDEX_BITS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class SrtpContext:
             raise SrtpError(msg)
         if len({len(key.mki) for key in self.keys}) > 1:
             raise SrtpError("the master keys' identifiers differ in length")
-        if self.kdr < 0 or not 0 <= (self.roc or 0) <= MAX_ROC:
+        if not 0 <= self.kdr < 1 << INDEX_BITS or not 0 <= (self.roc or 0) <= MAX_ROC:
             raise SrtpError("a key derivation rate or rollover counter out of range")
         if self.rcc_rate < 1 or (self.rcc_mode and not self.suite.aead and self.srtp_tag_octets < ROC_OCTETS):
             raise SrtpError("no room for the rollover counter in the tag")

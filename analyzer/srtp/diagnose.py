@@ -46,6 +46,7 @@ class FailureReason(Enum):
     OTHER_KEY = "another key fits"
     DEVIANT_DERIVATION = "a key derivation that strays from the RFCs"
     ROLLOVER = "a rollover counter out of reach"
+    ALTERED = "altered packets: deciphered they read as clear payload, but their tags do not verify"
     WRONG_KEY = "wrong key or altered packets"
 
 
@@ -157,8 +158,11 @@ def _without_tags(columns: PacketColumns, context: SrtpContext, encodings: Encod
     if context.suite.aead or not context.srtp_encrypted:
         return None
     bare = replace(context, authenticated=False, keys=tuple(StreamKey(key.key, key.salt) for key in context.keys[:1]))
-    if read_payloads(columns, bare, encodings, CLEAR_SAMPLE_PACKETS).clearness is not Clearness.CLEAR:
+    test = read_payloads(columns, bare, encodings, CLEAR_SAMPLE_PACKETS)
+    if test.clearness is not Clearness.CLEAR:
         return None
+    if test.trailer_octets and test.trailer_octets == context.mki_octets + context.srtp_tag_octets:
+        return Diagnosis(FailureReason.ALTERED)
     return Diagnosis(FailureReason.NO_TAGS, "as under UNAUTHENTICATED_SRTP", bare)
 
 

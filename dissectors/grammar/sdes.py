@@ -44,6 +44,7 @@ _SUITE = re.compile(r"[A-Za-z0-9_]+")
 _TAG = re.compile(r"[0-9]{1,9}")
 _LIFETIME = re.compile(r"(2\^)?([0-9]{1,20})")
 _MKI = re.compile(r"([0-9]{1,310}):([0-9]{1,3})")
+INDEX_BITS = 48  # of an SRTP packet (RFC 3711 §3.3.1)
 _KDR = re.compile(r"KDR=([0-9]{1,2})")
 # What may be shown of a session parameter: the names of §6.3 and short extensions, nothing that could be a key.
 SESSION_PARAMETER = re.compile(
@@ -108,6 +109,11 @@ class CryptoAttribute(NamedTuple):
             if (found := _KDR.fullmatch(parameter)) is not None:
                 return int(found[1])
         return None
+
+    @property
+    def key_derivation_rate(self) -> int:
+        """The rate in packets, 0 for keys that are derived once: none was stated, or 2^n is beyond every index."""
+        return 1 << self.kdr if self.kdr and self.kdr < INDEX_BITS else 0
 
 
 def canonical_suite(name: str) -> str:

@@ -282,3 +282,14 @@ def test_a_key_log_and_a_private_key_are_key_files(key_file: Path) -> None:
     assert entry.secrets[0].label == "CLIENT_RANDOM"
     (key,) = read_key_ring(folder / "bob.pem").private_key
     assert isinstance(key.key, ec.EllipticCurvePrivateKey)
+
+
+def test_a_pasted_session_description_is_a_key_file(key_file: Path) -> None:
+    key = base64.b64encode(bytes(range(30))).decode()
+    lines = ("v=0", "o=- 1 1 IN IP4 192.0.2.1", "s=-", "t=0 0", "m=audio 4000 RTP/SAVP 0", "a=sendrecv")
+    key_file.write_text("\r\n".join((*lines, f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}", "")))
+    (entry,) = read_key_ring(key_file).srtp
+    assert entry.suite.name == "AES_CM_128_HMAC_SHA1_80"
+    key_file.write_text("\r\n".join((*lines, "")))
+    with pytest.raises(KeyMaterialError, match="without a=crypto lines"):
+        read_key_ring(key_file)

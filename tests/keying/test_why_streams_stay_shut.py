@@ -2,6 +2,8 @@
 """Calls in which a key does not fit as agreed: each cause made for itself, and the reason that is given for it."""
 
 import base64
+import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from tests.cli.command_line import A_RTP, B_RTP, KEY_A, KEY_B, call, pcapng, sdp
 from tests.keying.test_calls_with_keys import A_SSRC, ANSWER, CM_32, CM_80, K_A, K_B, OFFER, crypto, rtp
 
 COUNT = 120
+ENHANCED_PACKET = 6
 CLEAR = [rtp(number, A_SSRC) for number in range(COUNT)]
 OTHER = bytes(range(30))
 A_RTCP, B_RTCP = "192.0.2.1:4001", "192.0.2.2:6001"
@@ -373,3 +376,70 @@ def test_srtcp_cut_by_the_snaplen_refutes_nothing(tmp_path: Path) -> None:
     (found,) = audit([tmp_path / "x.pcapng"]).calls
     (stream,) = found.media[0].streams
     assert (stream.rtcp.packets, stream.rtcp.authenticated, stream.rtcp.failed) == (2, 0, 0)
+
+
+def test_tags_that_were_altered(tmp_path: Path) -> None:
+    """Behind the cipher is speech, so the key is right; that there are no tags would be another fault."""
+    packets = [(source, to, octets[:-1] + bytes([octets[-1] ^ 1])) for source, to, octets in sealed(context())]
+    media, stream, clear = heard(tmp_path, packets)
+    assert stream.reason.startswith("altered packets")
+    assert (stream.failed, stream.authenticated, media.verdict, clear) == (COUNT, 0, Verdict.MISMATCH, [])
+
+
+def test_some_altered_packets_among_others(tmp_path: Path) -> None:
+    packets = sealed(context())
+    for number in range(5, COUNT, 3):
+        source, to, octets = packets[number]
+        packets[number] = (source, to, octets[:40] + bytes([octets[40] ^ 1]) + octets[41:])
+    _, stream, _ = heard(tmp_path, packets)
+    assert stream.failed == len(range(5, COUNT, 3))
+    assert stream.reason.startswith(f"{stream.failed} packets fail: altered packets")
+
+
+def test_encrypted_although_that_was_switched_off(tmp_path: Path) -> None:
+    offer, answer = offering(CM_80, more=" UNENCRYPTED_SRTP")
+    _, stream, clear = heard(tmp_path, sealed(context()), offer, answer)
+    assert stream.reason == "UNENCRYPTED_SRTP was agreed, and the payload is encrypted"
+    assert (stream.authenticated, clear) == (COUNT, CLEAR)
+    _, stream, clear = heard(tmp_path, sealed(context(srtp_encrypted=False)), offer, answer)
+    assert (stream.reason, stream.authenticated, clear) == ("", COUNT, CLEAR)
+
+
+@pytest.mark.parametrize("rate", ["KDR=0", "KDR=48", "KDR=99"])
+def test_a_key_derivation_rate_that_no_index_reaches(tmp_path: Path, rate: str) -> None:
+    offer, answer = offering(CM_80, more=f" {rate}")
+    _, stream, clear = heard(tmp_path, sealed(context()), offer, answer)
+    assert (stream.authenticated, stream.reason, clear) == (COUNT, "", CLEAR)
+
+
+def test_a_key_for_a_suite_that_is_recognised_only(tmp_path: Path) -> None:
+    name = "DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM"
+    (tmp_path / "x.pcapng").write_bytes(pcapng(sealed(context())))
+    key = base64.b64encode(bytes(56)).decode()
+    (tmp_path / "keys.txt").write_text(f"a=crypto:1 {name} inline:{key}\n")
+    (found,) = audit([tmp_path / "x.pcapng"], ring=read_key_ring(tmp_path / "keys.txt")).streams
+    assert found.audit.reason == "double AES-GCM (RFC 8723) is recognised, not opened"
+
+
+def test_packets_cut_by_the_snaplen_among_whole_ones(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    writer = PcapngWriter(stream)
+    for number, (source, to, octets) in enumerate(sealed(context())):
+        frame = build_udp_frame(source, to, octets)
+        writer.write(number * 20_000_000, frame)
+    whole = bytearray(stream.getvalue())
+    place, cut = 0, 0
+    while place < len(whole):  # every second packet ends 20 octets before it was sent to
+        kind, size = struct.unpack_from("<II", whole, place)
+        if kind == ENHANCED_PACKET:
+            cut += 1
+            if cut % 2:
+                (captured,) = struct.unpack_from("<I", whole, place + 20)
+                struct.pack_into("<I", whole, place + 20, captured - 20)
+        place += size
+    (tmp_path / "x.pcapng").write_bytes(whole)
+    (tmp_path / "keys.txt").write_text(f"a=crypto:1 {CM_80} inline:{KEY_A}\n")
+    (found,) = audit([tmp_path / "x.pcapng"], ring=read_key_ring(tmp_path / "keys.txt")).streams
+    told = found.audit
+    assert (told.authenticated, told.failed, told.not_tried) == (COUNT // 2, 0, COUNT // 2)
+    assert told.reason == f"{COUNT // 2} packets are cut by the snaplen"
