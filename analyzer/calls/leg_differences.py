@@ -18,8 +18,11 @@ Line = tuple[str, str]  # what a keying line offers, and the key or message with
 def compare_offers(first: Call, second: Call) -> tuple[LegDifference, ...]:
     """The differences between the first offers of two legs, from the earlier leg to the later one."""
     one, other = _first_offer(first), _first_offer(second)
-    if one is None or other is None:
-        return ()
+    return () if one is None or other is None else compare_bodies(one, other)
+
+
+def compare_bodies(one: SdpBody, other: SdpBody) -> tuple[LegDifference, ...]:
+    """The differences between two session descriptions, from the first to the second; the first is `here`."""
     found: list[LegDifference] = []
     places = one.message.ref, other.message.ref
     for mine, theirs in zip(one.session.media, other.session.media, strict=False):

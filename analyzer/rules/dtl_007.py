@@ -6,6 +6,7 @@ from analyzer.model.legs import LegChange
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.leg_facts import iter_offers_onward
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 
 _CHANGES = (LegChange.FINGERPRINT_REPLACED, LegChange.SETUP_CHANGED)
@@ -13,21 +14,23 @@ _GUARDS = ("a back-to-back user agent that ends the media has keys of its own on
 
 
 def _check_call(call: Call, _media: tuple[AuditedMedia, ...]) -> Result:
-    earlier = [leg for leg in call.other_legs if leg.is_earlier]
-    if not earlier:
-        return not_applicable("No earlier leg of this call is known.")
-    offer = next((exchange.offer for exchange in call.exchanges if exchange.offer is not None), None)
-    if offer is None:
+    onward = list(iter_offers_onward(call))
+    if not onward:
+        return not_applicable("No other offer of this call is known, of an earlier leg or hop.")
+    offers = [each.offer for each in onward if each.offer is not None]
+    if not offers:
         return unknown("offer", "An earlier leg is known, and the offer of this one was not seen.")
-    changes = [each for leg in earlier for each in leg.differences if each.change in _CHANGES]
+    changes = [each for one in onward for each in one.differences if each.change in _CHANGES]
     if changes:
         refs = tuple(dict.fromkeys(ref for each in changes for ref in (each.there, each.here)))
         what = ", ".join(dict.fromkeys(each.detail for each in changes))
         return failed(f"The leg before has another DTLS identity or role: {what}.", refs, _GUARDS)
-    levels: list[SessionDescription | MediaDescription] = [offer.session, *offer.session.media]
+    sessions = [offer.session for offer in offers]
+    levels: list[SessionDescription | MediaDescription] = [*sessions, *(each for one in sessions for each in one.media)]
     if all(level.attribute("fingerprint") is None for level in levels):
         return not_applicable("This leg offers no fingerprint.")
-    return passed("Fingerprints and DTLS roles are those of the leg before.", (offer.message.ref,))
+    refs = tuple(dict.fromkeys(offer.message.ref for offer in offers))
+    return passed("Fingerprints and DTLS roles are those of the leg before.", refs)
 
 
 RULE = Rule(
@@ -40,7 +43,7 @@ RULE = Rule(
     needs=(Need.SIGNALLING,),
     remediation="Where media is to be protected end to end, let the element between the legs pass DTLS through.",
     meaning=Meaning(
-        passes="The legs were joined, and this one offers the fingerprints and roles of the earlier one.",
+        passes="The call was seen on two legs or hops, and the later has the fingerprints and roles of the earlier.",
         fails="A fingerprint or an a=setup of this leg's offer is not that of the earlier leg.",
         unknown="An earlier leg is known, and the offer of this leg was not seen.",
         not_applicable="No earlier leg is known, or this one offers no fingerprint.",

@@ -3,33 +3,34 @@
 
 from collections.abc import Iterator
 
-from analyzer.model.call import Call, Exchange
-from analyzer.model.evidence import FrameRef
+from analyzer.model.call import Call
 from analyzer.model.legs import KeyingHabit, LegChange, LegDifference
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.leg_facts import OfferOnward, iter_offers_onward
 from analyzer.rules.protection import KEYING_ATTRIBUTES
 
 ALWAYS = 3  # calls before, with keying all of them, that make a habit
 _HABIT_GUARDS = ("the endpoint may have been set up anew, or may speak plain RTP to some peers",)
-_NO_EARLIER_LEG = not_applicable("No earlier leg of this call is known.")
+_NO_EARLIER_LEG = not_applicable("No other offer of this call is known, of an earlier leg or hop.")
 _GUARDS = ("a back-to-back user agent, or the provider behind it, may speak plain RTP on its other side",)
 
 
 def _check_call(call: Call, _media: tuple[AuditedMedia, ...]) -> Result:
-    earlier = [leg for leg in call.other_legs if leg.is_earlier]
-    if not earlier:
+    onward = list(iter_offers_onward(call))
+    if not onward:
         return _judge_habits(call.lost_keying)
-    offered = next((exchange for exchange in call.exchanges if exchange.offer is not None), None)
-    if offered is None:
+    offers = [each.offer for each in onward if each.offer is not None]
+    if not offers:
         return unknown("offer", "An earlier leg is known, and the offer of this one was not seen.")
-    stripped = [each for leg in earlier for each in _stripped(offered, leg.differences)]
+    stripped = [each for one in onward for each in _stripped(one)]
     if stripped:
         refs = tuple(dict.fromkeys(ref for each in stripped for ref in (each.there, each.here)))
         taken = ", ".join(dict.fromkeys(each.detail for each in stripped))
         return failed(f"The leg before offered keying that this one lacks altogether: {taken}.", refs, _GUARDS)
-    return passed("Each medium that was keyed on the leg before is keyed on this one.", (_ref(offered),))
+    refs = tuple(dict.fromkeys(offer.message.ref for offer in offers))
+    return passed("Each medium that was keyed on the leg before is keyed on this one.", refs)
 
 
 def _judge_habits(lost: tuple[KeyingHabit, ...]) -> Result:
@@ -46,22 +47,18 @@ def _judge_habits(lost: tuple[KeyingHabit, ...]) -> Result:
     return _NO_EARLIER_LEG
 
 
-def _stripped(offered: Exchange, differences: tuple[LegDifference, ...]) -> Iterator[LegDifference]:
-    """Removed lines of media that this leg's offer keys in no way any more."""
-    if offered.offer is None:
+def _stripped(onward: OfferOnward) -> Iterator[LegDifference]:
+    """Removed lines of media that the later offer keys in no way any more."""
+    if onward.offer is None:
         return
-    session = offered.offer.session
+    session = onward.offer.session
     if any(session.attribute(name) is not None for name in KEYING_ATTRIBUTES):
         return
-    for each in differences:
+    for each in onward.differences:
         media = session.media[each.media_index] if each.media_index < len(session.media) else None
         is_bare = media is None or all(media.attribute(name) is None for name in KEYING_ATTRIBUTES)
         if each.change is LegChange.LINES_REMOVED and is_bare and not each.detail.startswith("m="):
             yield each
-
-
-def _ref(exchange: Exchange) -> FrameRef:
-    return exchange.offer.message.ref if exchange.offer is not None else FrameRef(0, 0)
 
 
 RULE = Rule(
@@ -75,7 +72,7 @@ RULE = Rule(
     remediation="Let the element between the legs key its other side too, or refuse calls that it can't protect;"
     " endpoints that require protection must refuse plain RTP, as no list inside a message can show that all is gone.",
     meaning=Meaning(
-        passes="The legs of the call were joined, and every medium that was keyed on the earlier one is keyed on this.",
+        passes="The call was seen on two legs or hops, and every medium keyed on the earlier is keyed on the later.",
         fails="An earlier leg offered keying for a medium, and the offer of this leg has none for it; or the endpoint"
         " offered keying in each of three or more calls before, and none here.",
         unknown="An earlier leg is known, and the offer of this leg was not seen; or the endpoint mostly offered keying"

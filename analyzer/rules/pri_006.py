@@ -20,6 +20,7 @@ from analyzer.negotiation.agreement import (
     line_echoes,
 )
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.leg_facts import iter_hops
 from analyzer.rules.protection import line_refs
 
 _GUARDS = (
@@ -56,18 +57,10 @@ def _disagreements(listing: Sequence[AuditedMedia], media: Sequence[AuditedMedia
         tries = [one for one in lines if one.line.exchange.between is None]
         for one, other in pairwise(tries):
             yield from find_changed_retry((one.line, one.negotiation), (other.line, other.negotiation))
-        for nearest, leg in _legs(lines):
-            yield from find_changed_leg((nearest.line, nearest.negotiation), (leg.line, leg.negotiation))
-
-
-def _legs(lines: Sequence[AuditedMedia]) -> Iterator[tuple[AuditedMedia, AuditedMedia]]:
-    """Each offer between further elements with the one nearest the caller that it stands for."""
-    nearest = None
-    for one in lines:
-        if one.line.exchange.between is None:
-            nearest = one
-        elif nearest is not None:
-            yield nearest, one
+        by_exchange = {one.line.exchange.number: one for one in lines}
+        for nearest, onward in iter_hops([one.line.exchange for one in lines]):
+            one, leg = by_exchange[nearest.number], by_exchange[onward.number]
+            yield from find_changed_leg((one.line, one.negotiation), (leg.line, leg.negotiation))
 
 
 def _has_list(media: AuditedMedia) -> bool:
