@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLE, WHOLE = 300, 100_000
+SAMPLE, WHOLE, SHARES = 300, 100_000, 20
 WORKER = "tests.captures.mutate"
 
 
@@ -35,5 +35,6 @@ def test_a_sample_of_mutated_captures() -> None:
 
 
 @pytest.mark.proof
-def test_mutated_captures() -> None:
-    check(WHOLE, 2)
+@pytest.mark.parametrize("seed", range(2, 2 + SHARES))
+def test_mutated_captures(seed: int) -> None:
+    check(WHOLE // SHARES, seed)
