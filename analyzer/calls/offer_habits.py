@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from analyzer.model.call import Call, Exchange, Party
+from analyzer.model.call import Call, Party, SdpBody
 from analyzer.model.evidence import FrameRef
 from analyzer.model.legs import KeyingHabit
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
@@ -26,34 +26,44 @@ class _Habit:
 
 def note_habits(calls: Sequence[Call]) -> tuple[Call, ...]:
     """The calls, in the order they began, with what their endpoints used to offer where this one lacks keying."""
+    offers = [_first_offer(call) for call in calls]
+    kinds = {keyed for _, media in offers for _, keyed in media}
+    if len(kinds) < 2:  # all alike: nobody lost anything
+        return tuple(calls)
     habits: dict[Endpoint, _Habit] = {}
-    return tuple(_compare(call, habits) for call in calls)
+    return tuple(_compare(call, *offer, habits) for call, offer in zip(calls, offers, strict=True))
 
 
-def _compare(call: Call, habits: dict[Endpoint, _Habit]) -> Call:
-    exchange = next((one for one in call.exchanges if one.offer is not None), None)
-    if exchange is None or exchange.offer is None:
+def _first_offer(call: Call) -> tuple[SdpBody | None, list[tuple[MediaDescription, bool]]]:
+    """The first offer of a call, and its media that are not refused, each with whether it is keyed."""
+    offer = next((one.offer for one in call.exchanges if one.offer is not None), None)
+    if offer is None:
+        return None, []
+    session = offer.session
+    return offer, [(media, _is_keyed(session, media)) for media in session.media if media.port != _REFUSED_PORT]
+
+
+def _compare(
+    call: Call, offer: SdpBody | None, media: list[tuple[MediaDescription, bool]], habits: dict[Endpoint, _Habit]
+) -> Call:
+    if offer is None or not media:
         return call
-    session, message = exchange.offer.session, exchange.offer.message
+    endpoint, here = _endpoint(call, offer), offer.message.ref
     lost: list[KeyingHabit] = []
-    for media in session.media:
-        if media.port == _REFUSED_PORT:
-            continue
-        habit = habits.setdefault((*_endpoint(call, exchange), media.type), _Habit())
-        if _is_keyed(session, media):
-            habit.keyed, habit.last = habit.keyed + 1, message.ref
+    for each, is_keyed in media:
+        habit = habits.setdefault((*endpoint, each.type), _Habit())
+        if is_keyed:
+            habit.keyed, habit.last = habit.keyed + 1, here
             continue
         if habit.last is not None:
-            lost.append(KeyingHabit(media.index, habit.keyed, habit.plain, message.ref, habit.last))
+            lost.append(KeyingHabit(each.index, habit.keyed, habit.plain, here, habit.last))
         habit.plain += 1
     return replace(call, lost_keying=tuple(lost)) if lost else call
 
 
-def _endpoint(call: Call, exchange: Exchange) -> tuple[str, str | None]:
-    if exchange.offer is None:
-        return "", None
-    aor = call.caller if exchange.offer.party is Party.CALLER else call.callee
-    return bare_address(aor), exchange.offer.message.text.user_agent
+def _endpoint(call: Call, offer: SdpBody) -> tuple[str, str | None]:
+    aor = call.caller if offer.party is Party.CALLER else call.callee
+    return bare_address(aor), offer.message.text.user_agent
 
 
 def _is_keyed(session: SessionDescription, media: MediaDescription) -> bool:
