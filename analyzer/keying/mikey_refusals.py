@@ -15,6 +15,8 @@ from dissectors.grammar.sdp import SessionDescription, parse_sdp
 UNTRIED = MacState(None, "its V or signature was not tried")
 NOTHING = MacState(None, "no MAC")
 
+_KEY_MGMT = frozenset(("key-mgmt",))
+
 
 def read_refusal(exchange: Exchange, index: int) -> tuple[MikeyEvidence, ...]:
     """The error messages with which the exchange's offer was refused, for the media line of that index."""
@@ -48,12 +50,10 @@ def _descriptions(exchange: Exchange) -> Iterator[tuple[SessionDescription, Fram
 
 def _levels(session: SessionDescription, index: int) -> Iterator[tuple[str, list[tuple[int, bytes]]]]:
     """The messages of the line's own key-mgmt attributes, then those of the session's, each with its line number."""
-    media = session.media[index].attributes if index < len(session.media) else ()
-    for level, attributes in (("media", media), ("session", session.attributes)):
+    media = session.media[index].attributes_named(_KEY_MGMT) if index < len(session.media) else ()
+    for level, attributes in (("media", media), ("session", session.attributes_named(_KEY_MGMT))):
         values = []
         for attribute in attributes:
-            if attribute.name != "key-mgmt":
-                continue
             try:
                 data = parse_key_mgmt(attribute.value or "").data
             except GrammarError:
