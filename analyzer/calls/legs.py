@@ -14,7 +14,12 @@ from analyzer.calls.leg_differences import compare_offers
 from analyzer.model.call import Call, Exchange
 from analyzer.model.evidence import SignallingMessage
 from analyzer.model.legs import LegEvidence, OtherLeg
-from dissectors.grammar.base64_text import parse_base64
+from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.key_mgmt import parse_key_mgmt
+from dissectors.grammar.mikey import parse_mikey
+from dissectors.grammar.sdp import MediaDescription, SessionDescription
+from dissectors.grammar.sip import SipMessage
+from dissectors.grammar.sip_extensions import leg_ids
 
 SIP = "sip"
 WITHIN_NS = 10_000_000_000  # from the INVITE of one leg to that of the next
@@ -28,17 +33,10 @@ CONFIDENCE = {
     LegEvidence.SDP_ORIGIN: 0.8,
     LegEvidence.MEDIA_ADDRESS: 0.7,
 }
-NIL_UUID = "0" * 32  # RFC 7989 §5
-MIN_ID = 6  # characters of an identifier that is worth comparing
-_NAMED = re.compile(
-    rb"^(session-id|x-[^:\r\n]{1,64}|p-charging-vector|cisco-guid|in-reply-to|user-to-user)"
-    rb"[ \t]*:[ \t]*([^\r\n]{1,512})",
-    re.IGNORECASE | re.MULTILINE,
+MIN_ID = 6  # characters of an identifier that is worth comparing, of which three are digits
+_SPEAKS_OF_CALLS = re.compile(
+    r"p-charging-vector|user-to-user|.*(?:call|cid|guid|ucid|correlation|session|leg|icid|uuid).*"
 )
-_TOKEN = re.compile(r"[^\s;,=\"<>]+")
-_UUID = re.compile(r"[0-9a-f]{32}")
-_SPEAKS_OF_CALLS = re.compile(r"call|cid|guid|ucid|correlation|session|leg|icid|uuid", re.IGNORECASE)
-_KEY_MGMT = re.compile(rb"a=key-mgmt:mikey[ \t]+([A-Za-z0-9+/]{12,16})", re.IGNORECASE)
 
 Token = tuple[LegEvidence, str]
 
@@ -129,7 +127,7 @@ def _tokens(call: Call, names: set[str]) -> Iterator[Token]:
     invite = next((one for one in call.messages if one.text.method == "INVITE"), None)
     if isinstance(invite, SignallingMessage):
         yield LegEvidence.CALL_ID_IN_HEADER, call.call_id
-        yield from _header_tokens(invite.sip.raw[: invite.sip.body_offset], call.call_id, names)
+        yield from _header_tokens(invite.sip, call.call_id, names)
     offered = next((exchange for exchange in call.exchanges if exchange.offer is not None), None)
     if offered is not None:
         yield from _offer_tokens(offered)
@@ -139,22 +137,20 @@ def _tokens(call: Call, names: set[str]) -> Iterator[Token]:
                 yield LegEvidence.MEDIA_ADDRESS, side.address
 
 
-def _header_tokens(head: bytes, own: str, names: set[str]) -> Iterator[Token]:
-    for found in _NAMED.finditer(head):
-        name, value = found[1].decode("ascii", "replace").lower(), found[2].decode("utf-8", "replace").strip()
-        words = _TOKEN.findall(value)
-        if name == "session-id":
-            uuids = (word.lower() for word in words if _UUID.fullmatch(word.lower()))
-            yield from ((LegEvidence.SESSION_ID, uuid) for uuid in uuids if uuid != NIL_UUID)
+def _header_tokens(invite: SipMessage, own: str, names: set[str]) -> Iterator[Token]:
+    for header, word in leg_ids(invite):
+        if header == "session-id":
+            yield LegEvidence.SESSION_ID, word
             continue
-        yield from ((LegEvidence.CALL_ID_IN_HEADER, word) for word in words if word in names and word != own)
-        if _SPEAKS_OF_CALLS.search(name) or name in ("p-charging-vector", "user-to-user"):
-            yield from ((LegEvidence.HEADER_ID, word) for word in words if len(word) >= MIN_ID and _is_identifier(word))
+        if word in names and word != own:
+            yield LegEvidence.CALL_ID_IN_HEADER, word
+        if _SPEAKS_OF_CALLS.fullmatch(header) and _is_identifier(word):
+            yield LegEvidence.HEADER_ID, word
 
 
 def _is_identifier(word: str) -> bool:
     """Whether a word could name one call alone: parameter names and switches can't."""
-    return sum(character.isdigit() for character in word) >= 3 and word not in ("gtd", "hex")
+    return len(word) >= MIN_ID and sum(character.isdigit() for character in word) >= 3
 
 
 def _offer_tokens(exchange: Exchange) -> Iterator[Token]:
@@ -164,8 +160,22 @@ def _offer_tokens(exchange: Exchange) -> Iterator[Token]:
     origin = session.origin
     if origin is not None and len(origin.session_id) >= MIN_ID:
         yield LegEvidence.SDP_ORIGIN, f"{origin.username} {origin.session_id} {origin.address}"
-    for found in _KEY_MGMT.finditer(session.raw):
-        text = found[1].decode("ascii")
-        octets = parse_base64(text[: len(text) // 4 * 4]).octets or b""
-        if len(octets) >= 8:
-            yield LegEvidence.CSB_ID, octets[4:8].hex()
+    if b"key-mgmt" not in session.raw:
+        return
+    levels: tuple[SessionDescription | MediaDescription, ...] = (session, *session.media)
+    for level in levels:
+        for value in level.attribute_values("key-mgmt"):
+            csb_id = _csb_id(value)
+            if csb_id is not None:
+                yield LegEvidence.CSB_ID, f"{csb_id:08x}"
+
+
+def _csb_id(value: str) -> int | None:
+    """The CSB ID of the MIKEY message in a key-mgmt attribute; None where there is none that can be read."""
+    try:
+        attribute = parse_key_mgmt(value)
+        if attribute.data is None or attribute.protocol.lower() != "mikey":
+            return None
+        return parse_mikey(attribute.data).header.csb_id
+    except GrammarError:
+        return None

@@ -163,6 +163,11 @@ class SipMessage(NamedTuple):
         return parse_headers(self.raw, self.section.start, self.section.end).headers
 
     @property
+    def header_names(self) -> frozenset[str]:
+        """The long names of its headers, each once."""
+        return self.section.names
+
+    @property
     def body(self) -> bytes:
         """The octets of the body."""
         return self.raw[self.body_offset : self.body_end]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Headers of SIP's extensions, read when somebody asks: each function takes a header's value or a whole message."""
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -10,13 +11,16 @@ from dissectors.grammar.sip_uri import SipUri, parse_sip_uri
 
 _RACK = re.compile(r"([0-9]{1,10})[ \t]+([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
 _DIGITS = re.compile(r"[0-9]{1,10}")
-# Headers by which elements name the call that a leg belongs to; all but the standard ones are vendors' habits.
-_LEG_HEADERS = (
-    *("session-id", "p-charging-vector"),  # RFC 7989, RFC 7315
-    *("cisco-guid", "global-call-id", "x-call-id", "x-callid", "x-cid", "x-correlation-id", "x-global-call-id"),
-    *("x-original-call-id", "x-session-id", "x-sid", "x-ucid"),
+# Headers by which elements name the call that a leg belongs to (RFC 7989, RFC 7315 §5.6, RFC 3261 §20.21, RFC 7433);
+# those that begin with `x-`, and others that are not registered, are vendors' habits.
+_LEG_HEADERS = frozenset(
+    ("session-id", "p-charging-vector", "in-reply-to", "user-to-user", "cisco-guid", "global-call-id")
 )
+_CHARGING_IDS = ("icid-value", "related-icid")
 _NIL_SESSION = "0" * 32
+_SESSION = re.compile(r"[0-9a-f]{32}")
+_LEG_WORD = re.compile(r"[^\s;,=\"<>]+")
+_MAX_LEG_HEADER = 512  # characters of one that are looked at
 
 
 class RAck(NamedTuple):
@@ -182,25 +186,29 @@ def supports(message: SipMessage, option_tag: str) -> bool:
 
 
 def leg_ids(message: SipMessage) -> tuple[LegId, ...]:
-    """The values by which legs of one call can be joined, in order of trust; each is one leg's claim, no proof."""
-    found = []
-    for name in _LEG_HEADERS:
-        value = message.header(name)
-        if value is None:
-            continue
-        if name == "session-id":
-            found += [LegId(name, one) for one in _session_ids(value)]
-        elif name == "p-charging-vector":
-            params = dict(parse_params(value))
-            if icid := params.get("icid-value"):
-                found.append(LegId(name, icid))
-        elif value:
-            found.append(LegId(name, value))
-    return tuple(found)
+    """The words by which legs of one call may be joined, by the names of their headers; each is one leg's claim.
+
+    Of Session-ID these are the UUIDs of both ends, in lower case and without the nil of an end not known yet
+    (RFC 7989 §5); of P-Charging-Vector the charging identifiers; of other headers all words.
+    """
+    return tuple(
+        LegId(name, word)
+        for name in _leg_headers(message.header_names)
+        for value in message.header_values(name)
+        for word in _leg_words(name, value[:_MAX_LEG_HEADER])
+    )
 
 
-def _session_ids(value: str) -> list[str]:
-    """The UUIDs of both ends, without the nil of an end not known yet (RFC 7989 §5)."""
-    local, _, rest = value.partition(";")
-    remote = next((text for key, text in parse_params(rest) if key.lower() == "remote"), None)
-    return [one for one in (local.strip().lower(), (remote or "").lower()) if one and one != _NIL_SESSION]
+@functools.lru_cache(maxsize=1024)  # the messages of one program have few sets of headers
+def _leg_headers(names: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in names if name[:2] == "x-" or name in _LEG_HEADERS))
+
+
+def _leg_words(name: str, value: str) -> list[str]:
+    if name == "p-charging-vector":
+        return [text for key, text in parse_params(value) if key.lower() in _CHARGING_IDS and text]
+    words = _LEG_WORD.findall(value)
+    if name != "session-id":
+        return words
+    uuids = [word.lower() for word in words]
+    return [uuid for uuid in uuids if _SESSION.fullmatch(uuid) and uuid != _NIL_SESSION]

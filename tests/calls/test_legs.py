@@ -50,6 +50,7 @@ OFFER_2 = savp(f"crypto:1 {CM_80} {KEY}", port=7000, address="10.0.0.9")
     ("headers", "second_headers", "evidence"),
     [
         ((SESSION,), (SESSION,), LegEvidence.SESSION_ID),
+        ((SESSION,), (f"Session-ID:\r\n {UUID.upper()}",), LegEvidence.SESSION_ID),
         ((), ("X-CID: leg-one@host",), LegEvidence.CALL_ID_IN_HEADER),
         ((), ("In-Reply-To: leg-one@host",), LegEvidence.CALL_ID_IN_HEADER),
         (("X-Call-ID: 8af3-77102",), ("X-Call-ID: 8af3-77102",), LegEvidence.HEADER_ID),
@@ -83,6 +84,8 @@ def test_nothing_shared_joins_nothing() -> None:
     for headers, later in (((), 0.5), (("X-Account: acme-company",), 0.5), ((SESSION,), 12.0), ((SESSION,), 40.0)):
         first, second = two(OFFER_1, OFFER_2, *headers, later=later)
         assert first.other_legs == second.other_legs == ()
+    network = "P-Charging-Vector: icid-value=1;orig-ioi=home12345.net"
+    assert two(OFFER_1, OFFER_2, network)[0].other_legs == ()
     nil = f"Session-ID: {'0' * 32}"
     assert two(OFFER_1, OFFER_2, nil)[0].other_legs == ()
 

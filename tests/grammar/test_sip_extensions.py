@@ -117,10 +117,23 @@ def test_asserted_identities_and_leg_ids():
     )
     assert asserted_aors(message) == ("fluffy@cisco.com", "+14085264000")
     assert leg_ids(message) == (
-        LegId("session-id", "ab30317f1a784dc48ff824d0d3715d86"),
         LegId("p-charging-vector", "AyretyU0dm+6O2IrT5tAFrbHLso=023551024"),
+        LegId("session-id", "ab30317f1a784dc48ff824d0d3715d86"),
         LegId("x-cid", "leg-a"),
     )
+
+
+def test_leg_ids_of_folded_and_repeated_headers():
+    local, remote = "AB30317F1A784DC48FF824D0D3715D86", "47755a9de7794ba387653f2099600ef2"
+    folded = request(("Session-ID", f"{local}\r\n ;remote={remote}"), ("X-CID", "one,\r\n\ttwo"), ("X-CID", "three"))
+    assert leg_ids(folded) == (
+        LegId("session-id", local.lower()),
+        LegId("session-id", remote),
+        LegId("x-cid", "one"),
+        LegId("x-cid", "two"),
+        LegId("x-cid", "three"),
+    )
+    assert leg_ids(request(("Session-ID", "no UUID"), ("Subject", "X-CID: leg-a"), ("P-Charging-Vector", "a=b"))) == ()
 
 
 def test_identity_with_media_keys():
