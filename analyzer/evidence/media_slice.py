@@ -2,7 +2,7 @@
 """A run of packets of one stream, seen as a stream of its own."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,12 @@ from analyzer.model.evidence import RUN_PACKETS, MediaStream, PacketRun
 
 @dataclass(frozen=True, slots=True)
 class StreamSlice:
-    """Packets `start` (inclusive) to `stop` (exclusive) of `whole`; columns are views, nothing is copied."""
+    """Packets `start` (inclusive) to `stop` (exclusive) of `whole`; each column is asked for once."""
 
     whole: MediaStream
     start: int
     stop: int
+    _columns: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -44,42 +45,48 @@ class StreamSlice:
     @property
     def frame(self) -> Any:
         """Frame numbers."""
-        return self.whole.frame[self.start : self.stop]
+        return self._column("frame")
 
     @property
     def timestamp_ns(self) -> Any:
         """Capture times."""
-        return self.whole.timestamp_ns[self.start : self.stop]
+        return self._column("timestamp_ns")
 
     @property
     def sequence_number(self) -> Any:
         """RTP sequence numbers."""
-        return self.whole.sequence_number[self.start : self.stop]
+        return self._column("sequence_number")
 
     @property
     def rtp_timestamp(self) -> Any:
         """RTP timestamps."""
-        return self.whole.rtp_timestamp[self.start : self.stop]
+        return self._column("rtp_timestamp")
 
     @property
     def payload_type(self) -> Any:
         """RTP payload types."""
-        return self.whole.payload_type[self.start : self.stop]
+        return self._column("payload_type")
 
     @property
     def payload_octets(self) -> Any:
         """UDP payload lengths as captured."""
-        return self.whole.payload_octets[self.start : self.stop]
+        return self._column("payload_octets")
 
     @property
     def wire_octets(self) -> Any:
         """UDP payload lengths as sent."""
-        return self.whole.wire_octets[self.start : self.stop]
+        return self._column("wire_octets")
 
     @property
     def header_octets(self) -> Any:
         """Octets of the RTP header; 0 where it is broken."""
-        return self.whole.header_octets[self.start : self.stop]
+        return self._column("header_octets")
+
+    def _column(self, name: str) -> Any:
+        column = self._columns.get(name)
+        if column is None:
+            column = self._columns[name] = getattr(self.whole, name)[self.start : self.stop]
+        return column
 
     def payload(self, index: int) -> bytes:
         """The UDP payload of packet `index` of the slice."""

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.model.evidence import MediaStream
-from analyzer.srtp.clear_many import Coding, classify_runs
+from analyzer.srtp.clear_many import Coding, classify_alike, classify_runs
 from analyzer.srtp.clear_test import Clearness
-from analyzer.srtp.framing import classify_tag_length, timestamp_deltas
+from analyzer.srtp.framing import FRAMES, classify_tag_length, encoding_of, timestamp_deltas
 from dissectors.grammar.sdp import RtpMap
 
 RUN_PACKETS = 64
@@ -87,19 +87,25 @@ def _sample_runs(kind: Numbers, octets: int) -> list[Numbers]:
 
 def _test(stream: MediaStream, runs: Sequence[Numbers], rtpmap: dict[int, RtpMap]) -> list[Clearness]:
     """Whether the packets of each run are clear; packets without a payload do not count."""
-    chosen = np.concatenate(runs)
-    ends = np.cumsum([len(run) for run in runs])
+    chosen = runs[0] if len(runs) == 1 else np.concatenate(runs)
+    packets = np.array([len(run) for run in runs])
     headers = np.asarray(stream.header_octets, np.int64)[chosen]
-    filled = (headers > 0) & (np.asarray(stream.payload_octets, np.int64)[chosen] > headers)
-    datagrams = stream.read_payloads(chosen[filled].tolist())
-    payloads = [datagram[start:] for datagram, start in zip(datagrams, headers[filled].tolist(), strict=True)]
-    cuts = np.concatenate(([0], np.cumsum(filled)[ends - 1]))
-    pieces = [slice(start, stop) for start, stop in pairwise(cuts.tolist())]
-    numbers = np.asarray(stream.sequence_number, np.int64)[chosen[filled]]
-    stamps = np.asarray(stream.rtp_timestamp, np.int64)[chosen[filled]]
+    captured = np.asarray(stream.payload_octets, np.int64)[chosen]
+    numbers = np.asarray(stream.sequence_number, np.int64)[chosen]
+    stamps = np.asarray(stream.rtp_timestamp, np.int64)[chosen]
     payload_type = int(stream.payload_type[chosen[0]])
     mapped = rtpmap.get(payload_type)
     coding = Coding(payload_type) if mapped is None else Coding(payload_type, mapped.encoding, mapped.channels)
+    filled = (headers > 0) & (captured > headers)
+    datagrams = stream.read_payloads((chosen if filled.all() else chosen[filled]).tolist())
+    table = _table(datagrams, headers, captured)
+    alike = None if table is None else classify_alike(table, packets, coding, numbers, stamps)
+    if alike is not None:
+        return alike
+    payloads = [datagram[start:] for datagram, start in zip(datagrams, headers[filled].tolist(), strict=True)]
+    cuts = np.concatenate(([0], np.cumsum(filled)[np.cumsum(packets) - 1]))
+    pieces = [slice(start, stop) for start, stop in pairwise(cuts.tolist())]
+    numbers, stamps = numbers[filled], stamps[filled]
     return classify_runs(
         [payloads[piece] for piece in pieces],
         coding,
@@ -108,11 +114,27 @@ def _test(stream: MediaStream, runs: Sequence[Numbers], rtpmap: dict[int, RtpMap
     )
 
 
+def _table(datagrams: Sequence[bytes], headers: Numbers, captured: Numbers) -> NDArray[np.uint8] | None:
+    """The payloads as rows, where all packets have one length, and headers of one length; else None."""
+    octets, header = int(captured[0]), int(headers[0])
+    if not 0 < header < octets or (captured != octets).any() or (headers != header).any():
+        return None
+    joined = b"".join(datagrams)
+    return (
+        None
+        if len(joined) != octets * len(captured)
+        else np.frombuffer(joined, np.uint8).reshape(-1, octets)[:, header:]
+    )
+
+
 def observed_tag_octets(stream: MediaStream, rtpmap: dict[int, RtpMap]) -> int | None:
     """Octets behind the codec's frames of the commonest payload type, None where the sizes do not tell."""
     types: Any = stream.payload_type[:TAG_SAMPLE_PACKETS]
-    kinds, counts = np.unique(types, return_counts=True)
-    payload_type = int(kinds[counts.argmax()])
+    payload_type = int(np.bincount(types).argmax())
+    mapped = rtpmap.get(payload_type)
+    name, channels = (None, 1) if mapped is None else (mapped.encoding, mapped.channels)
+    if encoding_of(payload_type, name) not in FRAMES:
+        return None
     own = np.flatnonzero(types == payload_type)
     deltas = timestamp_deltas(
         np.asarray(stream.sequence_number[:TAG_SAMPLE_PACKETS], np.int64),
@@ -121,6 +143,4 @@ def observed_tag_octets(stream: MediaStream, rtpmap: dict[int, RtpMap]) -> int |
     headers = np.asarray(stream.header_octets[:TAG_SAMPLE_PACKETS], np.int64)[own]
     captured = np.asarray(stream.payload_octets[:TAG_SAMPLE_PACKETS], np.int64)[own]
     lengths = np.asarray(stream.wire_octets[own], np.int64) - np.where(headers > 0, headers, captured)
-    mapped = rtpmap.get(payload_type)
-    name, channels = (None, 1) if mapped is None else (mapped.encoding, mapped.channels)
     return classify_tag_length(lengths, name, deltas[own], payload_type=payload_type, channels=channels)

@@ -5,7 +5,9 @@ Streams are tested in runs by the thousand; what is alike in all of them (one le
 one array. A run that is not so goes the plain way.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,17 +16,20 @@ from numpy.typing import NDArray
 from analyzer.srtp import clear_test
 from analyzer.srtp.clear_test import Clearness, classify_payloads
 from analyzer.srtp.codec_test import without_mki
-from analyzer.srtp.columns import Numbers
+from analyzer.srtp.columns import Numbers, distinct
 from analyzer.srtp.framing import (
     FRAMES,
     MAX_RESIDUE_OCTETS,
+    MIN_PACKETS,
     agreed_residue,
     encoding_of,
     frame_octets,
     timestamp_deltas,
 )
+from dissectors.grammar.codec_framing import FRAMINGS
 
 Counts = NDArray[np.int64]
+Octets = NDArray[np.uint8]
 
 
 class Coding(NamedTuple):
@@ -63,10 +68,70 @@ def classify_runs(
         else:
             alike.setdefault(sample, []).append(place)
     for sample, places in alike.items():
-        judged = _judge([runs[place] for place in places], sample, coding)
+        some = [runs[place] for place in places]
+        table = np.frombuffer(b"".join([b"".join(run) for run in some]), np.uint8).reshape(-1, sample.octets)
+        judged = _judge(table, np.array([len(run) for run in some]), sample, coding)
         for place, clearness in zip(places, judged, strict=True):
             found[place] = clearness
     return [clearness for clearness in found if clearness is not None]
+
+
+def classify_alike(
+    table: Octets, packets: Counts, coding: Coding, sequence_numbers: Numbers, rtp_timestamps: Numbers
+) -> list[Clearness] | None:
+    """The same for runs whose payloads all have one length: a row of `table` each, `packets` of them in each run.
+
+    None where a run is empty, shows a packet twice or packets of several frame sizes: `classify_runs` tells those.
+    """
+    run_of = np.repeat(np.arange(len(packets)), packets)
+    marks = np.sort(run_of << 16 | sequence_numbers)
+    if not packets.all() or (marks[1:] == marks[:-1]).any():
+        return None
+    octets = table.shape[1]
+    ticks = timestamp_deltas(sequence_numbers, rtp_timestamps)
+    residues = _alike_residues(octets, packets, coding, run_of, ticks)
+    if residues is None:
+        return None
+    stops = np.cumsum(packets)
+    alike: dict[Sample, list[int]] = {}
+    for place, residue in enumerate(residues):
+        stop, count = int(stops[place]), int(packets[place])
+        sample = _sample(octets, count, residue, functools.partial(_rows, table[stop - count : stop]))
+        if sample is None:
+            return None
+        alike.setdefault(sample, []).append(place)
+    found = [Clearness.UNKNOWN] * len(packets)
+    for sample, places in alike.items():
+        rows = table if len(alike) == 1 else table[np.isin(run_of, places)]
+        for place, clearness in zip(places, _judge(rows, packets[places], sample, coding), strict=True):
+            found[place] = clearness
+    return found
+
+
+def _alike_residues(
+    octets: int, packets: Counts, coding: Coding, run_of: Numbers, ticks: Numbers
+) -> list[int | None] | None:
+    """`agreed_residue` of each run; None where its packets have frames of several sizes."""
+    name = encoding_of(coding.payload_type, coding.encoding)
+    nothing: list[int | None] = [None] * len(packets)
+    if name not in FRAMES:
+        return nothing
+    ticks[np.cumsum(packets) - 1] = 0  # the next packet is of another run
+    expected = frame_octets(ticks, name, coding.channels)
+    known = (expected > 0) & (octets >= expected - MAX_RESIDUE_OCTETS)
+    frames = distinct(expected[known])
+    if len(frames) > 1:
+        return None
+    if not frames or not 0 <= octets - frames[0] <= MAX_RESIDUE_OCTETS:
+        return nothing
+    enough = np.bincount(run_of[known], minlength=len(packets)) >= MIN_PACKETS
+    return [octets - frames[0] if told else None for told in enough.tolist()]
+
+
+def _rows(table: Octets) -> list[bytes]:
+    """The payloads of a table, each by itself."""
+    octets, joined = table.shape[1], table.tobytes()
+    return [joined[start : start + octets] for start in range(0, len(joined), octets)]
 
 
 def _expected_octets(
@@ -92,33 +157,37 @@ def _sample_octets(run: Sequence[bytes], numbers: Numbers, expected: Numbers | N
     if expected is not None:
         known = (expected > 0) & (octets >= expected - MAX_RESIDUE_OCTETS)
         residue = agreed_residue(octets - expected[known])
-    if residue is None and not without_mki(run):
+    return _sample(octets, len(run), residue, lambda: run)
+
+
+def _sample(octets: int, packets: int, residue: int | None, payloads: Callable[[], Sequence[bytes]]) -> Sample | None:
+    """What counts of so many `payloads` of one length; None where they have to be looked at one by one."""
+    if residue is None and not without_mki(payloads()):
         return None
     size = (octets - clear_test.TRAILER_OCTETS) // 2 if residue is None else octets - residue
-    return Sample(octets, size, residue) if size > 0 and size * len(run) < clear_test.MAX_OCTETS else None
+    return Sample(octets, size, residue) if size > 0 and size * packets < clear_test.MAX_OCTETS else None
 
 
-def _judge(runs: Sequence[Sequence[bytes]], sample: Sample, coding: Coding) -> list[Clearness]:
-    """Runs of payloads that are alike."""
-    octets, size, trailer = sample
-    table = np.frombuffer(b"".join([b"".join(run) for run in runs]), np.uint8).reshape(-1, octets)[:, :size]
-    packets = np.array([len(run) for run in runs])
-    run_of = np.repeat(np.arange(len(runs)), packets)
-    chi_square = _chi_squares(table, run_of, packets * size)
-    bits = _position_bits(table[:, : clear_test.POSITIONS], run_of, packets)
+def _judge(table: Octets, packets: Counts, sample: Sample, coding: Coding) -> list[Clearness]:
+    """Runs of so many payloads each that are alike, a row of the table each."""
+    size, heads = sample.size, table[:, : sample.size]
+    run_of = np.repeat(np.arange(len(packets)), packets)
+    chi_square = _chi_squares(heads, run_of, packets * size).tolist()
+    bits = _position_bits(heads[:, : clear_test.POSITIONS], run_of, packets)
     encoding = encoding_of(coding.payload_type, coding.encoding)
     judged = []
-    for place in range(len(runs)):
-        enough = packets[place] * size >= clear_test.MIN_OCTETS
+    for place, (start, stop) in enumerate(pairwise([0, *np.cumsum(packets).tolist()])):
+        enough = (stop - start) * size >= clear_test.MIN_OCTETS
         if (enough and chi_square[place] > clear_test.CLEAR_CHI_SQUARE) or bits[place] > clear_test.POSITION_BITS:
             judged.append(Clearness.CLEAR)
-        else:
-            uniform = bool(enough and chi_square[place] < clear_test.UNIFORM_CHI_SQUARE)
-            judged.append(clear_test.judge_codec(runs[place], encoding, trailer, uniform=uniform)[0])
+            continue
+        uniform = enough and chi_square[place] < clear_test.UNIFORM_CHI_SQUARE
+        payloads = () if encoding not in FRAMINGS else _rows(table[start:stop])
+        judged.append(clear_test.judge_codec(payloads, encoding, sample.trailer, uniform=uniform)[0])
     return judged
 
 
-def _chi_squares(table: NDArray[np.uint8], run_of: Numbers, octets: Counts) -> NDArray[np.float64]:
+def _chi_squares(table: Octets, run_of: Numbers, octets: Counts) -> NDArray[np.float64]:
     runs = len(octets)
     width: type[np.uint16 | np.int64] = np.uint16 if runs <= 256 else np.int64  # the narrower, the faster
     cells = np.add((run_of * 256)[:, None], table, dtype=width, casting="unsafe")
@@ -128,7 +197,7 @@ def _chi_squares(table: NDArray[np.uint8], run_of: Numbers, octets: Counts) -> N
     return squares
 
 
-def _position_bits(heads: NDArray[np.uint8], run_of: Numbers, packets: Counts) -> NDArray[np.float64]:
+def _position_bits(heads: Octets, run_of: Numbers, packets: Counts) -> list[float]:
     """As `clear_test` measures the most constant of the first octets, for each run."""
     runs, places = len(packets), heads.shape[1]
     cells = (run_of[:, None] * places + np.arange(places)) * 256 + heads
@@ -136,4 +205,4 @@ def _position_bits(heads: NDArray[np.uint8], run_of: Numbers, packets: Counts) -
     octet = counts.max(axis=2).max(axis=1)
     nibble = counts.reshape(runs, places, 16, 16).sum(axis=3).max(axis=2).max(axis=1)
     pairs = zip(octet.tolist(), nibble.tolist(), packets.tolist(), strict=True)
-    return np.array([clear_test.surprise_bits(most, half, size) for most, half, size in pairs])
+    return [clear_test.surprise_bits(most, half, size) for most, half, size in pairs]

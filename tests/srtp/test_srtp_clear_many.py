@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.srtp.clear_many import Coding, classify_runs
+from analyzer.srtp.clear_many import Coding, classify_alike, classify_runs
 from analyzer.srtp.clear_test import Clearness, classify_payloads
 
 CODINGS = [
@@ -58,6 +58,63 @@ def test_many_runs_are_judged_as_each_alone(seed: int, coding: Coding, octets: i
     ]  # fmt: skip
     together = classify_runs([run[0] for run in runs], coding, [run[1] for run in runs], [run[2] for run in runs])
     assert together == alone
+
+
+def make_alike_run(chance: random.Random, octets: int, ticks: int) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+    """Payloads of one length, now and then one lost, seldom one seen twice or one of another duration."""
+    packets, mask = chance.choice([1, 7, 9, 10, 12, 64, 64, 64]), chance.choice([0xFF, 0xFF, 0x7F, 0x00])
+    numbers, stamps, payloads = [], [], []
+    sequence, stamp = chance.randrange(1 << 16), chance.randrange(1 << 32)
+    for _ in range(packets):
+        step = chance.choice([1] * 40 + [2]) if chance.random() > 0.002 else 0
+        sequence, stamp = sequence + step, stamp + step * ticks + (ticks if chance.random() < 0.002 else 0)
+        payloads.append(bytes(octet & mask for octet in chance.randbytes(octets)))
+        numbers.append(sequence & 0xFFFF)
+        stamps.append(stamp & 0xFFFFFFFF)
+    return payloads, np.array(numbers, np.int64), np.array(stamps, np.int64)
+
+
+def classify_table(runs: list[tuple[list[bytes], np.ndarray, np.ndarray]], coding: Coding) -> list[Clearness] | None:
+    table = np.array([list(payload) for payloads, _, _ in runs for payload in payloads], np.uint8)
+    packets = np.array([len(run[0]) for run in runs])
+    numbers, stamps = (np.concatenate([run[place] for run in runs]) for place in (1, 2))
+    return classify_alike(table, packets, coding, numbers, stamps)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 30),
+    coding=st.sampled_from(CODINGS),
+    octets=st.sampled_from([8, 17, 20, 30, 160, 164, 170, 174, 176, 5000]),
+    ticks=st.sampled_from([80, 160, 160, 320]),
+)
+def test_runs_of_one_length_are_judged_as_each_alone(seed: int, coding: Coding, octets: int, ticks: int) -> None:
+    chance = random.Random(seed)
+    runs = [make_alike_run(chance, octets, ticks) for _ in range(chance.randint(1, 8))]
+    each = classify_runs([run[0] for run in runs], coding, [run[1] for run in runs], [run[2] for run in runs])
+    assert classify_table(runs, coding) in (None, each)
+
+
+@pytest.mark.parametrize("coding", CODINGS, ids=str)
+def test_runs_of_one_length_need_no_second_look(coding: Coding) -> None:
+    chance = random.Random(5)
+    runs = [
+        ([chance.randbytes(170) for _ in range(packets)], np.arange(packets), np.arange(packets) * 160)
+        for packets in (64, 64, 5)
+    ]
+    found = classify_table(runs, coding)
+    assert found is not None
+    assert found[2] is Clearness.UNKNOWN
+    assert Clearness.CLEAR not in found
+
+
+def test_what_is_not_alike_is_left_to_the_other_way() -> None:
+    run = [bytes(range(170))] * 64, np.arange(64), np.arange(64) * 160
+    repeated = run[0], np.append(np.arange(63), 62), run[2]
+    uneven = run[0], run[1], np.append(np.arange(32) * 160, 32 * 160 + np.arange(32) * 240)
+    assert classify_table([run, run], Coding(0)) is not None
+    assert classify_table([run, repeated], Coding(0)) is None
+    assert classify_table([run, uneven], Coding(0)) is None
 
 
 @pytest.mark.parametrize(("mask", "verdict"), [(0xFF, Clearness.NOT_CLEAR), (0x7F, Clearness.CLEAR)])
