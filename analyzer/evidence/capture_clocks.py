@@ -19,6 +19,7 @@ MAX_COMPARED = 100_000  # messages of one capture that are looked at for its clo
 MAX_COMPARED_OCTETS = 65_536
 MAX_STREAMS = 256  # of one capture that are looked at, and packets of each
 MAX_PACKETS = 200
+MAX_MEDIA_OFFSET_NS = 60_000_000_000  # what comes again later was replayed, or played anew, sooner than relayed
 
 
 class ClockBasis(StrEnum):
@@ -68,13 +69,15 @@ class ClockEvidence:
         return found
 
     def compare(self, reference: "ClockEvidence") -> ClockOffset | None:
-        """How far this clock is ahead of the reference; None where both have nothing in common."""
+        """How far this clock is ahead of the reference; None where nothing that both have tells."""
         for basis in ClockBasis:
             ways = list(_differences(self.seen[basis], reference.seen[basis]).values())
             if ways:
                 medians = [median(way) for way in ways]
                 spread = round(abs(medians[0] - medians[-1]) / 2) if len(medians) > 1 else None
-                return ClockOffset(round(sum(medians) / len(medians)), basis, spread)
+                offset_ns = round(sum(medians) / len(medians))
+                is_told = basis is not ClockBasis.MEDIA or abs(offset_ns) <= MAX_MEDIA_OFFSET_NS
+                return ClockOffset(offset_ns, basis, spread) if is_told else None
         return None
 
     def absorb(self, other: "ClockEvidence", shift_ns: int) -> None:

@@ -131,13 +131,19 @@ def test_clocks_are_set_by_transactions_where_a_proxy_rewrites_messages(offset_n
     assert "0 message(s)" in note
 
 
-@pytest.mark.parametrize("offset_ns", [0, 26 * HOUR_NS])
+@pytest.mark.parametrize("offset_ns", [0, 50_000_000_000, -7_000_000])
 def test_clocks_are_set_by_media_where_the_calls_are_others(offset_ns: int, tmp_path: Path) -> None:
     report = through_a_proxy(tmp_path, offset_ns, keep_call_id=False)
     assert [capture.clock_offset_ns for capture in report.captures] == [None, offset_ns]
     (note,) = report.notes
     assert "by media packets that both show, within 0.003000 s" in note
     assert len(report.calls) == 2
+
+
+def test_media_that_comes_again_after_minutes_sets_no_clock(tmp_path: Path) -> None:
+    report = through_a_proxy(tmp_path, 70_000_000_000, keep_call_id=False)
+    assert [capture.clock_offset_ns for capture in report.captures] == [None, None]
+    assert [call.call.other_legs for call in report.calls] == [(), ()]
 
 
 def test_one_direction_alone_says_so(tmp_path: Path) -> None:

@@ -46,27 +46,22 @@ def replayed(*, apart_ns: int = 600 * SECOND) -> tuple[Call, Call]:
     return first, replace(call("second", exchange), start_ns=EARLIER_NS + apart_ns)
 
 
-def silent(call: Call) -> Call:
-    """The call without its media: the same packets in two captures would tell how their clocks differ."""
-    return replace(call, offerer=None, answerer=None)
-
-
 def test_a_replay_is_found_across_captures_in_any_order(tmp_path: Path) -> None:
-    first, second = map(silent, replayed())
+    first, second = replayed()
     paths = [write(tmp_path / "1.pcapng", first), write(tmp_path / "2.pcapng", second)]
     for order in (paths, paths[::-1]):
         assert found(order, "MKY-004") == {"first": ("pass", ""), "second": ("fail", "")}
 
 
 def test_where_the_media_is_the_same_too_a_clock_may_be_wrong(tmp_path: Path) -> None:
-    """What was sent again as a whole, and what an element relays past a clock ten minutes off, look alike."""
-    first, second = replayed()
+    """What was sent again as a whole, and what an element relays past a clock that is off, look alike for a while."""
+    first, second = replayed(apart_ns=40 * SECOND)
     paths = [write(tmp_path / "1.pcapng", first), write(tmp_path / "2.pcapng", second)]
     assert found(paths, "MKY-004") == {"first": ("pass", ""), "second": ("unknown", "leg-unpaired")}
 
 
 def test_the_finding_cites_both_messages_in_their_captures(tmp_path: Path) -> None:
-    first, second = map(silent, replayed())
+    first, second = replayed()
     paths = [write(tmp_path / "1.pcapng", second), write(tmp_path / "2.pcapng", first)]
     (finding,) = [one for one in audit(paths, ring=KeyRing()).findings if one.rule == "MKY-004"]
     assert {(each.capture, each.frames) for each in finding.evidence} == {(0, (1,)), (1, (1,))}
