@@ -13,6 +13,7 @@ from analyzer.model.report import Report
 VERDICT_RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 SEVERITIES = tuple(sorted(Severity, key=lambda severity: -severity.rank))
 FAULTY = frozenset((Verdict.UNPROTECTED, Verdict.MISMATCH, Verdict.DOWNGRADE))
+_FINE = frozenset((Verdict.CONFORM, Verdict.NO_MEDIA))
 _NEVER_SET_UP = frozenset((CallState.REJECTED, CallState.CANCELLED))
 
 
@@ -46,6 +47,8 @@ def call_verdict(call: CallBrief) -> Verdict | None:
     """
     if not call.lines and call.call.state in _NEVER_SET_UP:
         return Verdict.NO_MEDIA
+    if len(call.lines) == 1:
+        return call.lines[0].verdict
     return min((line.verdict for line in call.lines), key=VERDICT_RANK.__getitem__, default=None)
 
 
@@ -82,14 +85,14 @@ def sorted_findings(report: Report) -> tuple[Finding, ...]:
 
 def needs_a_page(call: CallBrief) -> bool:
     """Whether a call has anything that somebody must read: a fault, a failure, or something unknown."""
-    return not call.is_quiet or call_verdict(call) in (*FAULTY, Verdict.INCONCLUSIVE, None)
+    return not call.is_quiet or call_verdict(call) not in _FINE
 
 
 def urgency(call: CallBrief) -> tuple[bool, int, int]:
     """Sort key that puts first the calls somebody must read, the strongest verdict and the worst failure leading."""
     verdict, worst = call_verdict(call), call.worst
     rank = VERDICT_RANK[Verdict.INCONCLUSIVE] if verdict is None else VERDICT_RANK[verdict]
-    return (not needs_a_page(call), rank, -worst.severity.rank if worst else 1)
+    return (call.is_quiet and verdict in _FINE, rank, -worst.severity.rank if worst else 1)
 
 
 def count_rules(report: Report) -> tuple[RuleCount, ...]:

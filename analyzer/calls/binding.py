@@ -57,7 +57,8 @@ class Binder:
 
     def call(self, draft: CallDraft, links: tuple[CallLink, ...] = ()) -> Call:
         """The finished call of one draft, with what it came out of."""
-        return freeze_call(self._drafts.get(draft.order, draft), self._media.get(draft.order, {}), links)
+        order = draft.order
+        return freeze_call(self._drafts.get(order, draft), self._media.get(order, {}), links)
 
     def unbound(self) -> tuple[BoundStream, ...]:
         """Streams, or their packets before any offer, that belong to no call."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from analyzer.calls.leg_differences import compare_offers
-from analyzer.model.call import Call, Exchange
+from analyzer.model.call import Call
 from analyzer.model.evidence import SignallingMessage
 from analyzer.model.legs import LegEvidence, OtherLeg
 from dissectors.grammar.errors import GrammarError
@@ -46,16 +46,13 @@ class _Leg(NamedTuple):
     place: int
     start_ns: int
     way: tuple[str, str]  # between which hosts its first message went
-    tokens: frozenset[Token]
+    tokens: list[Token]
 
 
 def join_legs(calls: Sequence[Call]) -> tuple[Call, ...]:
     """The calls with their other legs; linear in the number of calls."""
     names = {call.call_id for call in calls if call.protocol == SIP}
-    legs = [
-        _Leg(call, place, call.start_ns, _way(call), frozenset(_tokens(call, names)))
-        for place, call in enumerate(calls)
-    ]
+    legs = [_Leg(call, place, call.start_ns, _way(call), _tokens(call, names)) for place, call in enumerate(calls)]
     shared: dict[tuple[int, int], set[LegEvidence]] = {}
     for evidence, group in _groups(legs):
         for one, other in _pairs(group):
@@ -92,13 +89,18 @@ def _confidence(evidence: Iterable[LegEvidence]) -> float:
 
 
 def _groups(legs: Iterable[_Leg]) -> Iterator[tuple[LegEvidence, list[_Leg]]]:
-    by_token: dict[Token, list[_Leg]] = {}
+    """The legs that share a token: most tokens are one leg's alone."""
+    first: dict[LegEvidence, dict[str, _Leg]] = {evidence: {} for evidence in LegEvidence}
+    groups: dict[Token, list[_Leg]] = {}
     for leg in legs:
         for token in leg.tokens:
-            by_token.setdefault(token, []).append(leg)
-    for (evidence, _), group in by_token.items():
-        if len(group) > 1:
-            yield evidence, group
+            other = first[token[0]].setdefault(token[1], leg)
+            if other is not leg:
+                group = groups.setdefault(token, [other])
+                if group[-1] is not leg:
+                    group.append(leg)
+    for (evidence, _), group in groups.items():
+        yield evidence, group
 
 
 def _pairs(group: list[_Leg]) -> list[tuple[_Leg, _Leg]]:
@@ -120,21 +122,24 @@ def _way(call: Call) -> tuple[str, str]:
     return first.source.rpartition(":")[0], first.destination.rpartition(":")[0]
 
 
-def _tokens(call: Call, names: set[str]) -> Iterator[Token]:
+def _tokens(call: Call, names: set[str]) -> list[Token]:
     """Everything by which another leg may be found."""
     if call.protocol != SIP:
-        return
+        return []
+    tokens: list[Token] = []
     invite = next((one for one in call.messages if one.text.method == "INVITE"), None)
     if isinstance(invite, SignallingMessage):
-        yield LegEvidence.CALL_ID_IN_HEADER, call.call_id
-        yield from _header_tokens(invite.sip, call.call_id, names)
-    offered = next((exchange for exchange in call.exchanges if exchange.offer is not None), None)
-    if offered is not None:
-        yield from _offer_tokens(offered)
+        tokens.append((LegEvidence.CALL_ID_IN_HEADER, call.call_id))
+        tokens += _header_tokens(invite.sip, call.call_id, names)
+    for exchange in call.exchanges:
+        if exchange.offer is not None:
+            tokens += _offer_tokens(exchange.offer.session)
+            break
     for line in call.media[:MAX_LEGS]:
         for side in (line.offer, line.answer):
             if side is not None and side.address is not None:
-                yield LegEvidence.MEDIA_ADDRESS, side.address
+                tokens.append((LegEvidence.MEDIA_ADDRESS, side.address))
+    return tokens
 
 
 def _header_tokens(invite: SipMessage, own: str, names: set[str]) -> Iterator[Token]:
@@ -153,10 +158,7 @@ def _is_identifier(word: str) -> bool:
     return len(word) >= MIN_ID and sum(character.isdigit() for character in word) >= 3
 
 
-def _offer_tokens(exchange: Exchange) -> Iterator[Token]:
-    if exchange.offer is None:
-        return
-    session = exchange.offer.session
+def _offer_tokens(session: SessionDescription) -> Iterator[Token]:
     origin = session.origin
     if origin is not None and len(origin.session_id) >= MIN_ID:
         yield LegEvidence.SDP_ORIGIN, f"{origin.username} {origin.session_id} {origin.address}"

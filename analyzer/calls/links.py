@@ -116,7 +116,7 @@ def _stated(messages: Iterable[SignallingMessage]) -> Iterable[CallLink]:
         sip = message.sip
         if sip.method == "INVITE" and not sip.to_tag:
             for kind, name in _DIALOG_HEADERS:
-                named = parse_replaces(sip.header(name) or "")
+                named = parse_replaces(sip.header(name) or "") if name in sip.header_names else None
                 if named is not None:
                     yield CallLink(kind, named.call_id, None)
             return

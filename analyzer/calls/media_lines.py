@@ -30,10 +30,11 @@ def read_lines(exchanges: Iterable[Exchange]) -> tuple[DraftLine, ...]:
         offered = exchange.offer.session.media if exchange.offer else ()
         answered = exchange.answer.session.media if exchange.answer else ()
         bundled = _bundled(exchange.answer or exchange.offer)
+        speaks_of_mux = exchange.answer is not None and b"rtcp-mux" in exchange.answer.session.raw
         for index in range(max(len(offered), len(answered))):
             offer = offered[index] if index < len(offered) else None
             answer = answered[index] if index < len(answered) else None
-            mux = _is_muxed(offer, answer)
+            mux = _is_muxed(offer, answer) if speaks_of_mux else False
             first = bundled.get(index)
             lines.append(
                 DraftLine(
@@ -83,8 +84,10 @@ def _side(
     also = _candidates(where) if b"a=candidate" in body.session.raw else ()
     if mux or address is None:
         return MediaSide(body, media, address, address, also, is_bundled)
-    port = where.rtcp_port if where.rtcp_port is not None else where.port + 1
-    rtcp = _endpoint(where.rtcp_address or where.connection_address, port)
+    states_rtcp = b"a=rtcp:" in body.session.raw
+    port = where.rtcp_port if states_rtcp else None
+    host = where.rtcp_address if states_rtcp else None
+    rtcp = _endpoint(host or where.connection_address, where.port + 1 if port is None else port)
     return MediaSide(body, media, address, rtcp, also, is_bundled)
 
 

@@ -28,6 +28,7 @@ from analyzer.capture.columns import (
 from analyzer.capture.digest import FileDigest
 from analyzer.capture.intake import STDIN, read_head, take_in
 from analyzer.capture.octets import FileOctets, let_go, map_file
+from analyzer.capture.ordinary import scan_ordinary
 from analyzer.capture.reassembly import Unwrapper
 from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, view_plain
 from analyzer.capture.windows import Window, WindowScans
@@ -297,6 +298,7 @@ class Capture:
             if fast:
                 walk(buffer, state, interfaces, cells)
             else:
+                scan_ordinary(self.buffer, state, interfaces, table, is_pcapng=self.format == "pcapng")
                 walk(buffer, view_plain(state), view_plain(interfaces), cells)
             status = int(state[scan.S_STATUS])
             if status == scan.COMMENT:

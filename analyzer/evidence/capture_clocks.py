@@ -9,11 +9,11 @@ direction, so that the way between the points cancels out: what it may take is h
 import hashlib
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from statistics import median
 from typing import NamedTuple
 
 from analyzer.model.evidence import AnySignalling, MediaStream, SignallingMessage
+from analyzer.model.words import Word
 
 MAX_COMPARED = 100_000  # messages of one capture that are looked at for its clock
 MAX_COMPARED_OCTETS = 65_536
@@ -22,7 +22,7 @@ MAX_PACKETS = 200
 MAX_MEDIA_OFFSET_NS = 60_000_000_000  # what comes again later was replayed, or played anew, sooner than relayed
 
 
-class ClockBasis(StrEnum):
+class ClockBasis(Word):
     """What two captures have in common, the best evidence first; its text stands in reports."""
 
     MESSAGES = "messages that both show"

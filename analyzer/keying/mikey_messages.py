@@ -54,15 +54,19 @@ class OpenedMikey:
 
 
 def may_carry_mikey(line: MediaLine) -> bool:
-    """Whether a side of a media line has attributes in which MIKEY may stand."""
-    sides = [side for side in (line.offer, line.answer) if side is not None]
-    levels = (level for side in sides for level in (side.media, side.body.session))
-    return not all(_CARRIERS.isdisjoint(level.attribute_names) for level in levels)
+    """Whether a side of a media line may have attributes in which MIKEY stands; by its octets, as most have none."""
+    offer, answer = line.offer, line.answer
+    return (offer is not None and _may_carry(offer)) or (answer is not None and _may_carry(answer))
+
+
+def _may_carry(side: MediaSide) -> bool:
+    octets = side.body.session.raw
+    return b"key-mgmt" in octets or b"acap" in octets
 
 
 def read_key_mgmt(side: MediaSide | None, role: Side) -> tuple[MikeyEvidence, ...]:
     """The key-mgmt lines that govern one media line: its own, else the session's (RFC 4567 §3.1); bodies last."""
-    if side is None:
+    if side is None or not _may_carry(side):
         return ()
     own = tuple(_key_mgmt_values(side.media.attributes_named(_CARRIERS)))
     values = tuple(_key_mgmt_values(side.body.session.attributes_named(_CARRIERS)))

@@ -2,9 +2,10 @@
 """MIKEY's pseudo-random functions and the labels of what they derive (RFC 3830 §4.1, RFC 6043 §6.1)."""
 
 import hmac
-from enum import Enum, StrEnum
+from enum import Enum
 
 from analyzer.errors import KeyMaterialError
+from analyzer.model.words import Word
 from dissectors.grammar.mikey.registries import PrfFunction
 from dissectors.grammar.secret import Secret
 
@@ -13,7 +14,7 @@ MESSAGE_CS_ID = 0xFF
 HASHES: dict[int, tuple[str, int]] = {PrfFunction.MIKEY_1: ("sha1", 20), PrfFunction.PRF_HMAC_SHA_256: ("sha256", 32)}
 
 
-class PrfVariant(StrEnum):
+class PrfVariant(Word):
     """How the input key is cut into blocks."""
 
     RFC_3830 = "rfc3830"

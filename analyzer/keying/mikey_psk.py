@@ -7,7 +7,6 @@ Whether a failure accuses anyone depends on whether the key is bound to the call
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 from analyzer.keying.mikey_prf import HASHES, PrfVariant, differs_in_libmikey
 from analyzer.keying.mikey_protection import (
@@ -18,6 +17,7 @@ from analyzer.keying.mikey_protection import (
     mac_matches,
 )
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys, derive_session_keys
+from analyzer.model.words import Word
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import (
     Identity,
@@ -44,7 +44,7 @@ LIBMIKEY_DEFECT = "libmikey-prf"
 HARMLESS = frozenset({"trailing-zeros"})
 
 
-class Authentication(StrEnum):
+class Authentication(Word):
     """What a MAC or a verification message showed."""
 
     VERIFIED = "verified"

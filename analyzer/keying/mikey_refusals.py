@@ -15,12 +15,14 @@ from dissectors.grammar.sdp import SessionDescription, parse_sdp
 UNTRIED = MacState(None, "its V or signature was not tried")
 NOTHING = MacState(None, "no MAC")
 
-_KEY_MGMT = frozenset(("key-mgmt",))
+_KEY_MGMT, _KEY_MGMT_OCTETS = frozenset(("key-mgmt",)), b"key-mgmt"
 
 
 def read_refusal(exchange: Exchange, index: int) -> tuple[MikeyEvidence, ...]:
     """The error messages with which the exchange's offer was refused, for the media line of that index."""
     for session, ref in _descriptions(exchange):
+        if _KEY_MGMT_OCTETS not in session.raw:
+            continue
         for level, values in _levels(session, index):
             found = tuple(_read_errors(values, level, ref))
             if found:

@@ -14,7 +14,6 @@ from dissectors.grammar.sdp import MediaDescription, SessionDescription
 ES256 = "ES256"  # the one algorithm that everybody has to support (RFC 8225 §3)
 HALF_OCTETS = 32  # of a signature, r and s (RFC 7518 §3.4)
 MAX_IDENTITIES = 8  # of one message that are read
-_HAS_IDENTITY = re.compile(rb"\n(?:identity|y)[ \t]*:", re.IGNORECASE)
 _FINGERPRINT = re.compile(r"([A-Za-z0-9-]+)[ \t]+([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2})*)[ \t]*")
 
 
@@ -35,7 +34,7 @@ def _read(side: MediaSide | None, who: Side, certificates: Sequence[CertificateE
         return
     message = side.body.message
     sip = message.sip
-    if _HAS_IDENTITY.search(sip.raw, 0, sip.body_offset) is None:
+    if "identity" not in sip.header_names:
         return
     stated = read_fingerprints(side.body.session)
     for value in sip.header_values("identity")[:MAX_IDENTITIES]:

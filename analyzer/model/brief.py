@@ -71,7 +71,9 @@ class CallBrief(NamedTuple):
     @property
     def worst(self) -> Failure | None:
         """The failed rule of the highest severity; None where nothing failed."""
-        return max(self.failures, key=lambda failure: failure.severity.rank, default=None)
+        if len(self.failures) < 2:
+            return self.failures[0] if self.failures else None
+        return max(self.failures, key=lambda failure: failure.severity.rank)
 
 
 @dataclass(frozen=True, slots=True)

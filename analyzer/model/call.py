@@ -2,15 +2,15 @@
 """Calls: dialogs, offers and answers, media lines, and the streams bound to them."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
 from analyzer.model.evidence import AnySignalling, DatagramFlow, MediaStream, TlsFlow
 from analyzer.model.legs import KeyingHabit, LegDifference, OtherLeg
+from analyzer.model.words import Word
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 
 
-class CallState(StrEnum):
+class CallState(Word):
     """How far a call got, as far as the capture shows."""
 
     TRYING = "trying"  # no final response seen
@@ -21,21 +21,21 @@ class CallState(StrEnum):
     MID_CALL = "mid-call"  # its INVITE was not seen
 
 
-class Party(StrEnum):
+class Party(Word):
     """Who of a call spoke: the caller is the one whose From tag the first request carries."""
 
     CALLER = "caller"
     CALLEE = "callee"
 
 
-class Side(StrEnum):
+class Side(Word):
     """A role in one offer/answer exchange (RFC 3264 §3)."""
 
     OFFERER = "offerer"
     ANSWERER = "answerer"
 
 
-class Resolution(StrEnum):
+class Resolution(Word):
     """What became of an offer."""
 
     ANSWERED = "answered"
@@ -45,7 +45,7 @@ class Resolution(StrEnum):
     OFFER_UNSEEN = "offer-unseen"
 
 
-class LinkKind(StrEnum):
+class LinkKind(Word):
     """How a call came out of another one."""
 
     RETRY_OF = "retry-of"  # the same parties again after a refusal that asks for another offer

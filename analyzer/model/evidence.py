@@ -3,9 +3,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
+from analyzer.model.words import Word
 from dissectors.grammar.rtsp import RtspMessage
 from dissectors.grammar.sip import SipMessage
 
@@ -76,7 +76,7 @@ class RtspSignallingMessage(NamedTuple):
 AnySignalling = SignallingMessage | RtspSignallingMessage
 
 
-class MikeyCarrier(StrEnum):
+class MikeyCarrier(Word):
     """What carried a MIKEY message that stands in no session description."""
 
     UDP = "udp"  # port 2269
@@ -242,7 +242,7 @@ class TlsFlow(NamedTuple):
     first_ns: int = 0
 
 
-class Protection(StrEnum):
+class Protection(Word):
     """What the payload of a stream is, by authentication or by the clear/encrypted test."""
 
     SRTP = "srtp"
@@ -250,7 +250,7 @@ class Protection(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Wire(StrEnum):
+class Wire(Word):
     """What the packets of a stream say about the choice."""
 
     PROVED = "proved"

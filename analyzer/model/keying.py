@@ -2,12 +2,12 @@
 """What the keys prove: how a media line was keyed, and what each stream's packets show."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
 from analyzer.model.call import BoundStream, Side
 from analyzer.model.evidence import FrameRef, Protection, Wire
 from analyzer.model.mikey_facts import MikeyFact
+from analyzer.model.words import Word
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import MikeyMessage, SecurityPolicy
 from dissectors.grammar.sdes import CryptoAttribute
@@ -98,7 +98,7 @@ class MikeyEvidence:
         return own or self.inherited
 
 
-class Shared(StrEnum):
+class Shared(Word):
     """What a MIKEY message has in common with an earlier one of the capture set, and ought not to have."""
 
     MESSAGE = "message"  # every octet, in another call

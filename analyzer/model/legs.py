@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Legs of one call: how two calls are known to belong together, and what the element between them changed."""
 
-from enum import StrEnum
 from typing import NamedTuple
 
 from analyzer.model.evidence import FrameRef
+from analyzer.model.words import Word
 
 
-class LegEvidence(StrEnum):
+class LegEvidence(Word):
     """What two legs share."""
 
     SESSION_ID = "session-id"  # RFC 7989
@@ -18,7 +18,7 @@ class LegEvidence(StrEnum):
     MEDIA_ADDRESS = "media-address"  # both announce one transport address
 
 
-class LegChange(StrEnum):
+class LegChange(Word):
     """What became of an offer between two legs."""
 
     PROFILE_CHANGED = "profile-changed"

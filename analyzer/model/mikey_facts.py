@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What MIKEY messages and the media under their keys establish, and how each thing is known."""
 
-from enum import StrEnum
 from typing import NamedTuple
 
+from analyzer.model.words import Word
 
-class KnownBy(StrEnum):
+
+class KnownBy(Word):
     """How a fact is known, weakest first."""
 
     CLAIMED = "claimed"  # the message says so

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Who offered what in which order, what a rule would choose, what was chosen."""
 
-from enum import StrEnum
 from typing import NamedTuple
 
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
+from analyzer.model.words import Word
 from dissectors.grammar.defects import Defect
 
 
-class CapabilityKind(StrEnum):
+class CapabilityKind(Word):
     """The two categories that are negotiated independently."""
 
     KEY_AGREEMENT = "key_agreement"
     SUITE = "suite"
 
 
-class Carrier(StrEnum):
+class Carrier(Word):
     """How a list reached the wire (or the auditor)."""
 
     KEY_MGMT_ORDER = "key-mgmt-order"
@@ -37,7 +37,7 @@ class Carrier(StrEnum):
     OBSERVED = "observed"
 
 
-class SelectionRule(StrEnum):
+class SelectionRule(Word):
     """How two lists give one choice; the first four are the computable ones."""
 
     MIN_SUM = "min-sum"
@@ -85,7 +85,7 @@ class Expected(NamedTuple):
     tie: tuple[str, ...]
 
 
-class Method(StrEnum):
+class Method(Word):
     """How two endpoints may come to one choice: the paper's Table 3, and its proposal."""
 
     STATIC = "static"  # each side has one capability configured: its favourite
@@ -105,7 +105,7 @@ class Prospect(NamedTuple):
     candidates: tuple[str, ...]
 
 
-class Sight(StrEnum):
+class Sight(Word):
     """Whether the parties notice that somebody between them altered a list."""
 
     UNSEEN = "unseen"
@@ -130,7 +130,7 @@ class Exposure(NamedTuple):
     citation: str
 
 
-class ListOrigin(StrEnum):
+class ListOrigin(Word):
     """Where a list of an endpoint was learnt, best evidence first."""
 
     WIRE = "wire"  # in this offer or answer

@@ -2,13 +2,13 @@
 """What a rule says of a call, and what a verdict is."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
 from analyzer.model.evidence import FrameRef
+from analyzer.model.words import Word
 
 
-class Verdict(StrEnum):
+class Verdict(Word):
     """The verdict of a media line and exchange, strongest first."""
 
     UNPROTECTED = "unprotected"
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
     CONFORM = "conform"
 
 
-class OutcomeValue(StrEnum):
+class OutcomeValue(Word):
     """What a rule found; missing evidence is never a pass."""
 
     PASS = "pass"  # noqa: S105
@@ -29,7 +29,7 @@ class OutcomeValue(StrEnum):
     ERROR = "error"
 
 
-class Severity(StrEnum):
+class Severity(Word):
     """How bad a failure is."""
 
     CRITICAL = "critical"
@@ -41,10 +41,13 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for info up to 4 for critical."""
-        return ("info", "low", "medium", "high", "critical").index(self.value)
+        return _SEVERITY_RANKS[self]
 
 
-class Confidence(StrEnum):
+_SEVERITY_RANKS = {severity: rank for rank, severity in enumerate(reversed(Severity))}
+
+
+class Confidence(Word):
     """How a finding is known: C1 statistical, C2 two observations joined, C3 exact octets, C4 cryptographic proof."""
 
     C1 = "C1"

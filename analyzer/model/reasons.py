@@ -2,10 +2,11 @@
 """Why a media line has its verdict: permanent names, strongest first, with a sentence for reports."""
 
 from collections.abc import Iterable
-from enum import StrEnum
+
+from analyzer.model.words import Word
 
 
-class Reason(StrEnum):
+class Reason(Word):
     """A reason for a verdict, or a fact that stands beside it; the order here is the order of strength."""
 
     explanation: str

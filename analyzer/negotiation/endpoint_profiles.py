@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Profiles of endpoints out of the offers of all calls: the baseline of rules for stripped offers and for drift."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from analyzer.model.brief import CallBrief
-from analyzer.model.call import Call, MediaSide, Party
+from analyzer.model.call import Party
 from analyzer.model.endpoint import EndpointProfile, Listed, OfferedSecurity, OfferPeriod
+from analyzer.model.evidence import AnySignalling
 from analyzer.model.negotiation import CapabilityKind, Preference
 from analyzer.model.report import AuditedMedia
 from analyzer.negotiation.inventory import host_of
@@ -15,54 +16,77 @@ from dissectors.grammar.sip_address import bare_address
 MAX_PERIODS = 64  # of one endpoint that are kept
 MAX_HOSTS = 8
 Endpoint = tuple[str, str | None]
+_Offer = tuple[AnySignalling, str, OfferedSecurity]  # with the address-of-record that sent it
+
+
+@dataclass(slots=True)
+class _Period:
+    """Equal offers in a row, so far."""
+
+    offered: OfferedSecurity
+    first: AnySignalling
+    last: AnySignalling
+    offers: int = 0
+    hosts: dict[str, None] = field(default_factory=dict)
+
+    def add(self, message: AnySignalling) -> None:
+        self.offers += 1
+        self.last = message
+        if len(self.hosts) < MAX_HOSTS:
+            self.hosts[host_of(message.source)] = None
+
+    def freeze(self) -> OfferPeriod:
+        first, last = self.first, self.last
+        times = (first.timestamp_ns, first.ref, last.timestamp_ns, last.ref)
+        return OfferPeriod(self.offered, self.offers, *times, tuple(self.hosts))
 
 
 @dataclass(slots=True)
 class _Collector:
     """The periods of one endpoint while they are being gathered."""
 
-    periods: list[OfferPeriod] = field(default_factory=list)
-    current: dict[str, int] = field(default_factory=dict)  # media type -> its last period
+    periods: list[_Period] = field(default_factory=list)
+    current: dict[str, _Period] = field(default_factory=dict)  # media type -> its last period
     omitted: int = 0
 
-    def add(self, offered: OfferedSecurity, offer: MediaSide, host: str) -> None:
-        message = offer.body.message
-        place = self.current.get(offered.media_type)
-        last = None if place is None else self.periods[place]
-        if place is not None and last is not None and last.offered == offered:
-            known = host in last.hosts or len(last.hosts) >= MAX_HOSTS
-            hosts = last.hosts if known else (*last.hosts, host)
-            self.periods[place] = last._replace(
-                offers=last.offers + 1, last_ns=message.timestamp_ns, last=message.ref, hosts=hosts
-            )
-        elif len(self.periods) >= MAX_PERIODS:
-            self.omitted += 1
-        else:
-            self.current[offered.media_type] = len(self.periods)
-            time_ns, ref = message.timestamp_ns, message.ref
-            self.periods.append(OfferPeriod(offered, 1, time_ns, ref, time_ns, ref, (host,)))
+    def add(self, offered: OfferedSecurity, message: AnySignalling) -> None:
+        period = self.current.get(offered.media_type)
+        if period is None or period.offered != offered:
+            if len(self.periods) >= MAX_PERIODS:
+                self.omitted += 1
+                return
+            period = self.current[offered.media_type] = _Period(offered, message, message)
+            self.periods.append(period)
+        period.add(message)
 
 
 def build_profiles(calls: Iterable[CallBrief]) -> tuple[EndpointProfile, ...]:
     """The profile of each address-of-record and User-Agent that offered media, in order of their first offer."""
-    offers: list[tuple[int, int, Call, OfferedSecurity, MediaSide]] = []
-    for brief in calls:
-        for line, said in zip(brief.call.media, brief.lines, strict=True):
-            if line.offer is not None and said.offered is not None:
-                time_ns = line.offer.body.message.timestamp_ns
-                offers.append((time_ns, len(offers), brief.call, said.offered, line.offer))
-    offers.sort(key=lambda each: each[:2])
+    offers = sorted(_iter_offers(calls), key=_sent_ns)
     collectors: dict[Endpoint, _Collector] = {}
-    for _, _, call, offered, offer in offers:
-        aor = call.caller if offer.body.party is Party.CALLER else call.callee
-        message = offer.body.message
+    for message, aor, offered in offers:
         endpoint = bare_address(aor), message.text.user_agent
-        collector = collectors.setdefault(endpoint, _Collector())
-        collector.add(offered, offer, host_of(message.source))
+        collector = collectors.get(endpoint)
+        if collector is None:
+            collector = collectors[endpoint] = _Collector()
+        collector.add(offered, message)
     return tuple(
-        EndpointProfile(aor, user_agent, tuple(collector.periods), collector.omitted)
+        EndpointProfile(aor, user_agent, tuple(period.freeze() for period in collector.periods), collector.omitted)
         for (aor, user_agent), collector in collectors.items()
     )
+
+
+def _iter_offers(calls: Iterable[CallBrief]) -> Iterator[_Offer]:
+    for brief in calls:
+        call = brief.call
+        for line, said in zip(call.media, brief.lines, strict=True):
+            if line.offer is not None and said.offered is not None:
+                body = line.offer.body
+                yield body.message, call.caller if body.party is Party.CALLER else call.callee, said.offered
+
+
+def _sent_ns(offer: _Offer) -> int:
+    return offer[0].timestamp_ns
 
 
 def offered_security(audited: AuditedMedia) -> OfferedSecurity | None:

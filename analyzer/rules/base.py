@@ -3,7 +3,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
 from analyzer.model.call import Call
@@ -11,11 +10,12 @@ from analyzer.model.evidence import AnySignalling, FrameRef
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, OutcomeValue, Severity
 from analyzer.model.report import AuditedMedia
+from analyzer.model.words import Word
 from analyzer.rules.exchange_facts import ExchangeFacts
 from analyzer.rules.line_facts import LineFacts, Subject
 
 
-class Level(StrEnum):
+class Level(Word):
     """The requirement level of the cited clause (RFC 2119), or the auditor's own demand."""
 
     MUST = "MUST"
@@ -29,7 +29,7 @@ class Level(StrEnum):
 _RANK = {OutcomeValue.FAIL: 0, OutcomeValue.UNKNOWN: 1, OutcomeValue.PASS: 2}
 
 
-class Need(StrEnum):
+class Need(Word):
     """A kind of evidence a rule can't do without."""
 
     SIGNALLING = "signalling"

@@ -3,6 +3,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any
 
 from analyzer.model.brief import CallBrief, Failure, LineBrief, Tally, shut_stream
@@ -15,6 +16,7 @@ from analyzer.negotiation.endpoint_profiles import offered_security
 
 _QUIET = frozenset((OutcomeValue.PASS, OutcomeValue.NOT_APPLICABLE))
 _UNJUDGED = frozenset((OutcomeValue.UNKNOWN, OutcomeValue.ERROR))
+_RULE_AND_VALUE = attrgetter("rule", "outcome")
 
 
 def brief_call(audited: AuditedCall) -> CallBrief:
@@ -87,11 +89,12 @@ class TallyCounter:
 
     def add_outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """Count outcomes of a call, a stream or a message."""
-        self.outcomes.update([(outcome.rule, outcome.outcome) for outcome in outcomes])
+        self.outcomes.update(map(_RULE_AND_VALUE, outcomes))
         for outcome in outcomes:
-            if outcome.outcome in _UNJUDGED:
+            value = outcome.outcome
+            if value in _UNJUDGED:
                 self.unjudged[outcome.rule, outcome.missing or outcome.explanation] += 1
-            elif outcome.outcome is OutcomeValue.FAIL:
+            elif value is OutcomeValue.FAIL:
                 self.failures[outcome.severity] += 1
 
     def counts(self) -> tuple[dict[Any, int], ...]:

@@ -34,6 +34,8 @@ def iter_hops(exchanges: Sequence[Exchange]) -> Iterator[tuple[Exchange, Exchang
     That is the one of the same party's offer that began at nearly the same time: an element may count CSeqs anew, and
     an offer of the callee reaches the hop nearest the caller last.
     """
+    if len(exchanges) < 2:
+        return
     home: dict[Party | None, list[Exchange]] = {}
     for exchange in exchanges:
         if exchange.between is None:

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One media line as the rules see it: what several of them ask for is worked out once."""
 
-from enum import StrEnum
-
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import MikeyEvidence
 from analyzer.model.reasons import Reason
 from analyzer.model.report import AuditedMedia
+from analyzer.model.words import Word
 from analyzer.rules import protection
 
 _UNSEEN = frozenset((Reason.WIRE_UNSEEN, Reason.ONE_DIRECTION_UNSEEN))
 
 
-class Subject(StrEnum):
+class Subject(Word):
     """A way of keying a media line that was offered or taken: many rules speak of one alone."""
 
     MIKEY = "MIKEY"

@@ -9,6 +9,7 @@ from dissectors.grammar.sip_extensions import SecurityMechanism, parse_security_
 
 Way = tuple[str, str]  # from host to host
 REFUSED_AGREEMENT = 494  # Security Agreement Required (RFC 3329 §2.3.1)
+_HEADERS = frozenset(("security-client", "security-server", "security-verify"))
 _DIGEST_VERIFY = "d-ver"  # which the client adds (RFC 3329 §2.2)
 
 
@@ -37,7 +38,7 @@ def iter_agreements(messages: Sequence[AnySignalling]) -> Iterator[Agreement]:
 
     A request without a list counts where it is the one that answers the server's, and requires an agreement itself.
     """
-    if not any(map(_speaks_of_agreements, messages)):
+    if all(_HEADERS.isdisjoint(one.sip.header_names) for one in messages if isinstance(one, SignallingMessage)):
         return
     sip = [one for one in messages if isinstance(one, SignallingMessage) and one.retransmission_of is None]
     requests = {_transaction(one): one for one in sip if one.sip.method is not None}
@@ -61,12 +62,6 @@ def iter_agreements(messages: Sequence[AnySignalling]) -> Iterator[Agreement]:
 def _requires_agreement(request: SignallingMessage) -> bool:
     values = (value for name in ("require", "proxy-require") for value in request.sip.header_values(name))
     return any("sec-agree" in value.lower() for value in values)
-
-
-def _speaks_of_agreements(message: AnySignalling) -> bool:
-    """Whether a message may have a header of RFC 3329; found in the octets, as nearly none has."""
-    text = message.text
-    return text.raw.find(b"ecurity-", 0, text.body_offset) >= 0
 
 
 def _transaction(message: SignallingMessage) -> tuple[int | None, str | None, str | None]:

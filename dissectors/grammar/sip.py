@@ -16,6 +16,7 @@ from dissectors.grammar.sip_headers import (
     SINGLE,
     Header,
     decode_text,
+    find_plain_value,
     find_section_end,
     long_name,
     parse_headers,
@@ -95,6 +96,10 @@ class _Section(NamedTuple):
         """The first value of a long name."""
         if name not in self.names:
             return None
+        if name not in self.repeated:
+            plain = find_plain_value(self.data, self.start, self.end, name)
+            if plain is not None:
+                return plain
         ordinary = split_ordinary_section(decode_text(self.data[self.start : self.end]))
         if ordinary is not None:
             value = ordinary.value(name)

@@ -33,6 +33,7 @@ _COMPACT = {
 _NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")  # RFC 3261 §7.3.1
 _REMEMBERED_OCTETS = 4096
+_BLANKS = (b" ", b"\t")  # at the start of a line that continues the one before
 _FOLD = re.compile(r"[ \t]*\r?\n[ \t]*")
 
 
@@ -55,25 +56,17 @@ class HeaderScan(NamedTuple):
     defects: tuple[Defect, ...]
 
 
+_USUAL = (
+    *("Accept", "Allow", "Allow-Events", "Call-ID", "Contact", "Content-Length", "Content-Type", "CSeq", "Expires"),
+    *("From", "Max-Forwards", "Min-SE", "P-Asserted-Identity", "Proxy-Authorization", "RAck", "Reason"),
+    *("Record-Route", "Require", "Route", "RSeq", "Server", "Session-Expires", "Subject", "Supported", "To"),
+    *("User-Agent", "Via"),
+)
 # Spellings that need no further thought: compact forms and usual names, as RFC 3261 and as lower case spell them.
 _LONG = {spelling: long for short, long in _COMPACT.items() for spelling in (short, short.upper())} | {
-    spelling: name.lower()
-    for name in (
-        *("Accept", "Allow", "Allow-Events", "Call-ID", "Contact", "Content-Length", "Content-Type", "CSeq", "Expires"),
-        *(
-            "From",
-            "Max-Forwards",
-            "Min-SE",
-            "P-Asserted-Identity",
-            "Proxy-Authorization",
-            "RAck",
-            "Reason",
-            "Record-Route",
-        ),
-        *("Require", "Route", "RSeq", "Server", "Session-Expires", "Subject", "Supported", "To", "User-Agent", "Via"),
-    )
-    for spelling in (name, name.lower())
+    spelling: name.lower() for name in _USUAL for spelling in (name, name.lower())
 }
+_LINE_STARTS = {name.lower(): f"\n{name}:".encode() for name in _USUAL}
 
 
 def long_name(name: str) -> str:
@@ -176,6 +169,23 @@ def _shape(names: tuple[str, ...]) -> SectionShape | None:
 
 
 _remembered_shape = functools.lru_cache(maxsize=4096)(_shape)  # the messages of one program have few shapes
+
+
+def find_plain_value(data: bytes, start: int, end: int, name: str) -> str | None:
+    """The value of a header that stands once in `data[start:end]`, by its long name, where it is written as usual.
+
+    None where it is not, be it spelled otherwise, folded or without CRLF. The octet before `start` is the line end of
+    the start line.
+    """
+    line_start = _LINE_STARTS.get(name)
+    found = -1 if line_start is None else data.find(line_start, start - 1, end)
+    if line_start is None or found < 0:
+        return None
+    value_start, line_end = found + len(line_start), data.find(b"\n", found + len(line_start), end)
+    value = data[value_start:line_end]
+    if line_end < 0 or value[-1:] != b"\r" or value.count(b"\r") > 1 or data[line_end + 1 : line_end + 2] in _BLANKS:
+        return None
+    return decode_text(value[:-1]).strip(" \t")
 
 
 def find_section_end(data: bytes | bytearray, start: int) -> tuple[int, int]:

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import analyzer.capture.source as source
-from analyzer.capture.columns import Columns
+from analyzer.capture import scan
+from analyzer.capture.columns import Columns, PayloadKind
 from analyzer.capture.source import open_capture
 from analyzer.errors import CaptureError
 
@@ -23,17 +24,19 @@ _FRAMES = [
     frame
     for payload in _PAYLOADS
     for frame in (
+        made.ethernet(made.ipv4(made.udp(payload))),
         made.ethernet(made.ipv4(made.udp(payload)), tags=[0x8100]),
         made.ethernet(made.ipv6(made.udp(payload), source="ff00::1")),
         made.ethernet(made.ipv4(made.tcp(payload, 5), 6)),
         made.ethernet(made.ipv4(made.udp(payload)[:8], fragment=0x2000)),
     )
 ]
+PLAIN = [made.ethernet(made.ipv4(made.udp(b"INVITE sip:a SIP/2.0\r\n\r\n")))] * 8
 SAMPLES = [
     made.pcap(_FRAMES),
     made.section()
     + made.interface(options=made.option(9, bytes([0x80 | 33])))
-    + b"".join(made.enhanced(frame, 1 << (index + 20)) for index, frame in enumerate(_FRAMES))
+    + b"".join(made.enhanced(frame, 1 << (index % 40 + 20)) for index, frame in enumerate(_FRAMES))
     + made.simple(_FRAMES[0]),
 ]
 
@@ -50,6 +53,18 @@ def both_speeds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert plain.side == compiled.side
         for name, one, other in zip(Columns._fields, plain.columns, compiled.columns, strict=True):
             assert np.array_equal(one, other), name
+
+
+@pytest.mark.parametrize("data", [made.pcap(PLAIN), made.section() + made.interface() + made.enhanced(PLAIN[0], 1) * 8])
+def test_usual_packets_are_peeled_many_at_a_time(data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.pcap"
+    path.write_bytes(data)
+    peeled: list[int] = []
+    monkeypatch.setattr(scan, "peel_link", lambda *place: peeled.append(place[1]))
+    with open_capture(path) as capture:
+        kinds = [int(kind) for batch in capture.batches() for kind in batch.kind]
+    assert not peeled
+    assert kinds == [PayloadKind.SIP_LIKE] * 8
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))

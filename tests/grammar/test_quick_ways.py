@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dissectors.grammar import sdp, sip
 from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.sip_headers import long_name, parse_headers
 
 DESCRIPTION = (
     b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\na=sendonly\r\n"
@@ -17,7 +18,8 @@ DESCRIPTION = (
 MESSAGE = (
     b"INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nv: SIP/2.0/UDP b;branch=z9hG4bK2\r\n"
     b'From: "A" <sip:a@example.com>;tag=1\r\nt: <sip:b@example.com>\r\ni:\t1@a \r\nCSeq: 1 INVITE\r\nX-1: a:b\r\n'
-    b"Max-Forwards: 70\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n" % len(DESCRIPTION)
+    b"User-Agent:  f\xc3\xb6n/1 \r\nMax-Forwards: 70\r\n"
+    b"Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n" % len(DESCRIPTION)
 ) + DESCRIPTION
 RESPONSE = MESSAGE.replace(b"INVITE sip:bob@example.com SIP/2.0", b"SIP/2.0 200 OK", 1)
 ODD = (
@@ -71,6 +73,19 @@ def test_messages(data: bytes, seed: int) -> None:
         slow = careful(sip._parse_any, data)
         assert slow is not None
         assert told(quick) == told(slow)
+
+
+@given(st.sampled_from((MESSAGE, RESPONSE)), st.integers(0, 2**32))
+@settings(max_examples=1500, deadline=None)
+def test_values_of_headers(data: bytes, seed: int) -> None:
+    parsed = careful(sip.parse_sip, mutate(data, seed))
+    if parsed is None:
+        return
+    first: dict[str, str] = {}
+    for header in parse_headers(parsed.raw, parsed.section.start, parsed.section.end).headers:
+        first.setdefault(long_name(header.name), header.value)
+    first.pop("", None)
+    assert {name: parsed.header(name) for name in parsed.header_names} == first
 
 
 @given(st.integers(0, 2**32))
