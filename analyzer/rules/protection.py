@@ -38,8 +38,12 @@ def agreed_proto(line: MediaLine) -> str | None:
 
 def is_rtp(line: MediaLine) -> bool:
     """Whether either side names an RTP profile."""
-    protos = [side.media.proto for side in (line.offer, line.answer) if side is not None]
-    return any(not (_PLAIN | _SECURE).isdisjoint(proto.upper().split("/")) for proto in protos)
+    return any(_is_rtp_profile(side.media.proto) for side in (line.offer, line.answer) if side is not None)
+
+
+@lru_cache(maxsize=64)
+def _is_rtp_profile(proto: str) -> bool:
+    return not (_PLAIN | _SECURE).isdisjoint(proto.upper().split("/"))
 
 
 def is_inactive(line: MediaLine) -> bool:

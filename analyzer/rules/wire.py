@@ -51,6 +51,11 @@ def is_proved(streams: Iterable[StreamAudit]) -> bool:
 def wire_reasons(line: MediaLine, chosen: Choice, streams: tuple[StreamAudit, ...]) -> Iterator[Reason]:
     """What the streams leave open: nothing where all are proved; a direction without packets never passes."""
     flowing = [stream for stream in streams if stream.packets]
+    if not flowing:
+        yield Reason.WIRE_UNSEEN
+        if _is_in_band(line, chosen):
+            yield Reason.IN_BAND_KEYING_NOT_OPENED
+        return
     told = [stream for stream in flowing if _state(stream) is not Wire.UNSEEN]
     expected = expected_directions(line)
     unseen = not told or not (expected & seen_directions(flowing)) <= seen_directions(told)
