@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which keys to try on a stream, in which order, and whether each is bound to it by more than hope."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.keying.key_ring import KeyRing, SrtpEntry
@@ -15,6 +15,7 @@ from analyzer.srtp.kdf import KeyDerivation
 from analyzer.srtp.suites import Cipher, SrtpError, Suite, suite_by_name
 
 F8_NOTE = "AES-f8 was agreed and AES-CM used, as GStreamer does"
+TAGGED_NOTE = "UNAUTHENTICATED_SRTP was agreed, and the packets carry tags that verify"
 # Without an MKI, keys of these sources may follow one another on a stream: a re-key, or one more handshake.
 KDR_ROC_SEARCH_LIMIT = 1 << 5  # every counter has keys of its own, which have to be derived
 SUCCESSIVE = frozenset({"dtls", "key-ring"})
@@ -43,7 +44,7 @@ def candidates_for(bound: BoundStream, keying: Keying, ring: KeyRing) -> tuple[C
     given = [key for entry in ring.srtp for key in ring_keys(entry, bound)]
     given.sort(key=lambda key: not key.bound)
     found = (*_candidates(fitting, replaced), *_candidates(given))
-    return (*found, *(deviant for candidate in found if (deviant := _deviant(candidate)) is not None))
+    return (*found, *(deviant for candidate in found for deviant in _deviants(candidate)))
 
 
 def why_unavailable(bound: BoundStream, ring: KeyRing) -> str:
@@ -59,20 +60,27 @@ def _of_exchange(keys: Sequence[MasterKey], bound: BoundStream) -> list[MasterKe
     return [key for key in own if _may_protect(key, bound)]
 
 
-def _deviant(candidate: Candidate) -> Candidate | None:
-    """The context of a peer with a known fault, where the suite has one."""
+def _deviants(candidate: Candidate) -> Iterator[Candidate]:
+    """The contexts of peers that do otherwise than was agreed in a known way, where there is one."""
     context, key = candidate.context, candidate.key
+    if not context.authenticated and not context.suite.aead:
+        tagged = tuple(each._replace(authenticated=True, label=TAGGED_NOTE) for each in candidate.keys)
+        yield replace(
+            candidate,
+            context=replace(context, authenticated=True),
+            key=tagged[0],
+            deviation=TAGGED_NOTE,
+            keys=tagged,
+        )
     if context.suite.key_octets == 24:
         context = replace(context, derivation=KeyDerivation.LIBSRTP_AES_192)
         key = key._replace(label=AES_192_NOTE, derivation=context.derivation.value)
-        return Candidate(context, key, candidate.bound, AES_192_NOTE)
-    if context.suite.cipher is not Cipher.AES_F8:
-        return None
-    suite = suite_by_name(context.suite.name.replace("F8_128", "AES_CM_128"))
-    if suite is None:
-        return None
-    key = key._replace(suite=suite.name, label=F8_NOTE)
-    return Candidate(replace(context, suite=suite), key, candidate.bound, F8_NOTE)
+        yield Candidate(context, key, candidate.bound, AES_192_NOTE)
+    if context.suite.cipher is Cipher.AES_F8:
+        suite = suite_by_name(context.suite.name.replace("F8_128", "AES_CM_128"))
+        if suite is not None:
+            key = key._replace(suite=suite.name, label=F8_NOTE)
+            yield Candidate(replace(context, suite=suite), key, candidate.bound, F8_NOTE)
 
 
 def keying_contexts(keying: Keying) -> tuple[SrtpContext, ...]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from analyzer.evidence.media_slice import StreamSlice
 from analyzer.evidence.media_statistics import StreamStatistics
-from analyzer.keying.contexts import F8_NOTE, Candidate, keys_of, rtcp_contexts
+from analyzer.keying.contexts import F8_NOTE, TAGGED_NOTE, Candidate, keys_of, rtcp_contexts
 from analyzer.keying.rtcp_audit import audit_rtcp
 from analyzer.model.call import BoundStream
 from analyzer.model.keying import Keying, MasterKey
@@ -212,14 +212,23 @@ def _is_key_own(found: Diagnosis) -> bool:
 
 
 def _by_reading(columns: PacketColumns, candidate: Candidate, case: Case) -> Candidate:
-    """The candidate, or where its tags verify and its clear text is noise, that of a peer which took another cipher."""
+    """The candidate, or that of a peer which took another cipher, or sends tags or cipher text that nobody agreed on.
+
+    A cipher is told by its clear text where tags verify under both.
+    """
+    others = [
+        other for other in case.candidates if other is not candidate and other.context.keys == candidate.context.keys
+    ]
+    for other in others:
+        if other.deviation == TAGGED_NOTE and not candidate.context.proves and _fits(columns, other, case.encodings):
+            return other
     if not candidate.context.srtp_encrypted and candidate.context.suite.encrypts:
         context, key = replace(candidate.context, srtp_encrypted=True), candidate.key._replace(srtp_encrypted=True)
         if read_payloads(columns, context, case.encodings).clearness is Clearness.CLEAR:
             return replace(candidate, context=context, key=key, deviation=ENCRYPTED)
         return candidate
-    for other in case.candidates:
-        if other.deviation == F8_NOTE and other.context.keys == candidate.context.keys and other is not candidate:
+    for other in others:
+        if other.deviation == F8_NOTE:
             both = [read_payloads(columns, each.context, case.encodings).clearness for each in (candidate, other)]
             if both[1] is Clearness.CLEAR and both[0] is not Clearness.CLEAR:
                 return other

@@ -405,6 +405,20 @@ def test_encrypted_although_that_was_switched_off(tmp_path: Path) -> None:
     assert (stream.reason, stream.authenticated, clear) == ("", COUNT, CLEAR)
 
 
+@pytest.mark.parametrize("mki", [b"", b"\0\0\0\1"])
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_tags_although_those_were_switched_off(tmp_path: Path, mki: bytes, encrypted: bool) -> None:
+    """They verify, so they are no part of the payload, and the key is proved."""
+    more = ("|2^31|1:4" if mki else "") + " UNAUTHENTICATED_SRTP" + ("" if encrypted else " UNENCRYPTED_SRTP")
+    offer, answer = offering(CM_80, more=more)
+    _, stream, clear = heard(tmp_path, sealed(context(mki=mki, srtp_encrypted=encrypted)), offer, answer)
+    assert stream.reason == "UNAUTHENTICATED_SRTP was agreed, and the packets carry tags that verify"
+    assert (stream.authenticated, stream.wire, clear) == (COUNT, Wire.PROVED, CLEAR)
+    bare = sealed(context(mki=mki, authenticated=False, srtp_encrypted=encrypted))
+    _, stream, clear = heard(tmp_path, bare, offer, answer)
+    assert (stream.reason, stream.authenticated, stream.decrypted, clear) == ("", 0, COUNT, CLEAR)
+
+
 @pytest.mark.parametrize("rate", ["KDR=0", "KDR=48", "KDR=99"])
 def test_a_key_derivation_rate_that_no_index_reaches(tmp_path: Path, rate: str) -> None:
     offer, answer = offering(CM_80, more=f" {rate}")
