@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from analyzer.capture.columns import (
     empty_table,
     table_columns,
 )
-from analyzer.capture.digest import FileDigest
 from analyzer.capture.intake import STDIN, read_head, take_in
 from analyzer.capture.octets import FileOctets, let_go, map_file
 from analyzer.capture.ordinary import scan_ordinary
@@ -35,6 +34,9 @@ from analyzer.capture.windows import Window, WindowScans
 from analyzer.errors import CaptureError
 from analyzer.model.capture_comment import CaptureComment
 from dissectors.grammar.defects import Defect
+
+if TYPE_CHECKING:
+    from analyzer.capture.digest import MappedDigest
 
 RESYNC_OCTETS = 1 << 20  # how far past a damaged record the plain pass looks for the next good one
 MAX_LISTED_DEFECTS = 100
@@ -47,7 +49,7 @@ def open_capture(path: Path | str, *, follow: bool = False, jobs: int = 1, diges
     `-` reads standard input to its end; gzip, bzip2, xz, zstd and lz4 are told by their first octets. With `follow` the
     file may still grow: `Capture.poll` gives what has arrived since the last call. With more than one of `jobs` a large
     file is scanned ahead by threads; the batches may be cut elsewhere then, their packets are the same. Without
-    `digest` a plain file is not read a second time for its SHA-256.
+    `digest` a plain file has no SHA-256.
     """
     name = "standard input" if str(path) == STDIN else str(path)
     try:
@@ -101,7 +103,7 @@ class Capture:
         self.last_time_ns: int | None = None
         self._opening_defects: list[Defect] = []
         self._sha256: str | None = None
-        self._digest: FileDigest | None = None
+        self._digest: MappedDigest | None = None
         self._growing: FileOctets | None = None
         self.archive: FileOctets | None = None  # has the octets of `buffer` for later, where they are not in memory
         self._windows: WindowScans | None = None
@@ -192,13 +194,17 @@ class Capture:
         return int(self._layout.state[scan.S_OFFSET])
 
     def begin_digest(self) -> None:
-        """Let a thread work on the digest of a large file meanwhile."""
+        """Let a thread work on the digest of a large file behind the pass over it."""
         if self.digest and self.archive is not None and self._sha256 is None and self._digest is None:
-            self._digest = FileDigest(Path(self.path))
+            from analyzer.capture.digest import MappedDigest  # noqa: PLC0415 - only for large captures
+
+            self._digest = MappedDigest(self.buffer)
 
     def let_go(self, start: int, stop: int) -> None:
         """The octets from `start` to `stop` of a large file need not stay in memory."""
-        if self.archive is not None:
+        if self._digest is not None:
+            self._digest.let_go(start, stop)
+        elif self.archive is not None:
             let_go(self.buffer, start, stop)
 
     def batches(self, packets: int = BATCH_PACKETS) -> Iterator[PacketBatch]:
