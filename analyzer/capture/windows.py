@@ -14,13 +14,14 @@ import numpy as np
 
 from analyzer.capture import scan
 from analyzer.capture.blocks import Layout
-from analyzer.capture.columns import BATCH_PACKETS, Column, Octets, Table, empty_table
+from analyzer.capture.columns import Column, Octets, Table, empty_table
 from analyzer.capture.speed import view_array
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 WINDOW_OCTETS = 4 << 20
+WINDOW_PACKETS = 1 << 16  # at most
 RESYNC_OCTETS = 1 << 20
 _PLAIN_STOPS = (scan.END, scan.FULL, scan.SHORT, scan.DAMAGED, scan.BLOCK)  # before what the reader must see itself
 
@@ -129,7 +130,7 @@ class WindowScans:
 def _rows_to_expect(state: Column) -> int:
     """Room for the packets of a window, should they be as long as those before, and for a third more."""
     octets = int(state[scan.S_OFFSET]) // max(int(state[scan.S_FRAME]), 1)
-    return max(1, min(BATCH_PACKETS, 4 * WINDOW_OCTETS // (3 * max(octets, 1))))
+    return max(1, min(WINDOW_PACKETS, 4 * WINDOW_OCTETS // (3 * max(octets, 1))))
 
 
 def _headers(layout: Layout) -> tuple[Column, Column]:

@@ -74,7 +74,7 @@ def test_windows_change_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(source, "COMPILE_OCTETS", -1)
         patched.setattr(windows, "WINDOW_OCTETS", octets)
-        patched.setattr(windows, "BATCH_PACKETS", 8)
+        patched.setattr(windows, "WINDOW_PACKETS", 8)
         try:
             alone = told(path, 1)
         except (CaptureError, ValueError):  # nothing to put together
