@@ -245,13 +245,14 @@ def _method_rows(negotiation: Negotiation) -> tuple[MethodRow, ...]:
 def _media_view(audited: AuditedMedia) -> MediaView:
     negotiation = audited.negotiation
     kinds = (_kind_view(kind, title, negotiation) for kind, title in _KINDS)
+    sources = negotiation.all_sources()
     return MediaView(
         audited,
         tuple(view for view in kinds if view.offer or view.answer or view.chosen),
         _winner_rows(negotiation),
         _method_rows(negotiation),
         negotiation.exposures,
-        tuple(sorted(negotiation.sources, key=lambda one: (one.side.value != "offerer", one.kind.value, one.rank))),
+        tuple(sorted(sources, key=lambda one: (one.side.value != "offerer", one.kind.value, one.rank))),
         tuple(view_stream(stream) for stream in audited.streams[:MAX_STREAMS]),
         max(0, len(audited.streams) - MAX_STREAMS),
     )

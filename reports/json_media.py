@@ -52,7 +52,7 @@ def media_object(media: AuditedMedia) -> dict[str, Any]:
         "methods": _methods(negotiation),
         "exposures": [_exposure(one) for one in negotiation.exposures],
         "weakest_unseen": None if negotiation.weakest is None else negotiation.weakest._asdict(),
-        "sources": [_source(one) for one in negotiation.sources],
+        "sources": [_source(one) for one in negotiation.all_sources()],
         "statements": [_statement(statement) for statement in negotiation.statements],
         "keying": _keying(media.keying),
         "streams": [stream_object(stream) for stream in media.streams],

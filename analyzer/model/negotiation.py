@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Who offered what in which order, what a rule would choose, what was chosen."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from analyzer.model.call import Side
@@ -203,7 +204,8 @@ class Negotiation(NamedTuple):
     `mutual` answers PRI-001, `undominated` PRI-002, `winner` PRI-003. `reasons` are those for the verdict that the
     lists alone give. `answer_preferences` is None where the responder's list is not known. `weakest` is what a man in
     the middle could bring about unseen (None where he can change nothing). `inversions` are by the
-    policy's strengths, which do not rank what `unranked` names.
+    policy's strengths, which do not rank what `unranked` names. `sources` are the lists that were asked for to judge;
+    `ask_elsewhere` looks up those that could not have changed the judgement, for whoever shows them.
     """
 
     offer_preferences: tuple[Preference, ...]
@@ -223,3 +225,8 @@ class Negotiation(NamedTuple):
     sources: tuple[ListSource, ...] = ()
     inversions: tuple[Inversion, ...] = ()
     unranked: tuple[str, ...] = ()
+    ask_elsewhere: Callable[[], tuple[ListSource, ...]] | None = None
+
+    def all_sources(self) -> tuple[ListSource, ...]:
+        """Every list that is known of either side, the unused ones looked up."""
+        return self.sources if self.ask_elsewhere is None else self.sources + self.ask_elsewhere()

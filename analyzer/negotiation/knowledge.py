@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What is known of an endpoint's list from elsewhere: the auditor's inventory, and what it showed in other messages."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from dissectors.grammar.sip_address import bare_address
 MAX_KEPT = 256  # of one endpoint that are remembered of each origin; later ones push out earlier ones
 MAX_ANSWERS = 16  # of one endpoint, the nearest ones, that are searched for what it accepted
 MAX_DESCRIPTION_LINES = 16  # media lines of one answer to OPTIONS that are looked at
+RANKS = {origin: rank for rank, origin in enumerate(ListOrigin)}
 OBSERVED = MacState(None, "seen in another offer")
 
 
@@ -36,7 +38,72 @@ class Observation(NamedTuple):
     ref: FrameRef
 
 
-Observations = Mapping[tuple[str, str], tuple[Observation, ...]]
+class Observed:
+    """What one endpoint showed of one media type, by origin and in time order; each list of it is read once."""
+
+    def __init__(self, observations: Iterable[Observation]) -> None:
+        self._of_origin: dict[ListOrigin, list[Observation]] = {}
+        for one in sorted(observations, key=lambda one: (RANKS[one.origin], one.time_ns)):
+            self._of_origin.setdefault(one.origin, []).append(one)
+        self._times = {origin: [one.time_ns for one in own] for origin, own in self._of_origin.items()}
+        self._lists: dict[tuple[ListOrigin, int, CapabilityKind, str | None], tuple[Preference, ...]] = {}
+
+    def lists(
+        self, start_ns: int, kind: CapabilityKind, method: str | None, own: frozenset[FrameRef]
+    ) -> Iterator[tuple[Observation, tuple[Preference, ...]]]:
+        """The nearest observation of each origin that has a list of that kind, best origin first.
+
+        Of earlier answers each that adds a name. What stands in the messages `own` is passed over.
+        """
+        for origin in self._of_origin:
+            if origin is ListOrigin.OTHER_ANSWER:
+                yield from self._accepted(start_ns, kind, method, own)
+                continue
+            for place in self._nearest(origin, start_ns):
+                one = self._of_origin[origin][place]
+                found = () if one.ref in own else self._list(origin, place, kind, method)
+                if found:
+                    yield one, found
+                    break
+
+    def _accepted(
+        self, start_ns: int, kind: CapabilityKind, method: str | None, own: frozenset[FrameRef]
+    ) -> Iterator[tuple[Observation, tuple[Preference, ...]]]:
+        origin, answers, names = ListOrigin.OTHER_ANSWER, 0, set[str]()
+        for place in self._nearest(origin, start_ns):
+            one = self._of_origin[origin][place]
+            if one.ref in own:
+                continue
+            added = tuple([each for each in self._list(origin, place, kind, method) if each.name not in names])
+            if added:
+                names.update(each.name for each in added)
+                yield one, added
+            answers += 1
+            if answers == MAX_ANSWERS:
+                return
+
+    def _nearest(self, origin: ListOrigin, start_ns: int) -> Iterator[int]:
+        """The places of the observations of an origin, those nearest in time first, the earlier of two as near."""
+        times = self._times[origin]
+        later = bisect_left(times, start_ns)
+        earlier = later - 1
+        while earlier >= 0 or later < len(times):
+            if later == len(times) or (earlier >= 0 and start_ns - times[earlier] <= times[later] - start_ns):
+                yield earlier
+                earlier -= 1
+            else:
+                yield later
+                later += 1
+
+    def _list(self, origin: ListOrigin, place: int, kind: CapabilityKind, method: str | None) -> tuple[Preference, ...]:
+        key = (origin, place, kind, method)
+        found = self._lists.get(key)
+        if found is None:
+            found = self._lists[key] = _observe(self._of_origin[origin][place], kind, method)
+        return found
+
+
+Observations = Mapping[tuple[str, str], Observed]
 
 
 class Learnt(NamedTuple):
@@ -59,8 +126,8 @@ class Knowledge(NamedTuple):
     inventory: Inventory = Inventory()
     observed: Callable[[], Observations] = dict
 
-    def learn(self, party: Identity, side: Side, line: MediaLine, kind: CapabilityKind, method: str | None) -> Learnt:
-        """A party's list of one kind: the inventory's, else that of its best and nearest observation.
+    def learn(self, party: Identity, line: MediaLine, kind: CapabilityKind, method: str | None) -> Learnt:
+        """An answerer's list of one kind: the inventory's, else that of its best and nearest observation.
 
         Suites are asked for with the key agreement they belong to. What the party accepted elsewhere proves support
         and is no list.
@@ -68,11 +135,14 @@ class Knowledge(NamedTuple):
         listed = self.inventory.preferences(party, kind)
         found: list[tuple[tuple[Preference, ...], ListSource]] = []
         if listed:
-            found.append((listed, _source(side, kind, ListOrigin.INVENTORY, listed)))
+            found.append((listed, _source(kind, ListOrigin.INVENTORY, listed)))
         supported: set[str] = set()
-        if party.aor is not None:
-            observations = self.observed().get((bare_address(party.aor), line.type), ())
-            found += _observe_all(observations, side, line, kind, method)
+        observed = None if party.aor is None else self.observed().get((bare_address(party.aor), line.type))
+        if observed is not None:
+            start = line.exchange.start_ns
+            for observation, preferences in observed.lists(start, kind, method, _own_refs(line.exchange)):
+                age_ns = start - observation.time_ns
+                found.append((preferences, _source(kind, observation.origin, preferences, age_ns, observation)))
         used = next((place for place, (_, source) in enumerate(found) if source.origin in WHOLE_LISTS), None)
         for _, source in found:
             if used is None and source.origin is ListOrigin.OTHER_ANSWER:
@@ -88,7 +158,6 @@ WHOLE_LISTS = frozenset(ListOrigin) - {ListOrigin.OTHER_ANSWER}
 
 
 def _source(
-    side: Side,
     kind: CapabilityKind,
     origin: ListOrigin,
     preferences: Iterable[Preference],
@@ -98,40 +167,13 @@ def _source(
     names = tuple(dict.fromkeys((one.name, one.priority) for one in preferences))
     ref = None if observation is None else observation.ref
     call_id = None if observation is None else observation.call_id
-    return ListSource(side, kind, origin, names, age_ns, ref, call_id, used=False)
-
-
-def _observe_all(
-    observations: Iterable[Observation], side: Side, line: MediaLine, kind: CapabilityKind, method: str | None
-) -> Iterator[tuple[tuple[Preference, ...], ListSource]]:
-    """The nearest observation of each origin that has a list of that kind; of earlier answers each that adds a name."""
-    start = line.exchange.start_ns
-    own = _own_refs(line.exchange)
-    done: set[ListOrigin] = set()
-    accepted: set[str] = set()
-    answers = 0
-    ordered = sorted(observations, key=lambda one: (RANKS[one.origin], abs(one.time_ns - start)))
-    for observation in ordered:
-        if observation.origin in done or observation.ref in own or answers == MAX_ANSWERS:
-            continue
-        found = _observe(observation, kind, method)
-        if observation.origin is ListOrigin.OTHER_ANSWER:
-            answers += 1
-            found = tuple(one for one in found if one.name not in accepted)
-            accepted.update(one.name for one in found)
-        elif found:
-            done.add(observation.origin)
-        if found:
-            yield found, _source(side, kind, observation.origin, found, start - observation.time_ns, observation)
+    return ListSource(Side.ANSWERER, kind, origin, names, age_ns, ref, call_id, used=False)
 
 
 def _own_refs(exchange: Exchange) -> frozenset[FrameRef]:
     """The messages of the exchange itself, which tell nothing of it from elsewhere."""
     bodies = [one.message.ref for one in (exchange.offer, exchange.answer) if one is not None]
     return frozenset(bodies if exchange.final is None else (*bodies, exchange.final.ref))
-
-
-RANKS = {origin: rank for rank, origin in enumerate(ListOrigin)}
 
 
 def build_observations(calls: Iterable[Call], outside: Iterable[AnySignalling] = ()) -> Observations:
@@ -151,7 +193,7 @@ def build_observations(calls: Iterable[Call], outside: Iterable[AnySignalling] =
     for message in outside:
         if isinstance(message, SignallingMessage) and _answers_options(message):
             _keep_options(found, message, message.call_id or None)
-    return {key: tuple(observations) for key, observations in found.items()}
+    return {key: Observed(observations) for key, observations in found.items()}
 
 
 def _of_line(call: Call, line: MediaLine) -> Iterator[tuple[Party, Observation]]:

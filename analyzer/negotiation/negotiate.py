@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The negotiation of one media line in one exchange: both lists, the choice, the winners, what is to be said of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from analyzer.model.call import Call, MediaLine, MediaSide, Party, Side
@@ -58,6 +59,8 @@ PLAIN = Negotiation(
 
 
 SDES_ALONE = frozenset({"crypto"})
+NOT_ASKED = Learnt((), frozenset(), ())
+_BOTH = (KEY_AGREEMENT, SUITE)
 NO_NAMES: frozenset[str] = frozenset()
 MAX_REMEMBERED = 4096
 _SDES_JUDGED: dict[tuple[object, ...], tuple[Policy, Negotiation]] = {}
@@ -112,12 +115,14 @@ def _negotiate_sdes(
     if known is not None and known[0] is policy:
         preferences = tuple([Preference(*one[:5], ref) for one in known[1].offer_preferences])
         sources = tuple([one._replace(ref=ref, call_id=call.call_id) for one in known[1].sources])
-        return known[1]._replace(offer_preferences=preferences, sources=sources)
+        ask = partial(_look_up, knowledge, call, line, known[1].chosen, _BOTH if offered else ())
+        return known[1]._replace(offer_preferences=preferences, sources=sources, ask_elsewhere=ask)
     found = _read_and_judge(line, keying, policy, knowledge, call)
-    if found.answer_preferences is None and Reason.RESPONDER_LIST_UNKNOWN not in found.reasons:
+    nothing_learnt = all(one.origin is ListOrigin.WIRE for one in found.sources)
+    if found.answer_preferences is None and nothing_learnt and Reason.RESPONDER_LIST_UNKNOWN not in found.reasons:
         if len(_SDES_JUDGED) >= MAX_REMEMBERED:
             _SDES_JUDGED.clear()
-        _SDES_JUDGED[key] = (policy, found)
+        _SDES_JUDGED[key] = (policy, found._replace(ask_elsewhere=None))
     return found
 
 
@@ -182,6 +187,7 @@ def _negotiate(case: _Case) -> Negotiation:
     messages = {Side.OFFERER: offering.messages, Side.ANSWERER: case.answer_messages}
     exposures = read_exposures(case.line, shown, answer_preferences, messages, statements)
     inversions, unranked = read_inversions(lists, _strengths(case.policy))
+    looked_up = ((KEY_AGREEMENT, learnt), (SUITE, learnt_suites))
     return Negotiation(
         offer_preferences=shown,
         answer_preferences=answer_preferences or None,
@@ -213,6 +219,7 @@ def _negotiate(case: _Case) -> Negotiation:
         ),
         inversions=inversions,
         unranked=unranked,
+        ask_elsewhere=_ask_elsewhere(case, tuple(one for one, found in looked_up if found is NOT_ASKED)),
     )
 
 
@@ -295,7 +302,7 @@ def _suite_is_missing(choice: Choice, offered: Sequence[Preference]) -> bool:
 def _judge(case: _Case, lists: Lists, chosen: str | None) -> tuple[Category, Learnt]:
     """The category, and what was learnt elsewhere of the responder's list where it sent none.
 
-    For a line of crypto attributes alone nothing is looked up that can't change the judgement: there are many of them.
+    For a line of crypto attributes alone nothing is asked that can't change the judgement: there are many of them.
     """
     rule = case.policy.selection_rule
     agreements = lists.kind is KEY_AGREEMENT
@@ -305,21 +312,35 @@ def _judge(case: _Case, lists: Lists, chosen: str | None) -> tuple[Category, Lea
         return category, NOTHING_LEARNT
     certain = category.agreement is None or None not in category.agreement[:3]
     if certain and case.brief and not case.knowledge.inventory.endpoints:
-        return category, NOTHING_LEARNT
+        return category, NOT_ASKED
     method = case.answering.choice.key_agreement
-    learnt = case.knowledge.learn(_identity(case, Side.ANSWERER), Side.ANSWERER, case.line, lists.kind, method)
+    learnt = case.knowledge.learn(_identity(case.call, case.line, Side.ANSWERER), case.line, lists.kind, method)
     if learnt.preferences or learnt.supported:
         category = judge_category(chosen, lists.offered, learnt.preferences, rule, strengths, learnt.supported)
     return category, learnt
 
 
-def _identity(case: _Case, side: Side) -> Identity:
-    exchange = case.line.exchange
+def _ask_elsewhere(case: _Case, kinds: tuple[CapabilityKind, ...]) -> Callable[[], tuple[ListSource, ...]] | None:
+    """How to look up what `_judge` did not ask for, None where there is nothing of that."""
+    return partial(_look_up, case.knowledge, case.call, case.line, case.answering.choice, kinds) if kinds else None
+
+
+def _look_up(
+    knowledge: Knowledge, call: Call, line: MediaLine, choice: Choice, kinds: tuple[CapabilityKind, ...]
+) -> tuple[ListSource, ...]:
+    """The responder's lists from elsewhere, of which none was used."""
+    party = _identity(call, line, Side.ANSWERER)
+    found = [knowledge.learn(party, line, kind, choice.key_agreement).sources for kind in kinds]
+    return tuple([source._replace(used=False) for sources in found for source in sources])
+
+
+def _identity(call: Call, line: MediaLine, side: Side) -> Identity:
+    exchange = line.exchange
     offerer = exchange.offer.party if exchange.offer is not None else Party.CALLER
     if side is Side.OFFERER:
-        return identify(case.call, exchange.offer, offerer)
+        return identify(call, exchange.offer, offerer)
     other = Party.CALLEE if offerer is Party.CALLER else Party.CALLER
-    return identify(case.call, exchange.answer, other)
+    return identify(call, exchange.answer, other)
 
 
 def _shown(preferences: tuple[Preference, ...], handshakes: Handshakes | None) -> tuple[Preference, ...]:
@@ -337,7 +358,7 @@ def _inventory_reasons(case: _Case, suites: Sequence[Preference]) -> tuple[Reaso
     """Whether the inventory has another list for the offerer than the one on the wire."""
     if not case.knowledge.inventory.endpoints:
         return ()
-    party = _identity(case, Side.OFFERER)
+    party = _identity(case.call, case.line, Side.OFFERER)
     for kind, offered in ((KEY_AGREEMENT, case.offering.key_agreements), (SUITE, suites)):
         listed = case.knowledge.inventory.preferences(party, kind)
         if listed and offered and _order(listed) != _order(offered):

@@ -4,6 +4,7 @@
 from dataclasses import replace
 
 import pytest
+from counted_work import functions_called
 from scenes import CM_32, CM_80, F8, POLICY, Scene, crypto, message, session
 
 from analyzer.model.call import Resolution, Side
@@ -31,7 +32,7 @@ def judged(scene: Scene, *calls: Scene, outside: tuple[SignallingMessage, ...] =
 
 
 def learnt(found) -> list[tuple[ListOrigin, int, float | None, bool]]:
-    sources = [one for one in found.sources if one.side is Side.ANSWERER and one.kind is CapabilityKind.SUITE]
+    sources = [one for one in found.all_sources() if one.side is Side.ANSWERER and one.kind is CapabilityKind.SUITE]
     return [(one.origin, one.rank, None if one.age_ns is None else one.age_ns / SECOND, one.used) for one in sources]
 
 
@@ -72,6 +73,37 @@ def test_the_best_evidence_counts_and_the_rest_is_shown() -> None:
         (ListOrigin.OPTIONS, 5, 60.0, False),
         (ListOrigin.OTHER_ANSWER, 7, 60.0, False),
     ]
+
+
+FIRST_LINE = Scene(session(crypto(1, CM_80), crypto(2, CM_32)), session(crypto(1, CM_80)), start_ns=60 * SECOND)
+
+
+def test_lists_that_could_change_nothing_are_shown_all_the_same() -> None:
+    own = Scene(session(crypto(1, CM_32), crypto(2, F8)), None, swapped=True, start_ns=30 * SECOND, frame=11)
+    other = Scene(session(crypto(1, CM_32)), session(crypto(1, CM_32)), start_ns=70 * SECOND, frame=21)
+    for _ in range(2):  # the second time from what is remembered of such lines
+        found = judged(FIRST_LINE, own, other)
+        assert (found.winner.holds, found.answer_preferences) == (True, None)
+        assert learnt(found) == [(ListOrigin.OWN_OFFER, 4, 30.0, False), (ListOrigin.OTHER_ANSWER, 7, -10.0, False)]
+        assert {one.kind for one in found.all_sources() if one.origin is ListOrigin.OWN_OFFER} == set(CapabilityKind)
+    assert learnt(judged(FIRST_LINE)) == []
+
+
+def test_such_lists_are_looked_up_when_somebody_shows_them() -> None:
+    def refuse() -> None:
+        raise AssertionError
+
+    FIRST_LINE.negotiate(knowledge=Knowledge(observed=refuse))
+
+
+def test_many_answers_of_one_endpoint_cost_each_of_its_lines_little() -> None:
+    def cost(calls: int) -> int:
+        scenes = [replace(FIRST_LINE, frame=11 * each, start_ns=each * SECOND) for each in range(1, calls + 1)]
+        observed = build_observations([one.call for one in scenes])
+        lines = [one.negotiate(knowledge=Knowledge(observed=lambda: observed)) for one in scenes]
+        return functions_called(lambda: [line.all_sources() for line in lines])
+
+    assert cost(400) < 5 * cost(100)
 
 
 def test_a_refusal_in_another_call_counts() -> None:
