@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""An offer of DTLS-SRTP on both sides of a back-to-back user agent (RFC 7879); the callee is busy.
+"""An offer of DTLS-SRTP on both sides of an element in the call's way (RFC 7879); the callee is busy.
 
-`dtls_legs_replaced`: it offers a fingerprint of its own. `dtls_legs_passed`: it passes on what it got.
+`dtls_legs_replaced`: a back-to-back user agent offers a fingerprint of its own. `dtls_legs_passed`: it passes on what
+it got. `dtls_hop_replaced`, `dtls_hop_passed`: the same by a proxy that relays media, within one Call-ID.
 """
 
 from pcaps.identity import expected
@@ -24,6 +25,18 @@ def legs(passed_on: str) -> ScriptedCall:
     """)  # fmt: skip
 
 
+def hop(passed_on: str) -> ScriptedCall:
+    """One call over two hops; media would be relayed."""
+    return ScriptedCall("dtls_hop", f"""
+        A>P INVITE A.dtls
+        P>B INVITE {passed_on}
+        B>P 486
+        P>B ACK refused
+        P>A 486
+        A>P ACK refused
+    """)  # fmt: skip
+
+
 SAMPLES = (
     Sample(
         "dtls_legs_replaced",
@@ -40,6 +53,23 @@ SAMPLES = (
         "A fingerprint that a back-to-back user agent passed on",
         legs("A.dtls"),
         expected(0, **UNSIGNED, DTL_007=PASS, KMG_009=PASS),
+        "dtls_legs",
+    ),
+    Sample(
+        "dtls_hop_replaced",
+        "A fingerprint that a relaying proxy replaced",
+        hop("A.dtls.k2.far"),
+        expected(0, **UNSIGNED, DTL_007=FAIL, KMG_009=PASS),
+        "dtls_legs",
+        flaw="the hop behind the proxy has another fingerprint",
+        clause="RFC 7879 §3",
+        twin="dtls_hop_passed",
+    ),
+    Sample(
+        "dtls_hop_passed",
+        "A fingerprint that a relaying proxy passed on",
+        hop("A.dtls.far"),
+        expected(0, **UNSIGNED),
         "dtls_legs",
     ),
 )

@@ -12,6 +12,9 @@ from dissectors.grammar.base64_text import parse_base64
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 
 _KEYING = ("crypto", "key-mgmt", "fingerprint")
+_LISTS = ("crypto ", "key-mgmt ")  # whose order is a preference (RFC 4568 §5.1.1); that of fingerprints says nothing
+_POTENTIAL = "acap "
+_FINGERPRINT = "fingerprint "
 Line = tuple[str, str]  # what a keying line offers, and the key or message with which it does
 
 
@@ -26,7 +29,7 @@ def compare_bodies(one: SdpBody, other: SdpBody) -> tuple[LegDifference, ...]:
     found: list[LegDifference] = []
     places = one.message.ref, other.message.ref
     for mine, theirs in zip(one.session.media, other.session.media, strict=False):
-        lines = _lines(one.session, mine), _lines(other.session, theirs)
+        lines = keying_lines(one.session, mine), keying_lines(other.session, theirs)
         found += _compare_profile(mine, theirs, places)
         found += _compare_lines(mine.index, *lines, places)
         found += _compare_setup((one.session, mine), (other.session, theirs), places)
@@ -40,20 +43,35 @@ def _first_offer(call: Call) -> SdpBody | None:
     return next((exchange.offer for exchange in call.exchanges if exchange.offer is not None), None)
 
 
-def _lines(session: SessionDescription, media: MediaDescription) -> list[Line]:
-    """The keying lines that hold for a medium, in order; secrets stay in the second half, which is only compared."""
-    found = [
-        _line(attribute.name, attribute.value or "") for attribute in media.attributes if attribute.name in _KEYING
-    ]
+def keying_lines(session: SessionDescription, media: MediaDescription) -> list[Line]:
+    """The keying lines that hold for a medium, in order, those of potential configurations behind `acap`.
+
+    Secrets stay in the second half, which is only compared.
+    """
+    found = _level_lines(media)
     own = {name.partition(" ")[0] for name, _ in found}
-    inherited = [one for one in session.attributes if one.name in _KEYING and one.name not in own]
-    return [*(_line(one.name, one.value or "") for one in inherited), *found]
+    return [*(line for line in _level_lines(session) if line[0].partition(" ")[0] not in own), *found]
+
+
+def _level_lines(level: SessionDescription | MediaDescription) -> list[Line]:
+    lines = []
+    for attribute in level.attributes:
+        if attribute.name in _KEYING:
+            lines.append(_line(attribute.name, attribute.value or ""))
+        elif attribute.name == "acap":
+            name, _, value = (attribute.value or "").partition(" ")[2].strip().partition(":")
+            if name in _KEYING:
+                what, key = _line(name, value)
+                lines.append((_POTENTIAL + what, key))
+    return lines
 
 
 def _line(name: str, value: str) -> Line:
     words = value.split()
     if name == "crypto":
         return f"crypto {words[1] if len(words) > 1 else ''}", " ".join(words[2:])
+    if name == "fingerprint":  # names and hexadecimal in either case (RFC 8122 §5)
+        return _FINGERPRINT + "".join(words[:1]).lower(), "".join(words[1:]).upper()
     return f"{name} {words[0] if words else ''}{_mode(words)}", " ".join(words[1:])
 
 
@@ -86,26 +104,37 @@ def _compare_setup(
 def _compare_lines(
     index: int, mine: Sequence[Line], theirs: Sequence[Line], places: tuple[FrameRef, FrameRef]
 ) -> Iterator[LegDifference]:
-    here, there = Counter(name for name, _ in mine), Counter(name for name, _ in theirs)
+    here, there = Counter(_listed(mine, theirs)), Counter(_listed(theirs, mine))
     for change, missing in ((LegChange.LINES_REMOVED, here - there), (LegChange.LINES_ADDED, there - here)):
         if missing:
             yield LegDifference(change, index, ", ".join(missing.elements()), *places)
-    common = [name for name, _ in mine if name in there], [name for name, _ in theirs if name in here]
-    if common[0] != common[1] and Counter(common[0]) == Counter(common[1]):
-        yield LegDifference(LegChange.LINES_REORDERED, index, ", ".join(common[1]), *places)
+    for kind in _LISTS:
+        one, other = ([name for name, _ in lines if name.startswith(kind)] for lines in (mine, theirs))
+        common = [name for name in one if name in other], [name for name in other if name in one]
+        if common[0] != common[1] and Counter(common[0]) == Counter(common[1]):
+            yield LegDifference(LegChange.LINES_REORDERED, index, ", ".join(common[1]), *places)
     yield from _compare_keys(index, mine, theirs, places)
+
+
+def _listed(lines: Sequence[Line], others: Sequence[Line]) -> list[str]:
+    """What the lines offer; fingerprints, of whatever hash functions, offer one thing."""
+    both = all(any(name.startswith(_FINGERPRINT) for name, _ in each) for each in (lines, others))
+    return [name for name, _ in lines if not (both and name.startswith(_FINGERPRINT))]
 
 
 def _compare_keys(
     index: int, mine: Sequence[Line], theirs: Sequence[Line], places: tuple[FrameRef, FrameRef]
 ) -> Iterator[LegDifference]:
-    keys = dict(mine)
-    replaced = [
-        name for name, key in theirs if name in keys and key not in {one for known, one in mine if known == name}
-    ]
-    for change, names in (
-        (LegChange.KEYS_REPLACED, [name for name in replaced if not name.startswith("fingerprint")]),
-        (LegChange.FINGERPRINT_REPLACED, [name for name in replaced if name.startswith("fingerprint")]),
-    ):
-        if names:
-            yield LegDifference(change, index, ", ".join(dict.fromkeys(names)), *places)
+    known, names = set(mine), {name for name, _ in mine}
+    is_certified = any(name.startswith(_FINGERPRINT) for name in names)
+    new = [name for name, key in theirs if (name, key) not in known]
+    keys = [name for name in new if name in names and _FINGERPRINT not in name]
+    prints = [name for name in new if (is_certified and name.startswith(_FINGERPRINT)) or _is_print_of(name, names)]
+    for change, found in ((LegChange.KEYS_REPLACED, keys), (LegChange.FINGERPRINT_REPLACED, prints)):
+        if found:
+            yield LegDifference(change, index, ", ".join(dict.fromkeys(found)), *places)
+
+
+def _is_print_of(name: str, names: set[str]) -> bool:
+    """Whether a potential configuration had a fingerprint of that hash function before."""
+    return name.startswith(_POTENTIAL + _FINGERPRINT) and name in names

@@ -4,12 +4,15 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from analyzer.calls.session_reader import SessionReader, security_of, unversioned
+from analyzer.calls.leg_differences import compare_bodies
+from analyzer.calls.session_reader import SessionReader, shape_of, unversioned
 from analyzer.calls.transaction import Hop, Ledger, Pair, Transaction, refusal_on
 from analyzer.model.call import Party, Resolution, SdpBody
 from analyzer.model.evidence import AnySignalling, SignallingMessage
+from dissectors.grammar.sdp import MediaDescription, SessionDescription
 from dissectors.grammar.sip_extensions import parse_rack
 
+_BESIDE_KEYS = ("zrtp-hash", "pcfg")  # which keying, and whose, besides the lines that hold keys
 Dialog = tuple[str | None, str | None]  # tag of the caller, tag of the callee
 Session = tuple[Dialog, Pair | None]
 
@@ -293,12 +296,24 @@ def other_party(party: Party) -> Party:
 
 def _as_onward(proposal: Proposal, between: Pair, home: list[Proposal]) -> Proposal:
     """A proposal of a further hop; worth telling by itself where its security is not that of the hop before."""
-    alike = any(_security(proposal) == _security(each) for each in home)
+    alike = any(
+        _is_keyed_alike(proposal.offer, each.offer) and _is_keyed_alike(proposal.answer, each.answer) for each in home
+    )
     return proposal._replace(hop=between, optional=proposal.optional or alike)
 
 
-def _security(proposal: Proposal) -> tuple[object, ...]:
-    return tuple(security_of(body.session) if body else None for body in (proposal.offer, proposal.answer))
+def _is_keyed_alike(one: SdpBody | None, other: SdpBody | None) -> bool:
+    """Whether two hops say the same of media and keying; keys and fingerprints of its own make an element an end."""
+    if one is None or other is None:
+        return one is other
+    if shape_of(one.session) != shape_of(other.session) or compare_bodies(one, other):
+        return False
+    return all(_told_beside(one.session, name) == _told_beside(other.session, name) for name in _BESIDE_KEYS)
+
+
+def _told_beside(session: SessionDescription, name: str) -> list[str]:
+    levels: tuple[SessionDescription | MediaDescription, ...] = (session, *session.media)
+    return [value for level in levels for value in level.attribute_values(name)]
 
 
 def _says_the_same(one: SdpBody, other: SdpBody) -> bool:

@@ -68,7 +68,12 @@ def security_of(session: SessionDescription) -> tuple[object, ...]:
         Counter(attribute.name for attribute in level.attributes if attribute.name in _KEYING_ATTRIBUTES)
         for level in levels
     )
-    return tuple((media.type, media.proto, media.port == 0) for media in session.media), keying
+    return shape_of(session), keying
+
+
+def shape_of(session: SessionDescription) -> tuple[tuple[str, str, bool], ...]:
+    """The media lines: type, profile, and whether the port is 0."""
+    return tuple((media.type, media.proto, media.port == 0) for media in session.media)
 
 
 def unversioned(session: SessionDescription) -> tuple[bytes, ...]:

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 
+from analyzer.calls.leg_differences import keying_lines
 from analyzer.model.call import Call
 from analyzer.model.legs import KeyingHabit, LegChange, LegDifference
 from analyzer.model.outcome import Confidence, Severity
@@ -56,7 +57,7 @@ def _stripped(onward: OfferOnward) -> Iterator[LegDifference]:
         return
     for each in onward.differences:
         media = session.media[each.media_index] if each.media_index < len(session.media) else None
-        is_bare = media is None or all(media.attribute(name) is None for name in KEYING_ATTRIBUTES)
+        is_bare = media is None or not keying_lines(session, media)
         if each.change is LegChange.LINES_REMOVED and is_bare and not each.detail.startswith("m="):
             yield each
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where an offer was seen before and behind an element on its way, and what became of it between."""
+"""Where an offer or answer was seen before and behind an element on its way, and what became of it between."""
 
 from bisect import bisect
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,13 @@ class OfferOnward(NamedTuple):
     differences: tuple[LegDifference, ...]  # the later offer stands `here`
 
 
+class AnswerOnward(NamedTuple):
+    """An answer as an earlier hop and a later one show it; `answer` is the later."""
+
+    answer: SdpBody
+    differences: tuple[LegDifference, ...]  # the later answer stands `here`
+
+
 def iter_offers_onward(call: Call) -> Iterator[OfferOnward]:
     """The call's offer beside that of each earlier leg, then each offer that an element of this call rewrote."""
     offer = next((exchange.offer for exchange in call.exchanges if exchange.offer is not None), None)
@@ -25,7 +32,14 @@ def iter_offers_onward(call: Call) -> Iterator[OfferOnward]:
             yield OfferOnward(offer, leg.differences)
     for nearest, onward in iter_hops(call.exchanges):
         if nearest.offer is not None and onward.offer is not None:
-            yield _compare_hops(nearest.offer, onward.offer)
+            yield OfferOnward(*_compare_hops(nearest.offer, onward.offer))
+
+
+def iter_answers_onward(call: Call) -> Iterator[AnswerOnward]:
+    """Each answer that an element of this call rewrote."""
+    for nearest, onward in iter_hops(call.exchanges):
+        if nearest.answer is not None and onward.answer is not None:
+            yield AnswerOnward(*_compare_hops(nearest.answer, onward.answer))
 
 
 def iter_hops(exchanges: Sequence[Exchange]) -> Iterator[tuple[Exchange, Exchange]]:
@@ -55,8 +69,8 @@ def _offerer(exchange: Exchange) -> Party | None:
     return exchange.offer.party if exchange.offer is not None else None
 
 
-def _compare_hops(one: SdpBody, other: SdpBody) -> OfferOnward:
-    """Two hops of one request: which element had it first, its time says (the callee offers too)."""
+def _compare_hops(one: SdpBody, other: SdpBody) -> tuple[SdpBody, tuple[LegDifference, ...]]:
+    """Two hops of one message: which element had it first, its time says (the callee offers too)."""
     earlier, later = sorted((one, other), key=lambda body: body.message.timestamp_ns)
     found = compare_bodies(earlier, later)
-    return OfferOnward(later, tuple(each._replace(here=each.there, there=each.here) for each in found))
+    return later, tuple(each._replace(here=each.there, there=each.here) for each in found)

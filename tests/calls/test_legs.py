@@ -127,6 +127,14 @@ def test_what_was_changed_between_the_legs() -> None:
     }
     prints = [f"fingerprint:sha-256 {':'.join([byte] * 32)}" for byte in ("AA", "BB")]
     assert changes(savp(prints[0]), savp(prints[1], **at)) == {LegChange.FINGERPRINT_REPLACED: "fingerprint sha-256"}
+    assert changes(savp(prints[0]), savp(f"fingerprint:SHA-256 {':'.join(['aa'] * 32)}", **at)) == {}
+    sha_1 = f"fingerprint:sha-1 {':'.join(['CC'] * 20)}"
+    assert changes(savp(prints[0], sha_1), savp(sha_1, prints[0], **at)) == {}
+    for other in ((sha_1,), (prints[0], sha_1)):
+        assert changes(savp(prints[0]), savp(*other, **at)) == {LegChange.FINGERPRINT_REPLACED: "fingerprint sha-1"}
+    assert changes(savp(prints[0], two_lines[0]), savp(two_lines[0], prints[0], **at)) == {}
+    potential = [f"acap:1 crypto:1 {CM_80} {key}" for key in (KEY, OTHER_KEY)]
+    assert changes(savp(potential[0]), savp(potential[1], **at)) == {LegChange.KEYS_REPLACED: f"acap crypto {CM_80}"}
     assert changes(savp(f"key-mgmt:mikey {MIKEY}"), sdp("10.0.0.9", 7000)) == {
         LegChange.PROFILE_CHANGED: "RTP/SAVP → RTP/AVP",
         LegChange.LINES_REMOVED: "key-mgmt mikey (MIKEY-PSK)",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.api import audit
+from analyzer.model.report import AuditedCall
 from pcaps.flow_script import FlowScript, write_capture
 
 
@@ -52,6 +53,45 @@ def test_an_offer_of_the_callee_goes_the_other_way(near: str, far: str, says: st
 )
 def test_a_fingerprint_replaced_on_the_way(near: str, far: str, says: str, tmp_path: Path) -> None:
     assert found(tmp_path, near, far, "DTL-007")[0] == says
+
+
+def through_a_relay(folder: Path, near: str, far: str, back: str | None = None) -> AuditedCall:
+    """A call whose media is captured nearest the caller alone; `back` is how its answer is keyed there."""
+    back = near if back is None else back
+    lines = (
+        f"A>P INVITE A{near}\nP>B INVITE A.far{far}\nB>P 200 B{far}\nP>A 200 B.far{back}\nA>P ACK\nP>B ACK\n"
+        f"A~B 12 A{near} B.far{back}\n"
+    )
+    path = folder / "call.pcapng"
+    path.write_bytes(write_capture(FlowScript("relay").run(lines)))
+    (call,) = audit([path]).calls
+    return call
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "between", "says"),
+    [
+        (".dtls", ".dtls.k2", True, "fail"),
+        (".dtls", ".dtls", False, "not-applicable"),
+        ("", ".k2", True, "not-applicable"),
+        ("", "", False, "not-applicable"),
+        (".cap", ".cap.k2", True, "not-applicable"),
+        (".cap", ".cap", False, "not-applicable"),
+    ],
+)
+def test_keys_replaced_on_a_hop_whose_media_was_not_captured(
+    near: str, far: str, between: bool, says: str, tmp_path: Path
+) -> None:
+    call = through_a_relay(tmp_path, near, far)
+    assert [exchange.between is not None for exchange in call.call.exchanges] == [False, True][: 1 + between]
+    assert [one.outcome.value for one in call.outcomes if one.rule == "DTL-007"] == [says]
+    assert "inline" not in "".join(one.explanation for one in call.outcomes)
+
+
+def test_a_fingerprint_replaced_in_the_answer_alone(tmp_path: Path) -> None:
+    call = through_a_relay(tmp_path, ".dtls", ".dtls", back=".dtls.k2")
+    (outcome,) = [one for one in call.outcomes if one.rule == "DTL-007"]
+    assert (outcome.outcome.value, tuple(ref.frame for ref in outcome.refs)) == ("fail", (3, 4))
 
 
 def test_one_hop_is_no_leg(tmp_path: Path) -> None:
