@@ -3,7 +3,8 @@
  * Alice offers N modes in an order of hers, a line each; Mallory holds the lines and delivers what he likes; Bob takes
  * the winner by min-sum (ties: his own number). Mode 0 is the strongest. Both orders are any permutations.
  *
- * Mallory may drop, reorder, repeat and replay what Alice ever made, and inject lines of his own; he has no keys, so that
+ * Mallory delivers up to LINES lines, each of them one that Alice made for this call (so that he drops, reorders and
+ * repeats), one that she made for an earlier call (he replays), or one of his own (he injects); he has no keys, so that
  * a line he makes has no MAC that holds. An old message of Alice's offers the weakest mode alone.
  *
  *   CARRIER 0  lines without any MAC (crypto lines, configurations)
@@ -15,8 +16,13 @@
  *
  * The claim is the assertion in Bob: whatever Mallory does, Bob refuses or takes what he would have taken without him.
  *
- * All lines come in one SIP request, so Bob sees them at once, when Mallory is done: the steps of each are atomic, and
- * nothing is lost by that, for neither sees the other between.
+ * Three things keep the search small, and none of them loses a run:
+ *
+ *   - All lines come in one SIP request, so the steps of each are atomic: neither sees the other between.
+ *   - Whether a MAC holds and a message is old are questions about that line alone, so Bob asks them when it arrives;
+ *     then of each line its mode is all that is left to know.
+ *   - A refusal is final, so that after it what arrived is forgotten, and Mallory is done: Bob would do the same
+ *     whatever else arrived.
  *
  * With ALIKE modes have no strength: the claim is that Bob takes no other mode at all, and an old message may offer any
  * one mode. Then modes are mere names, and every case is that of Alice's order 0, 1, 2 … under other names, so that her
@@ -28,15 +34,19 @@
 #ifndef N
 #define N 3
 #endif
+#ifndef LINES
+#define LINES (N + 1)
+#endif
 #define WEAKEST (N - 1)
 #define END 255
 
 byte alice[N];               /* her modes in her order */
 byte bob[N];                 /* his number of each mode */
-byte got[N];                 /* the mode of each line that Bob gets, */
-bool genuine[N];             /* whether Alice made it, */
-bool fresh[N];               /* and whether for this call */
+byte got[LINES];             /* the mode of each line that Bob got */
 byte count = 0;
+bool refused = false;
+bool list_fresh = false;     /* whether a message that speaks of all lines is of this call, */
+bool list_old = false;       /* or of an earlier one, that had one line */
 chan offer = [0] of { bool };
 chan request = [0] of { bool };
 
@@ -68,28 +78,48 @@ chan request = [0] of { bool };
 	od; \
 	i = 0; best = 0; score = 0
 
-#define PUT(mode, made_by_alice, made_now) \
-	got[count] = mode; genuine[count] = made_by_alice; fresh[count] = made_now; count++; m = 0
+#define ARRIVES(mode, by_alice, for_this_call) /* Bob's checks of one line */ \
+	if \
+	:: CARRIER > 0 && !by_alice -> refused = true                        /* the MAC does not hold */ \
+	:: CARRIER > 0 && CARRIER != 4 && !for_this_call -> refused = true   /* T is old: replay cache */ \
+	:: else -> \
+		if \
+		:: by_alice && (CARRIER == 2 || CARRIER >= 4 || (CARRIER == 3 && mode == alice[0])) -> \
+			list_fresh = list_fresh || for_this_call; list_old = list_old || !for_this_call \
+		:: else \
+		fi; \
+		got[count] = mode; count++ \
+	fi; \
+	if \
+	:: refused -> \
+		do \
+		:: count > 0 -> count--; got[count] = 0 \
+		:: else -> break \
+		od; \
+		list_fresh = false; list_old = false \
+	:: else \
+	fi; \
+	m = 0
 
 active proctype Mallory() {
 	byte m;
 	offer?_;
 	do
-	:: atomic { count < N ->
+	:: atomic { !refused && count < LINES ->
 		if
 		:: select(m : 0 .. N - 1);
 			printf("Mallory delivers Alice's line of mode %d\n", m);
-			PUT(m, true, true)
+			ARRIVES(m, true, true)
 #ifdef ALIKE
 		:: select(m : 0 .. N - 1);
 #else
 		:: m = WEAKEST;
 #endif
 			printf("Mallory replays Alice's old message of mode %d\n", m);
-			PUT(m, true, false)
+			ARRIVES(m, true, false)
 		:: select(m : 0 .. N - 1);
 			printf("Mallory injects a line of mode %d\n", m);
-			PUT(m, false, true)
+			ARRIVES(m, false, true)
 		fi }
 	:: request!true -> break
 	od
@@ -97,7 +127,6 @@ active proctype Mallory() {
 
 active proctype AliceAndBob() {
 	byte i, k, m, best, score, honest, chosen;
-	bool refused = false, list_fresh = false, list_old = false;
 	atomic {
 #ifdef ALIKE
 		i = 0;
@@ -113,27 +142,8 @@ active proctype AliceAndBob() {
 		CHOOSE(alice, N, honest);
 		offer!true
 	}
-	request?_;
 	atomic {
-		do
-		:: i < count ->
-			if
-			:: CARRIER > 0 && !genuine[i] -> refused = true      /* the MAC does not hold */
-			:: else
-			fi;
-			if
-			:: CARRIER > 0 && CARRIER != 4 && !fresh[i] -> refused = true /* T is old: replay cache */
-			:: else
-			fi;
-			if
-			:: genuine[i] && (CARRIER == 2 || CARRIER >= 4 || (CARRIER == 3 && got[i] == alice[0])) ->
-				list_fresh = list_fresh || fresh[i]; list_old = list_old || !fresh[i]
-			:: else
-			fi;
-			i++
-		:: else -> break
-		od;
-		i = 0;
+		request?_;
 		/* what the messages say of the lines, against the lines that came */
 		if
 		:: list_fresh && count != N -> refused = true
@@ -168,6 +178,17 @@ active proctype AliceAndBob() {
 			assert(chosen <= honest)
 #endif
 #endif
-		fi
+		fi;
+		/* nothing is asked any more, so that all ends are one state */
+		i = 0;
+		do
+		:: i < N -> alice[i] = 0; bob[i] = 0; i++
+		:: else -> break
+		od;
+		do
+		:: count > 0 -> count--; got[count] = 0
+		:: else -> break
+		od;
+		i = 0; honest = 0; chosen = 0; refused = false; list_fresh = false; list_old = false
 	}
 }
