@@ -164,6 +164,6 @@ def _expose_lines(messages: Sequence[MikeyEvidence], statements: Sequence[ListSt
         return _closed(SIGHTS[state], text if state is not False else _UNCOVERED, "RFC 3830 §5.2")
     if any(one.source is None for one in statements):
         sight = SIGHTS[state]
-        text = "Every message counts the lines; lines of one protocol that change places leave the count as it was."
+        text = "Every message counts the lines; two that change places, or a copy of one, can leave the count right."
         return _Exposed(sight, Sight.UNSEEN if len(messages) > 1 else sight, sight, text, "RFC 4567 §4.1.4, §7")
     return _open("No message says how many lines there were, nor in which order.", "RFC 4567 §8")

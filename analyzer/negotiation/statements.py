@@ -2,7 +2,7 @@
 """What lists inside MIKEY messages say of the offer's lines (RFC 4567 §4.1.4, §7), against the lines that arrived."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from analyzer.model.keying import BODY, MikeyEvidence
 from analyzer.model.negotiation import CapabilityKind, Carrier, ListStatement
@@ -11,7 +11,7 @@ from analyzer.negotiation.carriers.mikey_lines import mode_of
 from analyzer.negotiation.carriers.priority_extension import read_extension
 from dissectors.grammar.capability_negotiation import parse_acap
 from dissectors.grammar.errors import GrammarError
-from dissectors.grammar.key_mgmt import parse_key_mgmt
+from dissectors.grammar.key_mgmt import KeyMgmtAttribute, parse_key_mgmt
 from dissectors.grammar.mikey import GeneralExtension
 from dissectors.grammar.mikey.priority_extension import sdp_id_list
 from dissectors.grammar.mikey.registries import GeneralExtensionType
@@ -36,15 +36,26 @@ def _read_sdp_ids(evidence: MikeyEvidence, attributes: KeyingAttributes) -> List
         return None
     for extension in evidence.message.find_all(GeneralExtension):
         if extension.extension_type == GeneralExtensionType.SDP_IDS:
-            seen = tuple(_protocols(attributes.level(evidence.level)))
-            seen = seen if evidence.level == "media" else seen[: len(seen) - attributes.bodies]
+            lines = _read_lines(attributes.level(evidence.level))
+            lines = lines if evidence.level == "media" else lines[: len(lines) - attributes.bodies]
+            seen = tuple(line.protocol for line in _without_copies(lines))
             claimed = sdp_id_list(extension)
             return ListStatement(claimed, seen, evidence.level, evidence.mac.authentic, None, evidence.ref)
     return None
 
 
-def _protocols(attributes: Sequence[Attribute]) -> list[str]:
-    """The protocol of each key-mgmt line of one level, capabilities included, in order."""
+def _without_copies(lines: Iterable[KeyMgmtAttribute]) -> Iterator[KeyMgmtAttribute]:
+    """Each message once: a copy in the place of another line would keep the count right (compare RFC 3830 §5.4)."""
+    known: set[tuple[str, bytes]] = set()
+    for line in lines:
+        message = (line.protocol, line.data or line.text.encode())
+        if message not in known:
+            known.add(message)
+            yield line
+
+
+def _read_lines(attributes: Sequence[Attribute]) -> list[KeyMgmtAttribute]:
+    """The key-mgmt lines of one level, capabilities included, in order."""
     found = []
     for attribute in attributes:
         value = attribute.value
@@ -55,7 +66,7 @@ def _protocols(attributes: Sequence[Attribute]) -> list[str]:
             elif attribute.name != "key-mgmt":
                 continue
             if value is not None:
-                found.append(parse_key_mgmt(value).protocol)
+                found.append(parse_key_mgmt(value))
         except GrammarError:
             continue
     return found

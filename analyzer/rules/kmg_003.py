@@ -24,7 +24,7 @@ def _deciding(statements: tuple[ListStatement, ...]) -> list[ListStatement]:
 def _differs(facts: LineFacts, differing: list[ListStatement]) -> Result:
     one = differing[0]
     refs = tuple(dict.fromkeys(statement.ref for statement in differing)) + facts.refs[1:]
-    what = f"At {one.level} level the list names {len(one.claimed)} line(s), and {len(one.seen)} arrived"
+    what = f"At {one.level} level the list names {len(one.claimed)} line(s), and {len(one.seen)} without copies arrived"
     if facts.agreed_proto is not None:
         proof = Confidence.C4 if one.verified else None
         return failed(f"{what} or in another order; the call was accepted all the same.", refs, _GUARDS, proof)

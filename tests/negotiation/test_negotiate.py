@@ -72,6 +72,19 @@ def test_a_stripped_line_shows_in_the_list_of_protocols() -> None:
     assert {statement.source for statement in found.statements} == {None}
 
 
+def test_a_copy_in_the_place_of_another_line_is_none_of_the_lines() -> None:
+    psk, pke = (message(kind, (CM_80,), ids="mikey;mikey") for kind in (PSK, PKE))
+    spelled_otherwise = f"{psk} PSK=0"
+    for lines, reasons in (
+        ((psk, pke), set()),
+        ((psk, psk), {"offer-stripped"}),
+        ((psk, spelled_otherwise), {"offer-stripped"}),
+    ):
+        found = Scene(session(*lines), session(message(1)), mac=True).negotiate()
+        assert {"offer-stripped"} & set(found.reasons) == reasons
+        assert all(statement.agrees is not bool(reasons) for statement in found.statements)
+
+
 def test_the_priority_list_speaks_of_the_lines_where_no_protocol_list_is() -> None:
     lines = [message(kind, (CM_80, CM_32), listed=table_4(Owner.INITIATOR)) for kind in (PKE, DH)]
     found = paper_call(PKE, CM_32, lines).negotiate()
