@@ -18,6 +18,7 @@ from analyzer.keying.mikey_facts import with_media_facts
 from analyzer.keying.mikey_history import MikeyHistory, sightings_of_line
 from analyzer.keying.mikey_messages import may_carry_mikey
 from analyzer.keying.mikey_paths import KeyedPaths
+from analyzer.keying.refusal_checks import RefusalChecks
 from analyzer.keying.unseen_signalling import allow_for_unseen, contradicts, find_gaps
 from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
 from analyzer.model.evidence import AnySignalling, LooseMikey
@@ -195,7 +196,7 @@ class Auditor:
         def observations() -> object:
             nonlocal observed
             if observed is None:
-                observed = build_observations(calls, outside)
+                observed = build_observations(calls, outside, RefusalChecks(self.ring).check)
             return observed
 
         return Knowledge(self._inventory, observations)  # type: ignore[arg-type]

@@ -144,6 +144,7 @@ def _source(source: ListSource) -> dict[str, Any]:
         "frame": None if source.ref is None else source.ref.frame,
         "call_id": source.call_id,
         "used": source.used,
+        "how": source.how,
         "list": [{"name": name, "priority": priority} for name, priority in source.names],
     }
 

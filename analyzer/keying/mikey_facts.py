@@ -67,19 +67,20 @@ def with_media_facts(keying: Keying, streams: Sequence[StreamAudit]) -> Keying:
     return replace(keying, facts=(fact,))
 
 
-def _proof(evidence: MikeyEvidence, message: MikeyMessage) -> KnownBy:
+def known_by(evidence: MikeyEvidence) -> KnownBy:
     """How what the message says is known."""
     if evidence.mac.verified is not True:
         return KnownBy.CLAIMED
     if not evidence.mac.vouched:
         return KnownBy.CONSISTENT
-    return KnownBy.MAC if message.find(Sign) is None else KnownBy.SIGNATURE
+    signed = evidence.message is not None and evidence.message.find(Sign) is not None
+    return KnownBy.SIGNATURE if signed else KnownBy.MAC
 
 
 def _facts(
     evidence: MikeyEvidence, message: MikeyMessage, opening: PskOpening | ModeOpening | None
 ) -> Iterator[MikeyFact]:
-    proof = _proof(evidence, message)
+    proof = known_by(evidence)
     yield _sender(evidence, message, proof)
     yield from _content(message, proof)
     yield from _policies(evidence, proof)

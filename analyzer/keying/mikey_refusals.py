@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""MIKEY error messages in what refused an offer: body or KeyMgmt of a response, or an answer (RFC 3830 §5.1.2)."""
+"""MIKEY error messages in what refused an offer (RFC 3830 §5.1.2).
+
+They stand in an answer, in the body of a response, or in RTSP in its KeyMgmt or Transport header.
+"""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from analyzer.model.call import Exchange, Side
 from analyzer.model.evidence import FrameRef, SignallingMessage
@@ -33,7 +37,9 @@ def read_refusal(exchange: Exchange, index: int) -> tuple[MikeyEvidence, ...]:
     if isinstance(final, SignallingMessage):
         beside = [(0, octets) for octets in final.sip.mikey_parts()]
     else:  # 463 (RFC 4567 §3.2), or 466 in RTSP 2.0 (RFC 7826 §17.4.30)
-        beside = [(0, spec.data) for spec in final.rtsp.key_mgmt if spec.protocol == "mikey" and spec.data is not None]
+        said = [spec.data for spec in final.rtsp.key_mgmt if spec.protocol == "mikey"]
+        said += [spec.mikey_octets for spec in final.rtsp.transports]  # RFC 7826 §18.54
+        beside = [(0, octets) for octets in said if octets is not None]
     return tuple(_read_errors(beside, BODY, final.ref))
 
 
@@ -73,6 +79,12 @@ def _read_errors(values: Iterable[tuple[int, bytes]], level: str, ref: FrameRef)
             continue
         if message.header.data_type != DataType.ERROR:
             continue
-        covered = message.find(Verification) is not None or message.find(Sign) is not None
         place = (ref, level, line_number, Side.ANSWERER, "mikey", data, message)
-        yield MikeyEvidence(*place, UNTRIED if covered else NOTHING, bound_key=False, defects=message.defects)
+        found = MikeyEvidence(*place, NOTHING, bound_key=False, defects=message.defects)
+        yield replace(found, mac=UNTRIED) if is_signed(found) else found
+
+
+def is_signed(evidence: MikeyEvidence) -> bool:
+    """Whether the message has a V or a signature (RFC 3830 §5.1.2)."""
+    message = evidence.message
+    return message is not None and (message.find(Verification) is not None or message.find(Sign) is not None)

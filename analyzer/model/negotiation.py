@@ -146,7 +146,8 @@ class ListOrigin(Word):
 class ListSource(NamedTuple):
     """One piece of evidence for one side's list: its rank (1 is best), its age, and whether it was used to judge.
 
-    `age_ns` counts from that evidence to this exchange, negative where it is later; None for an inventory.
+    `age_ns` counts from that evidence to this exchange, negative where it is later; None for an inventory. `how` says
+    of a MIKEY error message how what it lists is known.
     """
 
     side: Side
@@ -157,6 +158,7 @@ class ListSource(NamedTuple):
     ref: FrameRef | None
     call_id: str | None
     used: bool
+    how: str = ""
 
     @property
     def rank(self) -> int:

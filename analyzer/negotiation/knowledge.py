@@ -3,6 +3,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from analyzer.keying.mikey_refusals import read_refusal
@@ -11,7 +12,7 @@ from analyzer.model.evidence import AnySignalling, FrameRef, RtspSignallingMessa
 from analyzer.model.keying import Keying, MacState, MikeyEvidence
 from analyzer.model.negotiation import CapabilityKind, Carrier, ListOrigin, ListSource, Preference
 from analyzer.negotiation.carriers.attributes import KEYING
-from analyzer.negotiation.carriers.mikey_error import suites_of
+from analyzer.negotiation.carriers.mikey_error import refuted_suites, standing_of, suites_of
 from analyzer.negotiation.inventory import Identity, Inventory
 from analyzer.negotiation.offering import is_mikey, read_offer
 from dissectors.grammar.errors import GrammarError
@@ -36,6 +37,18 @@ class Observation(NamedTuple):
     time_ns: int
     call_id: str | None
     ref: FrameRef
+    refusals: Callable[[], tuple[MikeyEvidence, ...]] = tuple  # of a refusal: its error messages, verified when asked
+
+
+class Listing(NamedTuple):
+    """A list that an observation gives; one that is not `believed` is shown and not used. `how`: see `ListSource`."""
+
+    preferences: tuple[Preference, ...]
+    how: str = ""
+    believed: bool = True
+
+
+NO_LISTING = Listing(())
 
 
 class Observed:
@@ -46,14 +59,18 @@ class Observed:
         for one in sorted(observations, key=lambda one: (RANKS[one.origin], one.time_ns)):
             self._of_origin.setdefault(one.origin, []).append(one)
         self._times = {origin: [one.time_ns for one in own] for origin, own in self._of_origin.items()}
-        self._lists: dict[tuple[ListOrigin, int, CapabilityKind, str | None], tuple[Preference, ...]] = {}
+        self._lists: dict[tuple[ListOrigin, int, CapabilityKind, str | None], Listing] = {}
+
+    def __iter__(self) -> Iterator[Observation]:
+        return (one for own in self._of_origin.values() for one in own)
 
     def lists(
         self, start_ns: int, kind: CapabilityKind, method: str | None, own: frozenset[FrameRef]
-    ) -> Iterator[tuple[Observation, tuple[Preference, ...]]]:
+    ) -> Iterator[tuple[Observation, Listing]]:
         """The nearest observation of each origin that has a list of that kind, best origin first.
 
-        Of earlier answers each that adds a name. What stands in the messages `own` is passed over.
+        Of earlier answers each that adds a name. What stands in the messages `own` is passed over. A list that is not
+        believed stands before the nearest one that is.
         """
         for origin in self._of_origin:
             if origin is ListOrigin.OTHER_ANSWER:
@@ -61,23 +78,25 @@ class Observed:
                 continue
             for place in self._nearest(origin, start_ns):
                 one = self._of_origin[origin][place]
-                found = () if one.ref in own else self._list(origin, place, kind, method)
-                if found:
+                found = NO_LISTING if one.ref in own else self._list(origin, place, kind, method)
+                if found.preferences:
                     yield one, found
-                    break
+                    if found.believed:
+                        break
 
     def _accepted(
         self, start_ns: int, kind: CapabilityKind, method: str | None, own: frozenset[FrameRef]
-    ) -> Iterator[tuple[Observation, tuple[Preference, ...]]]:
+    ) -> Iterator[tuple[Observation, Listing]]:
         origin, answers, names = ListOrigin.OTHER_ANSWER, 0, set[str]()
         for place in self._nearest(origin, start_ns):
             one = self._of_origin[origin][place]
             if one.ref in own:
                 continue
-            added = tuple([each for each in self._list(origin, place, kind, method) if each.name not in names])
+            listed = self._list(origin, place, kind, method).preferences
+            added = tuple([each for each in listed if each.name not in names])
             if added:
                 names.update(each.name for each in added)
-                yield one, added
+                yield one, Listing(added)
             answers += 1
             if answers == MAX_ANSWERS:
                 return
@@ -95,7 +114,7 @@ class Observed:
                 yield later
                 later += 1
 
-    def _list(self, origin: ListOrigin, place: int, kind: CapabilityKind, method: str | None) -> tuple[Preference, ...]:
+    def _list(self, origin: ListOrigin, place: int, kind: CapabilityKind, method: str | None) -> Listing:
         key = (origin, place, kind, method)
         found = self._lists.get(key)
         if found is None:
@@ -104,6 +123,11 @@ class Observed:
 
 
 Observations = Mapping[tuple[str, str], Observed]
+RefusalCheck = Callable[[Call, MediaLine], tuple[MikeyEvidence, ...]]
+
+
+def _unchecked(_call: Call, line: MediaLine) -> tuple[MikeyEvidence, ...]:
+    return read_refusal(line.exchange, line.index)
 
 
 class Learnt(NamedTuple):
@@ -133,25 +157,26 @@ class Knowledge(NamedTuple):
         and is no list.
         """
         listed = self.inventory.preferences(party, kind)
-        found: list[tuple[tuple[Preference, ...], ListSource]] = []
+        found: list[tuple[Listing, ListSource]] = []
         if listed:
-            found.append((listed, _source(kind, ListOrigin.INVENTORY, listed)))
+            found.append((Listing(listed), _source(kind, ListOrigin.INVENTORY, Listing(listed))))
         supported: set[str] = set()
         observed = None if party.aor is None else self.observed().get((bare_address(party.aor), line.type))
         if observed is not None:
             start = line.exchange.start_ns
-            for observation, preferences in observed.lists(start, kind, method, _own_refs(line.exchange)):
+            for observation, listing in observed.lists(start, kind, method, _own_refs(line.exchange)):
                 age_ns = start - observation.time_ns
-                found.append((preferences, _source(kind, observation.origin, preferences, age_ns, observation)))
-        used = next((place for place, (_, source) in enumerate(found) if source.origin in WHOLE_LISTS), None)
+                found.append((listing, _source(kind, observation.origin, listing, age_ns, observation)))
+        whole = (number for number, (one, source) in enumerate(found) if one.believed and source.origin in WHOLE_LISTS)
+        used = next(whole, None)
         for _, source in found:
             if used is None and source.origin is ListOrigin.OTHER_ANSWER:
                 supported.update(name for name, _ in source.names)
         sources = tuple(
-            source._replace(used=place == used or (used is None and bool(supported)))
+            source._replace(used=place == used or (used is None and source.origin is ListOrigin.OTHER_ANSWER))
             for place, (_, source) in enumerate(found)
         )
-        return Learnt(found[used][0] if used is not None else (), frozenset(supported), sources)
+        return Learnt(found[used][0].preferences if used is not None else (), frozenset(supported), sources)
 
 
 WHOLE_LISTS = frozenset(ListOrigin) - {ListOrigin.OTHER_ANSWER}
@@ -160,14 +185,14 @@ WHOLE_LISTS = frozenset(ListOrigin) - {ListOrigin.OTHER_ANSWER}
 def _source(
     kind: CapabilityKind,
     origin: ListOrigin,
-    preferences: Iterable[Preference],
+    listing: Listing,
     age_ns: int | None = None,
     observation: Observation | None = None,
 ) -> ListSource:
-    names = tuple(dict.fromkeys((one.name, one.priority) for one in preferences))
+    names = tuple(dict.fromkeys((one.name, one.priority) for one in listing.preferences))
     ref = None if observation is None else observation.ref
     call_id = None if observation is None else observation.call_id
-    return ListSource(Side.ANSWERER, kind, origin, names, age_ns, ref, call_id, used=False)
+    return ListSource(Side.ANSWERER, kind, origin, names, age_ns, ref, call_id, used=False, how=listing.how)
 
 
 def _own_refs(exchange: Exchange) -> frozenset[FrameRef]:
@@ -176,15 +201,18 @@ def _own_refs(exchange: Exchange) -> frozenset[FrameRef]:
     return frozenset(bodies if exchange.final is None else (*bodies, exchange.final.ref))
 
 
-def build_observations(calls: Iterable[Call], outside: Iterable[AnySignalling] = ()) -> Observations:
+def build_observations(
+    calls: Iterable[Call], outside: Iterable[AnySignalling] = (), check: RefusalCheck = _unchecked
+) -> Observations:
     """What each address-of-record showed of its support, by (address-of-record, media type).
 
     Its own offers, its answers to OPTIONS, the MIKEY error messages with which it refused, and what it accepted.
+    `check` verifies those messages.
     """
     found: dict[tuple[str, str], list[Observation]] = {}
     for call in calls:
         for line in call.media:
-            for party, observation in _of_line(call, line):
+            for party, observation in _of_line(call, line, check):
                 aor = call.caller if party is Party.CALLER else call.callee
                 _keep(found, aor, observation)
         for message in call.messages:
@@ -196,7 +224,7 @@ def build_observations(calls: Iterable[Call], outside: Iterable[AnySignalling] =
     return {key: Observed(observations) for key, observations in found.items()}
 
 
-def _of_line(call: Call, line: MediaLine) -> Iterator[tuple[Party, Observation]]:
+def _of_line(call: Call, line: MediaLine, check: RefusalCheck) -> Iterator[tuple[Party, Observation]]:
     start = line.exchange.start_ns
     for side, origin in ((line.offer, ListOrigin.OWN_OFFER), (line.answer, ListOrigin.OTHER_ANSWER)):
         if side is not None and _is_keyed(side) and (origin is ListOrigin.OWN_OFFER or side.media.port):
@@ -204,12 +232,16 @@ def _of_line(call: Call, line: MediaLine) -> Iterator[tuple[Party, Observation]]
     refusal = line.exchange.final
     if line.answer is None and line.exchange.offer is not None and refusal is not None and _may_tell(refusal):
         party = Party.CALLEE if line.exchange.offer.party is Party.CALLER else Party.CALLER
-        yield party, Observation(ListOrigin.OTHER_REFUSAL, line, start, call.call_id, refusal.ref)
+        verified = partial(check, call, line)
+        yield party, Observation(ListOrigin.OTHER_REFUSAL, line, start, call.call_id, refusal.ref, verified)
 
 
 def _may_tell(refusal: AnySignalling) -> bool:
     """Whether a refusal has anything in which a MIKEY error message may stand."""
-    return bool(refusal.text.body) or (isinstance(refusal, RtspSignallingMessage) and bool(refusal.rtsp.key_mgmt))
+    if refusal.text.body:
+        return True
+    rtsp = refusal.rtsp if isinstance(refusal, RtspSignallingMessage) else None
+    return rtsp is not None and (bool(rtsp.key_mgmt) or any(spec.mikey for spec in rtsp.transports))
 
 
 def _keep(found: dict[tuple[str, str], list[Observation]], aor: str, observation: Observation) -> None:
@@ -257,23 +289,36 @@ def _is_keyed(side: MediaSide) -> bool:
     return not all(KEYING.isdisjoint(level.attribute_names) for level in levels)
 
 
-def _observe(observation: Observation, kind: CapabilityKind, method: str | None) -> tuple[Preference, ...]:
+def _observe(observation: Observation, kind: CapabilityKind, method: str | None) -> Listing:
     """The list of one kind in a description, as `observed`; its numbers stay, except what an answer accepted."""
     line = observation.line
     if observation.origin is ListOrigin.OTHER_REFUSAL:
         if kind is CapabilityKind.KEY_AGREEMENT or method is None or not is_mikey(method):
-            return ()
-        errors = read_refusal(line.exchange, line.index)
-        return tuple(one._replace(carrier=Carrier.OBSERVED) for one in suites_of(errors))
+            return NO_LISTING
+        return _named(observation.refusals())
     accepted = observation.origin is ListOrigin.OTHER_ANSWER
     side = line.answer if accepted else line.offer
     if side is None:
-        return ()
+        return NO_LISTING
     offering = read_offer(side, line, _read_keying(side), None, None)
     found = offering.key_agreements if kind is CapabilityKind.KEY_AGREEMENT else offering.suites_of(method)
     if accepted:
         found = tuple(one._replace(priority=None) for one in found if one.carrier in TAKEN)
-    return tuple(one._replace(carrier=Carrier.OBSERVED) for one in found)
+    return _observed(found)
+
+
+def _observed(preferences: Iterable[Preference], how: str = "", *, believed: bool = True) -> Listing:
+    return Listing(tuple(one._replace(carrier=Carrier.OBSERVED) for one in preferences), how, believed)
+
+
+def _named(errors: tuple[MikeyEvidence, ...]) -> Listing:
+    """The suites that error messages name, else those that they seem to name."""
+    found = suites_of(errors)
+    if found:
+        speaker = next(one for one in errors if one.ref == found[0].ref and one.mac.verified is not False)
+        return _observed(found, standing_of(speaker))
+    refuted = next(refuted_suites(errors), None)
+    return NO_LISTING if refuted is None else _observed(refuted[1], standing_of(refuted[0]), believed=False)
 
 
 # In an answer these name what was accepted; the others there are the responder's list, which stands on that wire.

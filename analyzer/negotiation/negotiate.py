@@ -27,7 +27,7 @@ from analyzer.model.reasons import Reason, sort_reasons
 from analyzer.negotiation.answering import Answering, read_answer
 from analyzer.negotiation.carriers.attributes import DTLS_SRTP, KEYING
 from analyzer.negotiation.carriers.dtls import Handshakes, read_hellos
-from analyzer.negotiation.carriers.mikey_error import suites_of
+from analyzer.negotiation.carriers.mikey_error import refuted_suites, standing_of, suites_of
 from analyzer.negotiation.carriers.mikey_lines import select_messages
 from analyzer.negotiation.carriers.zrtp import ZRTP, read_zrtp
 from analyzer.negotiation.category import Category, judge_category
@@ -246,16 +246,27 @@ def _reachable(lists: Sequence[Lists]) -> dict[CapabilityKind, tuple[str, ...]]:
 
 def _wire_sources(case: _Case, lists: Lists) -> Iterator[ListSource]:
     """The lists of this exchange itself, and the list of a refusal before it."""
-    start = case.line.exchange.start_ns
     for side, preferences in ((Side.OFFERER, lists.offered), (Side.ANSWERER, lists.answered)):
         names = tuple(dict.fromkeys((one.name, one.priority) for one in preferences))
         ref = next((one.ref for one in preferences if one.ref is not None), None)
         if not names:
             continue
-        earlier = side is Side.ANSWERER and _is_refusal(case, preferences)
-        origin = ListOrigin.REFUSAL if earlier else ListOrigin.WIRE
-        age_ns = start - _refused_ns(case.call, ref, start) if earlier else 0
-        yield ListSource(side, lists.kind, origin, names, age_ns, ref, case.call.call_id, used=True)
+        if side is Side.ANSWERER and _is_refusal(case, preferences):
+            speaker = next(one for one in case.refusals if one.ref == ref and one.mac.verified is not False)
+            yield _refusal_source(case, speaker, preferences)
+        else:
+            yield ListSource(side, lists.kind, ListOrigin.WIRE, names, 0, ref, case.call.call_id, used=True)
+    if lists.kind is SUITE:
+        for error, preferences in refuted_suites(case.refusals):
+            yield _refusal_source(case, error, preferences)._replace(used=False)
+
+
+def _refusal_source(case: _Case, error: MikeyEvidence, preferences: Sequence[Preference]) -> ListSource:
+    names = tuple(dict.fromkeys((one.name, one.priority) for one in preferences))
+    start = case.line.exchange.start_ns
+    age_ns = start - _refused_ns(case.call, error.ref, start)
+    place = (names, age_ns, error.ref, case.call.call_id)
+    return ListSource(Side.ANSWERER, SUITE, ListOrigin.REFUSAL, *place, used=True, how=standing_of(error))
 
 
 def _is_refusal(case: _Case, preferences: Sequence[Preference]) -> bool:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One media line as the rules see it: what several of them ask for is worked out once."""
 
+from analyzer.keying.mikey_refusals import is_signed
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import MikeyEvidence
@@ -81,6 +82,13 @@ class LineFacts:
     def offered_mikey(self) -> tuple[MikeyEvidence, ...]:
         """The MIKEY messages of the offer."""
         return tuple(one for one in self.mikey if one.side is Side.OFFERER) if self.mikey else ()
+
+    @property
+    def signed_errors(self) -> tuple[MikeyEvidence, ...]:
+        """The error messages with a V or signature that refused this offer, and not an earlier one."""
+        exchange = self.line.exchange
+        told = [one.ref for one in (exchange.final, exchange.answer and exchange.answer.message) if one is not None]
+        return tuple(one for one in self.keying.refusals if one.ref in told and is_signed(one))
 
     @property
     def stream_refs(self) -> tuple[FrameRef, ...]:

@@ -30,7 +30,16 @@ def _check_line(facts: LineFacts) -> Result:
         return _NO_MIKEY
     if keying.authentic is False or keying.verified is False:
         return failed(f"A MIKEY message is not authentic: {keying.how}.", _failing_refs(facts), _GUARDS)
-    refs = tuple(dict.fromkeys(one.ref for one in messages))
+    errors = facts.signed_errors
+    forged = [one for one in errors if one.mac.verified is False]
+    if forged:
+        return failed(f"A MIKEY error message is not authentic: {forged[0].mac.how}.", refs_of(forged), _GUARDS)
+    refs = tuple(dict.fromkeys(one.ref for one in (*messages, *errors)))
+    unproved = next((one for one in errors if one.mac.authentic is not True), None)
+    if unproved is not None:
+        missing = "mikey-signer" if unproved.mac.verified else "mikey-key"
+        text = f"Nothing shows whether a MIKEY error message is authentic: {unproved.mac.how}."
+        return unknown(missing, text, refs_of([unproved]))
     if keying.verified and any(one.mac.verified and not one.mac.vouched for one in messages):
         return unknown("mikey-signer", f"Who signed a MIKEY message is not known: {keying.how}.", refs)
     if keying.verified:
@@ -65,7 +74,8 @@ RULE = Rule(
     " the responder has to refuse such a message with the error `Auth failure`.",
     meaning=Meaning(
         passes="MAC or signature of the exchange verifies, and the responder's too where it was asked for.",
-        fails="A MAC, signature or verification message does not verify with a key bound to this call.",
+        fails="A MAC, signature or verification message, or V of an error message that refused the offer, does not"
+        " verify with a key bound to this call.",
         unknown="No key in the ring fits, there is no MAC, the verification that was asked for was not seen, or nothing"
         " vouches for the certificate that the message itself brings.",
         not_applicable="No MIKEY message was exchanged.",

@@ -21,6 +21,9 @@ HEADER = f'prot=mikey;uri="";data="{base64.b64encode(ERROR).decode()}"'
 ASKED = "RTP/SAVP;unicast;client_port=5000-5001"
 
 
+TRANSPORT = f'RTP/SAVP/UDP;unicast;MIKEY="{base64.b64encode(ERROR).decode()}"'
+
+
 def refused(description: str, **headers: str) -> Talk:
     talk = Talk()
     talk.describe(description)
@@ -29,7 +32,10 @@ def refused(description: str, **headers: str) -> Talk:
     return talk
 
 
-@pytest.mark.parametrize(("headers", "suites"), [({"KeyMgmt": HEADER}, [CM_32, F8_80]), ({}, [])])
+SAID = (({"KeyMgmt": HEADER}, [CM_32, F8_80]), ({"Transport": TRANSPORT}, [CM_32, F8_80]), ({"Transport": ASKED}, []))
+
+
+@pytest.mark.parametrize(("headers", "suites"), [*SAID, ({}, [])])
 def test_a_server_says_what_it_has(headers: dict[str, str], suites: list[str]) -> None:
     call = refused(BARE, **headers).call()
     line = next(line for line in call.media if line.index == 0)

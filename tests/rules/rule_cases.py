@@ -29,7 +29,7 @@ from rule_builders import (
 
 from analyzer.model.call import CallState, Resolution, Side
 from analyzer.model.evidence import FrameRef, Protection, Wire
-from analyzer.model.keying import Keying, MikeyFreshness, MikeyReuse, MikeyUpdate, PassportEvidence, Shared
+from analyzer.model.keying import Keying, MacState, MikeyFreshness, MikeyReuse, MikeyUpdate, PassportEvidence, Shared
 from analyzer.model.legs import KeyingHabit, LegChange, LegDifference, LegEvidence, OtherLeg
 from analyzer.model.negotiation import (
     CapabilityKind,
@@ -45,7 +45,18 @@ from analyzer.model.negotiation import (
 )
 from analyzer.model.outcome import OutcomeValue
 from dissectors.grammar.defects import Defect
-from dissectors.grammar.mikey import Dh, GeneralExtension, MikeyMessage, Payload, Rand, Timestamp, link_payloads
+from dissectors.grammar.mikey import (
+    Dh,
+    ErrorPayload,
+    GeneralExtension,
+    Header,
+    MikeyMessage,
+    Payload,
+    Rand,
+    Timestamp,
+    Verification,
+    link_payloads,
+)
 from dissectors.grammar.mikey.priority_extension import (
     EntryKind,
     Owner,
@@ -197,6 +208,13 @@ def answered_by(message: MikeyMessage | None) -> Scene:
         MIKEY,
         mikey=(mikey_evidence(mikey_message(), verified=True), mikey_evidence(message, frame=3, side=Side.ANSWERER)),
     )
+
+
+def refused_by(verified: bool | None, *, vouched: bool = True, frame: int = 3) -> Scene:
+    """A MIKEY call whose offer verifies and was refused, in that frame, with a MIKEY error message that has a V."""
+    error = link_payloads(Header(1, 6, 0, False, 0, 7, 0, 1), (ErrorPayload(10, 0), Verification(1, bytes(20))))
+    found = replace(mikey_evidence(error, frame=frame, side=Side.ANSWERER), mac=MacState(verified, "told", vouched))
+    return keyed(MIKEY, mikey=(mikey_evidence(mikey_message(), verified=True),), refusals=(found,))
 
 
 def of_other_bundle() -> MikeyMessage:
@@ -571,9 +589,14 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
         FAIL: (
             keyed(MIKEY, verified=False, authentic=False),
             keyed(MIKEY, authentic=False, response_verified=False),
+            refused_by(False),
         ),
-        PASS: (MIKEY,),
-        UNKNOWN: (keyed(MIKEY, verified=None, authentic=None),),
+        PASS: (MIKEY, refused_by(True), refused_by(False, frame=99)),
+        UNKNOWN: (
+            keyed(MIKEY, verified=None, authentic=None),
+            refused_by(None),
+            refused_by(True, vouched=False),
+        ),
         NA: (PLAIN, SDES),
     },
     "PRI-001": judged("mutual"),

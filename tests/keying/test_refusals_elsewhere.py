@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Lists in MIKEY error messages of other calls: who sent them is checked there too, and said where they are shown."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from analyzer.api import audit
+from analyzer.keying.key_ring import KeyRing, PskEntry
+from analyzer.model.negotiation import ListOrigin, ListSource
+from analyzer.model.report import AuditedMedia
+from dissectors.grammar.secret import Secret
+from pcaps.keying import CM_32, CM_80, F8_80, PskExchange
+from tests.cli.command_line import ALICE, BOB, call, message, pcapng, sdp
+
+OFFER = "INVITE sip:bob@example.com SIP/2.0"
+RIGHT = KeyRing(psk=(PskEntry(Secret(PskExchange("").psk), "sip:alice@example.com", 1),))
+TAG = bytes((18, 1))  # type and length of the parameter that gives the octets of SRTP's tag
+
+
+def described(octets: bytes, address: str = "192.0.2.1") -> bytes:
+    return sdp(address, 4000, f"key-mgmt:mikey {base64.b64encode(octets).decode()}")
+
+
+def refused(error: bytes) -> list[tuple[str, str, bytes]]:
+    """A call of its own that Bob refuses with that message."""
+    offer = described(PskExchange("refused").offer())
+    return [
+        (ALICE, BOB, message(OFFER, "1 INVITE", offer, "call-0@192.0.2.1", to_tag="")),
+        (BOB, ALICE, message("SIP/2.0 488 Not Acceptable Here", "1 INVITE", described(error), "call-0@192.0.2.1")),
+        (ALICE, BOB, message("ACK sip:bob@example.com SIP/2.0", "1 ACK", b"", "call-0@192.0.2.1")),
+    ]
+
+
+def judged(folder: Path, error: bytes, ring: KeyRing = RIGHT) -> tuple[AuditedMedia, ListSource]:
+    """A call with _32 agreed after that refusal, and what it learnt from there."""
+    exchange = PskExchange("taken", (CM_80, CM_32))
+    taken = call(described(exchange.offer()), described(exchange.answer(1), "192.0.2.2"))
+    (folder / "calls.pcapng").write_bytes(pcapng([*refused(error), *taken]))
+    report = audit([folder / "calls.pcapng"], ring=ring)
+    (media,) = next(each.media for each in report.calls if each.call.call_id == "call-1@192.0.2.1")
+    return media, next(one for one in media.negotiation.all_sources() if one.origin is ListOrigin.OTHER_REFUSAL)
+
+
+def error(*, signed: bool = True, altered: bool = False) -> bytes:
+    exchange = PskExchange("refused")
+    octets = exchange.error((CM_32, F8_80), exchange.psk if signed else b"")
+    return octets.replace(TAG + b"\x04", TAG + b"\x0a", 1) if altered else octets
+
+
+def test_a_list_under_v_is_proved_and_decides(tmp_path: Path) -> None:
+    media, source = judged(tmp_path, error())
+    assert (source.used, source.how) == (True, "proved by MAC: V of the error message verifies")
+    assert media.negotiation.winner.holds is True
+    assert {one.authenticated for one in media.negotiation.answer_preferences or ()} == {True}
+
+
+@pytest.mark.parametrize("ring", [RIGHT, KeyRing()], ids=["key", "no key"])
+def test_a_list_without_v_is_claimed(tmp_path: Path, ring: KeyRing) -> None:
+    _, source = judged(tmp_path, error(signed=False), ring)
+    assert (source.used, source.how) == (True, "claimed: no MAC")
+
+
+def test_without_the_key_a_list_under_v_is_claimed(tmp_path: Path) -> None:
+    media, source = judged(tmp_path, error(), KeyRing())
+    assert (source.used, source.how) == (True, "claimed: no key in the ring fits")
+    assert {one.authenticated for one in media.negotiation.answer_preferences or ()} == {None}
+
+
+def test_a_list_that_was_altered_is_shown_and_decides_nothing(tmp_path: Path) -> None:
+    media, source = judged(tmp_path, error(altered=True))
+    assert not source.used
+    assert source.how.startswith("not authentic: altered message")
+    assert media.negotiation.answer_preferences is None
+    whole, _ = judged(tmp_path, error(altered=True), KeyRing())
+    assert whole.negotiation.answer_preferences is not None
