@@ -148,11 +148,13 @@ class StreamOnce:
     def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
         """Packets `start` to `stop`, at most `packets` at a time."""
         stop = len(self) if stop is None else min(stop, len(self))
+        octets, wire, headers = self.payload_octets, self.wire_octets, self.header_octets
+        frames, times, types = self.frame, self.timestamp_ns, self.payload_type
+        numbers, stamps = self.sequence_number, self.rtp_timestamp
         for first in range(start, stop, packets):
             span = slice(first, min(first + packets, stop))
-            octets = self.payload_octets[span].astype(np.int64)
+            lengths = octets[span].astype(np.int64)
             yield PacketRun(
-                first, self.frame[span], self.timestamp_ns[span], self.sequence_number[span],
-                self.rtp_timestamp[span], self.payload_type[span], octets, self.wire_octets[span],
-                self.header_octets[span], np.cumsum(octets) - octets, self.join_payloads(np.arange(first, span.stop)),
+                first, frames[span], times[span], numbers[span], stamps[span], types[span], lengths, wire[span],
+                headers[span], np.cumsum(lengths) - lengths, self.join_payloads(np.arange(first, span.stop)),
             )  # fmt: skip

@@ -26,6 +26,7 @@ MAX_FLOWS = 200_000
 FIRST_FLOWS = 256
 _FLOW_SCAN = "analyzer.evidence.flow_scan"
 _SLOTS_PER_FLOW = 4
+SHORTER = "the capture has become shorter while it was read"
 HEADERS_OCTETS = 28  # an IPv4 header without options, and UDP's
 _COPIED = (
     "timestamp_ns", "payload_offset", "rtp_timestamp", "frame", "payload_octets", "wire_octets", "header_octets",
@@ -169,6 +170,8 @@ class PacketColumns:
             joined = memoryview(b"".join([self._one_payload(buffer, offset, count) for offset, count in pairs]))
         else:
             joined = join_spans(buffer, places, octets)
+        if len(joined) != octets.sum():
+            raise CaptureError(SHORTER)
         return PacketRun(
             first, facts.frame, facts.timestamp_ns, facts.sequence_number, facts.rtp_timestamp.astype(np.int64),
             facts.payload_type, octets, facts.wire_octets, facts.header_octets, np.cumsum(octets) - octets,
@@ -184,7 +187,7 @@ class PacketColumns:
         else:
             joined = memoryview(b"".join(self.read_payloads(indices)))
         if len(joined) != octets.sum():
-            raise CaptureError("the capture has become shorter while it was read")
+            raise CaptureError(SHORTER)
         return joined
 
     @property

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The clear packets of an audited stream: opened with the key that fitted, or clear from the start."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -12,10 +13,12 @@ from analyzer.evidence.media_slice import StreamSlice
 from analyzer.keying.contexts import candidates_for, context_of, rtcp_contexts
 from analyzer.keying.key_ring import KeyRing
 from analyzer.model.call import BoundStream, MediaLine
+from analyzer.model.evidence import PacketRun
 from analyzer.model.keying import Keying, StreamAudit
-from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
-from analyzer.srtp.columns import stream_columns
+from analyzer.srtp.bulk import PacketOutcome, StreamOpening
+from analyzer.srtp.columns import PacketColumns
 from analyzer.srtp.context import SrtpContext
+from analyzer.srtp.parts import PART_PACKETS, open_parts, run_columns
 from analyzer.srtp.rtcp import RtcpOutcome, open_rtcp
 from analyzer.srtp.suites import suite_by_name
 from dissectors.grammar.rtcp import is_clear_rtcp
@@ -84,24 +87,45 @@ def iter_clear_rtp(audit: StreamAudit, context: SrtpContext | None) -> Iterator[
 
 
 def iter_stream_packets(audit: StreamAudit, context: SrtpContext | None) -> Iterator[ClearPacket]:
-    """Every RTP packet of a stream of which some are clear, in capture order; what stays shut says so."""
+    """Every RTP packet of a stream of which some are clear, in capture order; what stays shut says so.
+
+    The stream is read and opened part by part.
+    """
     bound, clear = audit.bound, _clear_flags(audit)
-    opening = None if context is None else _open(bound, context)
-    opened = iter(()) if opening is None else opening.clear_packets()
-    if not clear.any() and (opening is None or not opening.opened.any()):
+    if not clear.any() and not (context is not None and audit.decrypted):
         return
-    stream, span = bound.stream, slice(bound.start, bound.stop)
-    times, frames = stream.timestamp_ns[span].tolist(), stream.frame[span].tolist()
+    waiting: deque[PacketRun] = deque()
+    runs = StreamSlice(bound.stream, bound.start, bound.stop).iter_runs(packets=PART_PACKETS)
+    if context is None:
+        for run in runs:
+            yield from _packets_of(run, bound, clear, None)
+        return
+
+    def columns() -> Iterator[PacketColumns]:
+        for run in runs:
+            waiting.append(run)
+            yield run_columns(run)
+
+    for opening in open_parts(columns(), context, audit.packets):
+        yield from _packets_of(waiting.popleft(), bound, clear, opening)
+
+
+def _packets_of(
+    run: PacketRun, bound: BoundStream, clear: NDArray[np.bool_], opening: StreamOpening | None
+) -> Iterator[ClearPacket]:
+    source, destination, columns = bound.stream.source, bound.stream.destination, run_columns(run)
+    opened = iter(()) if opening is None else opening.clear_packets()
     number, octets = next(opened, (-1, b""))
+    times, frames = run.timestamp_ns.tolist(), run.frame.tolist()
     for place, (timestamp_ns, frame) in enumerate(zip(times, frames, strict=True)):
         found, shut = octets, ""
         if place == number:
             number, octets = next(opened, (-1, b""))
         else:
-            found = stream.payload(bound.start + place)
-            if not clear[place]:
+            found = columns.packet(place)
+            if not clear[run.first + place]:
                 shut = NOT_OPENED if opening is None else WHY_SHUT[PacketOutcome(int(opening.outcome[place]))]
-        yield ClearPacket(timestamp_ns, frame, stream.source, stream.destination, found, shut)
+        yield ClearPacket(timestamp_ns, frame, source, destination, found, shut)
 
 
 def _clear_flags(audit: StreamAudit) -> NDArray[np.bool_]:
@@ -110,10 +134,6 @@ def _clear_flags(audit: StreamAudit) -> NDArray[np.bool_]:
     proved = np.unpackbits(np.frombuffer(audit.clear_map, np.uint8), count=size).astype(np.bool_)
     plain = audit.suite is None and not audit.decrypted and 2 * int(proved.sum()) > size
     return np.ones(size, np.bool_) if plain else proved
-
-
-def _open(bound: BoundStream, context: SrtpContext) -> StreamOpening:
-    return open_stream(stream_columns(StreamSlice(bound.stream, bound.start, bound.stop)), context)
 
 
 def iter_clear_rtcp(bound: BoundStream, keying: Keying, context: SrtpContext | None) -> Iterator[ClearPacket]:

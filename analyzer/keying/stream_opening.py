@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One stream under the keys at hand: the first that opens it, and where none does the reason, each cause tried."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,15 +9,16 @@ from numpy.typing import NDArray
 from analyzer.evidence.media_slice import StreamSlice
 from analyzer.evidence.media_statistics import StreamStatistics
 from analyzer.keying.contexts import F8_NOTE, TAGGED_NOTE, Candidate, keys_of, rtcp_contexts
+from analyzer.keying.opening_record import OpeningRecord, record_opening
 from analyzer.keying.rtcp_audit import audit_rtcp
 from analyzer.model.call import BoundStream
 from analyzer.model.keying import Keying, MasterKey
-from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
+from analyzer.srtp.bulk import open_stream
 from analyzer.srtp.clear_test import Clearness
-from analyzer.srtp.columns import PacketColumns, stream_columns
+from analyzer.srtp.columns import PacketColumns
 from analyzer.srtp.context import SrtpContext
 from analyzer.srtp.diagnose import Diagnosis, FailureReason, Trial, diagnose_stream
-from analyzer.srtp.index import HALF, SEQUENCE_NUMBERS
+from analyzer.srtp.parts import StreamPackets, open_parts
 from analyzer.srtp.payload_reading import is_clear_as_it_stands, read_payloads
 from analyzer.srtp.suites import SrtpError, suite_by_name
 from dissectors.grammar.defects import Defect
@@ -29,8 +29,6 @@ TRIAL_PACKETS = 16
 TRIAL_PLACES = 4
 NEAR_ROC_LIMIT = 64
 TELLING_FAILURES = 2
-NEAR_WRAP = 1024
-REORDERED_PACKETS = 64  # as far as packets may come out of order at a re-key
 ENCRYPTED = "UNENCRYPTED_SRTP was agreed, and the payload is encrypted"
 UNENCRYPTED = "the tags verify, but the payload is not encrypted"
 # Faults of the framing under which a bound key proves the stream all the same.
@@ -92,86 +90,86 @@ def open_case(case: Case) -> Tally:
     size = len(case.packets)
     if not case.candidates:
         return Tally(np.zeros(size, dtype=np.bool_), not_tried=size, reason=_why_no_key(case.keying))
-    columns = stream_columns(case.packets)
+    packets = StreamPackets(case.packets)
     for candidate in case.candidates:
-        if _fits(columns, candidate, case.encodings):
-            return _opened(case, columns, _by_reading(columns, candidate, case))
-    return _shut(case, columns)
+        if _fits(packets, candidate, case.encodings):
+            return _opened(case, packets, _by_reading(packets, candidate, case))
+    return _shut(case, packets)
 
 
-def _opened(case: Case, columns: PacketColumns, candidate: Candidate, reason: str = "") -> Tally:
-    opening = open_stream(columns, candidate.context)
-    tally = _tally(opening, candidate, reason or candidate.deviation)
-    tally = _without_replaced(tally, opening, candidate)
-    if _is_unencrypted(case, columns, candidate, tally):
+def _opened(case: Case, packets: StreamPackets, candidate: Candidate, reason: str = "") -> Tally:
+    record = _record(packets, candidate, candidate.context)
+    tally = _tally(record, candidate, reason or candidate.deviation)
+    tally = _without_replaced(tally, record)
+    if _is_unencrypted(case, packets, candidate, tally):
         return replace(tally, reason=UNENCRYPTED, unencrypted=True)
     suite = candidate.key.suite
     of_another = candidate.key.source in {"key-ring", "sdes"} and case.chosen_suite not in {None, suite}
     if of_another and not candidate.deviation:
         tally = replace(tally, other_suite=True, reason=f"authenticates as {suite}, which was not agreed")
-    return _excused(_with_cut(_explained(case, columns, tally, opening), opening), case.keying)
+    return _excused(_with_cut(_explained(case, packets, tally, record), record), case.keying)
 
 
-def _with_cut(tally: Tally, opening: StreamOpening) -> Tally:
+def _record(packets: StreamPackets, candidate: Candidate, context: SrtpContext) -> OpeningRecord:
+    return record_opening(open_parts(packets.parts(), context, len(packets)), len(packets), candidate)
+
+
+def _with_cut(tally: Tally, record: OpeningRecord) -> Tally:
     """With the reason why packets could not be tried among others that open."""
-    cut = opening.count(PacketOutcome.TRUNCATED)
-    if not cut:
+    if not record.truncated:
         return tally
-    why = f"{cut} packets are cut by the snaplen"
+    why = f"{record.truncated} packets are cut by the snaplen"
     return replace(tally, reason=f"{tally.reason}; {why}" if tally.reason else why)
 
 
-def _is_unencrypted(case: Case, columns: PacketColumns, candidate: Candidate, tally: Tally) -> bool:
+def _is_unencrypted(case: Case, packets: StreamPackets, candidate: Candidate, tally: Tally) -> bool:
     """Whether packets that authenticate are clear without their MKI and tag; an AEAD encrypts what it authenticates."""
     context = tally.context or candidate.context
     if not tally.authenticated or context.suite.aead or not (context.srtp_encrypted and context.suite.encrypts):
         return False
+    columns = packets.first()
     lengths = np.maximum(columns.lengths - context.mki_octets - context.srtp_tag_octets, 0)
     return is_clear_as_it_stands(columns.shortened(lengths), case.encodings)
 
 
-def _explained(case: Case, columns: PacketColumns, tally: Tally, opening: StreamOpening) -> Tally:
+def _explained(case: Case, packets: StreamPackets, tally: Tally, record: OpeningRecord) -> Tally:
     """With the reason why packets among others that authenticate fail, where there are enough to tell."""
     failed = np.flatnonzero(tally.failed)
     if len(failed) < TELLING_FAILURES:
         return tally
-    context = tally.context or (opening.context if tally.candidate is None else tally.candidate.context)
-    found = diagnose_stream(columns.select(failed), _near(context), case.rivals, encodings=case.encodings)
+    context = tally.context or (record.context if tally.candidate is None else tally.candidate.context)
+    columns = packets.thinned(failed)
+    found = diagnose_stream(columns, _near(context), case.rivals, encodings=case.encodings)
     if found.reason in {FailureReason.NONE, FailureReason.SOME}:
         return tally
-    if found.reason is FailureReason.NO_TAGS and _are_as_long(columns, failed, opening):
+    # Most of them have the length of some that authenticate, and with it a tag.
+    if found.reason is FailureReason.NO_TAGS and 2 * int(record.has_length(columns.lengths).sum()) > len(columns):
         found = Diagnosis(FailureReason.ALTERED)
     why = f"{len(failed)} packets fail: {found}"
     return replace(tally, reason=f"{tally.reason}; {why}" if tally.reason else why)
 
 
-def _are_as_long(columns: PacketColumns, failed: NDArray[np.int64], opening: StreamOpening) -> bool:
-    """Whether most packets that fail have the length of some that authenticate, and with it a tag."""
-    same = np.isin(columns.lengths[failed], columns.lengths[opening.authenticated])
-    return 2 * int(same.sum()) > len(failed)
-
-
-def _shut(case: Case, columns: PacketColumns) -> Tally:
+def _shut(case: Case, packets: StreamPackets) -> Tally:
     """Why no key opens the stream; a fault that leaves the key proved opens it all the same."""
-    size = len(columns)
+    size = len(packets)
     first = next((candidate for candidate in case.candidates if candidate.bound), case.candidates[0])
     nothing = np.zeros(size, dtype=np.bool_)
     if not first.context.proves:
         return Tally(nothing, not_tried=size, reason="there are no tags, and what the key gives is noise")
-    found, under = _diagnose(case, columns, first)
+    found, under = _diagnose(case, packets.thinned(), first)
     reason = "" if found.reason is FailureReason.NONE else str(found)
     if found.context is not None and (found.reason in HARMLESS or (_is_given(under) and _is_key_own(found))):
         keys = keys_of(found.context, under.key)
-        return _opened(case, columns, Candidate(found.context, keys[0], under.bound), reason)
+        return _opened(case, packets, Candidate(found.context, keys[0], under.bound), reason)
     if not first.bound:
         clear = found.reason is FailureReason.CLEAR
         reason = reason if clear else f"no key in the ring fits: {reason}"
         return Tally(nothing, not_tried=size, reason=reason)
     if found.reason in {FailureReason.NO_PACKETS, FailureReason.TRUNCATED}:
         return Tally(nothing, not_tried=size, reason=reason)
-    tally = _tally(open_stream(columns, _near(first.context)), first, reason)
+    tally = _tally(_record(packets, first, _near(first.context)), first, reason)
     if found.context is not None:
-        opened = int(open_stream(columns, found.context).opened.sum())
+        opened = _record(packets, first, found.context).opened
         tally = replace(tally, decrypted=opened, fitting=keys_of(found.context, under.key))
     return _excused(tally, case.keying)
 
@@ -211,7 +209,7 @@ def _is_key_own(found: Diagnosis) -> bool:
     return found.reason in {FailureReason.OTHER_SUITE, FailureReason.TAG_LENGTH, FailureReason.NO_TAGS}
 
 
-def _by_reading(columns: PacketColumns, candidate: Candidate, case: Case) -> Candidate:
+def _by_reading(packets: StreamPackets, candidate: Candidate, case: Case) -> Candidate:
     """The candidate, or that of a peer which took another cipher, or sends tags or cipher text that nobody agreed on.
 
     A cipher is told by its clear text where tags verify under both.
@@ -220,33 +218,35 @@ def _by_reading(columns: PacketColumns, candidate: Candidate, case: Case) -> Can
         other for other in case.candidates if other is not candidate and other.context.keys == candidate.context.keys
     ]
     for other in others:
-        if other.deviation == TAGGED_NOTE and not candidate.context.proves and _fits(columns, other, case.encodings):
+        if other.deviation == TAGGED_NOTE and not candidate.context.proves and _fits(packets, other, case.encodings):
             return other
     if not candidate.context.srtp_encrypted and candidate.context.suite.encrypts:
         context, key = replace(candidate.context, srtp_encrypted=True), candidate.key._replace(srtp_encrypted=True)
-        if read_payloads(columns, context, case.encodings).clearness is Clearness.CLEAR:
+        if read_payloads(packets.first(), context, case.encodings).clearness is Clearness.CLEAR:
             return replace(candidate, context=context, key=key, deviation=ENCRYPTED)
         return candidate
     for other in others:
         if other.deviation == F8_NOTE:
-            both = [read_payloads(columns, each.context, case.encodings).clearness for each in (candidate, other)]
+            both = [
+                read_payloads(packets.first(), each.context, case.encodings).clearness for each in (candidate, other)
+            ]
             if both[1] is Clearness.CLEAR and both[0] is not Clearness.CLEAR:
                 return other
     return candidate
 
 
-def _fits(columns: PacketColumns, candidate: Candidate, encodings: dict[int, str]) -> bool:
+def _fits(packets: StreamPackets, candidate: Candidate, encodings: dict[int, str]) -> bool:
     """Whether packets at some of a few places of the stream open; without tags, whether they aren't surely noise.
 
     The long search for the rollover counter is made once, at the first place.
     """
     if not candidate.context.proves:
-        return read_payloads(columns, candidate.context, encodings).clearness is not Clearness.NOT_CLEAR
+        return read_payloads(packets.first(), candidate.context, encodings).clearness is not Clearness.NOT_CLEAR
     if candidate.context.rcc_mode:
-        return bool(open_stream(columns, candidate.context).authenticated.any())
-    places = np.linspace(0, max(len(columns) - TRIAL_PACKETS, 0), TRIAL_PLACES, dtype=np.int64).tolist()
-    return any(_opens(columns, place, _near(candidate.context)) for place in dict.fromkeys(places)) or _opens(
-        columns, places[0], candidate.context
+        return any(opening.authenticated.any() for opening in open_parts(packets.parts(), candidate.context))
+    places = np.linspace(0, max(len(packets) - TRIAL_PACKETS, 0), TRIAL_PLACES, dtype=np.int64).tolist()
+    return any(_opens(packets, place, _near(candidate.context)) for place in dict.fromkeys(places)) or _opens(
+        packets, places[0], candidate.context
     )
 
 
@@ -254,100 +254,38 @@ def _near(context: SrtpContext) -> SrtpContext:
     return replace(context, roc_search_limit=min(context.roc_search_limit, NEAR_ROC_LIMIT))
 
 
-def _opens(columns: PacketColumns, place: int, context: SrtpContext) -> bool:
-    numbers = np.arange(place, min(place + TRIAL_PACKETS, len(columns)))
+def _opens(packets: StreamPackets, place: int, context: SrtpContext) -> bool:
     try:
-        return bool(open_stream(columns.select(numbers), context).authenticated.any())
+        return bool(open_stream(packets.part(place, place + TRIAL_PACKETS), context).authenticated.any())
     except SrtpError:
         return False
 
 
-def _tally(opening: StreamOpening, candidate: Candidate, reason: str = "") -> Tally:
+def _tally(record: OpeningRecord, candidate: Candidate, reason: str = "") -> Tally:
     return Tally(
-        failed=opening.failed,
-        authenticated=int(opening.authenticated.sum()),
-        decrypted=int(opening.opened.sum()),
-        not_tried=opening.count(PacketOutcome.NOT_TRIED, PacketOutcome.TRUNCATED, PacketOutcome.NOT_RTP),
+        failed=record.failed,
+        authenticated=record.authenticated,
+        decrypted=record.opened,
+        not_tried=record.not_tried,
         candidate=candidate,
         reason=reason,
-        defects=tuple(_oddities(opening, candidate)),
-        context=opening.context if opening.mki_octets != candidate.context.mki_octets else None,
+        defects=tuple(record.oddities()),
+        context=record.context if record.mki_found else None,
     )
 
 
-def _oddities(opening: StreamOpening, candidate: Candidate) -> Iterator[Defect]:
-    """What packets that authenticate show beside that: an MKI nobody spoke of, the rollover counter, repeats."""
-    if opening.mki_octets != candidate.context.mki_octets:
-        mki = opening.context.keys[0].mki.hex()
-        yield Defect("mki-not-signalled", 0, "RFC 3711 §3.1", f"{opening.mki_octets} octets before the tag: {mki}")
-    expected = candidate.context.roc or 0
-    for ssrc, (first, last) in opening.roc.items():
-        if first > expected + 1 or first < expected:
-            detail = f"{ssrc:#010x} starts at {first}, found by trial; {expected} was expected"
-            yield Defect("rollover-counter-found", 0, "RFC 3711 §3.3.1", detail)
-        if last < first:
-            yield Defect("rollover-counter-restarted", 0, "RFC 3711 §3.3.1", f"{ssrc:#010x}: from {first} to {last}")
-    yield from _stuck(opening)
-    yield from _outside_interval(opening, candidate)
-    yield from _beyond_lifetime(opening, candidate)
-    repeats = int(opening.repeated.sum())
-    if repeats:
-        yield Defect("packets-replayed", 0, "RFC 3711 §3.3.2", f"{repeats} packets repeat the index of an earlier one")
-
-
-def _outside_interval(opening: StreamOpening, candidate: Candidate) -> Iterator[Defect]:
-    """Packets under a key whose interval of validity their index is not in (RFC 3830 §6.14)."""
-    for number, key in enumerate(candidate.keys):
-        if key.index_range is None:
-            continue
-        first, last = key.index_range
-        outside = opening.opened & (opening.key_number == number) & ((opening.index < first) | (opening.index > last))
-        if outside.any():
-            detail = f"{int(outside.sum())} packets under a key that is valid for the indices {first} to {last}"
-            yield Defect("key-outside-interval", 0, "RFC 3830 §6.14", detail)
-
-
-def _beyond_lifetime(opening: StreamOpening, candidate: Candidate) -> Iterator[Defect]:
-    """Packets sent after as many as their key was to protect (RFC 4568 §6.1); lost ones between others count."""
-    for number, key in enumerate(candidate.keys):
-        index = opening.index[opening.opened & (opening.key_number == number)]
-        if key.lifetime is None or not len(index):
-            continue
-        sent = int(index.max() - index.min()) + 1
-        if sent > key.lifetime:
-            detail = f"at least {sent} packets under a key that may protect {key.lifetime}"
-            yield Defect("key-lifetime-exceeded", 0, "RFC 4568 §6.1", detail)
-
-
-def _without_replaced(tally: Tally, opening: StreamOpening, candidate: Candidate) -> Tally:
+def _without_replaced(tally: Tally, record: OpeningRecord) -> Tally:
     """Packets under a replaced key are right until those under the new one come, and failures from then on."""
-    old = opening.opened & (opening.key_number >= candidate.replaced_from)
-    if not old.any():
-        return tally
-    new = np.flatnonzero(opening.opened & ~old)
-    if len(new):
-        old[: new[0] + REORDERED_PACKETS] = False
-    late = int(old.sum())
+    flags = record.late
+    late = int(flags.sum())
     if not late:
         return tally
     return replace(
         tally,
-        failed=tally.failed | old,
+        failed=tally.failed | flags,
         authenticated=tally.authenticated - late,
         reason=f"{late} packets are protected with the key that was replaced",
     )
-
-
-def _stuck(opening: StreamOpening) -> Iterator[Defect]:
-    """Sources whose sequence numbers wrap while their rollover counter does not count."""
-    for ssrc in opening.roc:
-        index = opening.index[opening.opened & (opening.headers.ssrc == ssrc)]
-        roc, sequence_number = index >> 16, index & 0xFFFF
-        wrapped = (np.diff(sequence_number) < -HALF) & (np.diff(roc) == 0)
-        near = (sequence_number[:-1] > SEQUENCE_NUMBERS - NEAR_WRAP) & (sequence_number[1:] < NEAR_WRAP)
-        if (wrapped & near).any():
-            detail = f"{ssrc:#010x} wraps under counter {int(roc[:-1][wrapped & near][0])} and stays there"
-            yield Defect("rollover-counter-stuck", 0, "RFC 3711 §3.3.1", detail)
 
 
 def _excused(tally: Tally, keying: Keying) -> Tally:

@@ -122,13 +122,13 @@ def open_stream(packets: Sequence[bytes] | PacketColumns, context: SrtpContext) 
         return open_rcc_stream(columns, context)
     opening = _open(columns, context)
     if context.mki_octets == 0 and context.srtp_tag_octets and not opening.authenticated.any():
-        found = _unsignalled_mki(columns, context)
+        found = find_unsignalled_mki(columns, context)
         if found:
             return _open(columns, found)
     return opening
 
 
-def _unsignalled_mki(columns: PacketColumns, context: SrtpContext) -> SrtpContext | None:
+def find_unsignalled_mki(columns: PacketColumns, context: SrtpContext) -> SrtpContext | None:
     """The context with the MKI of the first packets, if octets between payload and tag make their tags verify."""
     few = columns.select(np.flatnonzero(columns.headers.rtp)[:MKI_TRIAL_PACKETS])
     if not len(few):
@@ -148,18 +148,9 @@ def _unsignalled_mki(columns: PacketColumns, context: SrtpContext) -> SrtpContex
 
 
 def _open(columns: PacketColumns, context: SrtpContext) -> StreamOpening:
-    count = len(columns)
-    opening = StreamOpening(
-        packets=columns,
-        headers=columns.headers,
-        context=context,
-        outcome=_untried(columns, context),
-        index=np.full(count, -1, dtype=np.int64),
-        key_number=np.full(count, -1, dtype=np.int16),
-        tag_octets=context.srtp_tag_octets,
-        mki_octets=context.mki_octets,
-    )
-    _Opener(opening).run()
+    known = Known()
+    opening = Opener(columns, context, known).run().finish()
+    known.forget()
     return opening
 
 
@@ -183,31 +174,66 @@ class _Source:
         self.key_number = 0
         self.failures = 0
         self.searches = SYNC_SEARCHES
-        self.pending: deque[int] = deque(maxlen=PENDING)
+        self.pending: deque[tuple[Opener, int]] = deque(maxlen=PENDING)
+
+    def keep_pending_of(self, openers: "tuple[Opener, ...]") -> None:
+        """Packets of other parts than these will not be tried again."""
+        self.pending = deque((each for each in self.pending if each[0] in openers), maxlen=PENDING)
 
 
-class _Opener:
+class Known:
+    """What is known of the sources of a stream; goes on from one part of it to the next."""
+
+    def __init__(self) -> None:
+        self.searches = SEARCHES
+        self.sources: dict[int, _Source] = {}
+
+    def source(self, ssrc: int) -> _Source:
+        """That of one SSRC."""
+        return self.sources.setdefault(ssrc, _Source())
+
+    def forget(self) -> None:
+        """No more packets come: sources and openers, which know each other, are let go of."""
+        self.sources.clear()
+
+
+class Opener:
     """One pass over the packets of each SSRC in capture order, writing into an opening's arrays.
 
     Where key and rollover counter are settled, a run of packets is verified at once under the indices that they have
-    if nothing is amiss; what does not verify, or came too far out of order, is then looked at alone.
+    if nothing is amiss; what does not verify, or came too far out of order, is then looked at alone. Packets of the
+    `before`, the opener of the part before, may still open when the counter is found.
     """
 
-    def __init__(self, opening: StreamOpening) -> None:
-        self.opening = opening
-        self.context = opening.context
-        columns, headers = opening.packets, opening.headers
-        self.numbers = np.flatnonzero(opening.outcome == PacketOutcome.NOT_TRIED)
+    def __init__(
+        self, columns: PacketColumns, context: SrtpContext, known: Known, before: "Opener | None" = None
+    ) -> None:
+        count, headers = len(columns), columns.headers
+        self.opening = StreamOpening(
+            packets=columns,
+            headers=headers,
+            context=context,
+            outcome=_untried(columns, context),
+            index=np.full(count, -1, dtype=np.int64),
+            key_number=np.full(count, -1, dtype=np.int16),
+            tag_octets=context.srtp_tag_octets,
+            mki_octets=context.mki_octets,
+        )
+        self.context = context
+        self.known = known
+        self.numbers = np.flatnonzero(self.opening.outcome == PacketOutcome.NOT_TRIED)
         self.sequence = headers.sequence_number
         self.ssrc = headers.ssrc
-        self.verifier: Verifier = verifier_for(columns, headers, KeySchedule(opening.context, Usage.SRTP))
-        self.searches = SEARCHES
-        self.signalled = opening.context.mki_octets > 0
-        self.good = PacketOutcome.AUTHENTICATED if opening.tag_octets else PacketOutcome.UNAUTHENTICATED
+        self.verifier: Verifier = verifier_for(columns, headers, KeySchedule(context, Usage.SRTP))
+        self.signalled = context.mki_octets > 0
+        self.good = PacketOutcome.AUTHENTICATED if self.opening.tag_octets else PacketOutcome.UNAUTHENTICATED
+        for source in known.sources.values():
+            source.keep_pending_of((self,) if before is None else (before,))
 
-    def run(self) -> None:
+    def run(self) -> "Opener":
+        """Look at every packet."""
         for numbers in self._by_source():
-            source, place, size = _Source(), 0, FIRST_RUN
+            source, place, size = self.known.source(int(self.ssrc[numbers[0]])), 0, FIRST_RUN
             while place < len(numbers):
                 if source.rollover is None:
                     place += self._unsettled(numbers[place:], source)
@@ -215,21 +241,23 @@ class _Opener:
                 done, whole = self._run_of(numbers[place : place + size], source, source.rollover)
                 place += done
                 size = min(size * RUN_GROWTH, LONGEST_RUN) if whole else FIRST_RUN
-        self._report()
+        return self
 
     def _by_source(self) -> list[Numbers]:
         """The packets of each SSRC, in the order of their first ones."""
+        if not len(self.numbers):
+            return []
         ssrcs = self.ssrc[self.numbers]
         if len(distinct(ssrcs)) == 1:
             return [self.numbers]
         order = np.argsort(ssrcs, kind="stable")
         cuts = np.flatnonzero(np.diff(ssrcs[order])) + 1
-        parts = np.split(self.numbers[order], cuts) if len(order) else []
+        parts = np.split(self.numbers[order], cuts)
         return sorted(parts, key=lambda part: int(part[0]))
 
     def _unsettled(self, numbers: Numbers, source: _Source) -> int:
         """Packets before the first that opens: one at a time while searches remain, then in runs; how many it were."""
-        if source.searches and self.searches:
+        if source.searches and self.known.searches:
             self._slow(int(numbers[0]), source)
             return 1
         run = numbers[:LONGEST_RUN]
@@ -243,7 +271,7 @@ class _Opener:
         if named is not None:
             self.opening.outcome[run[:shut][named[:shut] < 0]] = PacketOutcome.UNKNOWN_MKI
         source.failures += shut
-        source.pending.extend(run[:shut][-PENDING:].tolist())
+        source.pending.extend((self, number) for number in run[:shut][-PENDING:].tolist())
         if shut < len(run):
             self._slow(int(run[shut]), source)
             shut += 1
@@ -296,6 +324,11 @@ class _Opener:
             highest = max(int(index.max()), source.rollover.index)
             source.rollover.roc, source.rollover.highest = highest >> 16, highest & 0xFFFF
 
+    def finish(self) -> StreamOpening:
+        """What was found, once no packet of this part can open any more."""
+        self._report()
+        return self.opening
+
     def _report(self) -> None:
         opened = np.flatnonzero(self.opening.opened)
         rocs, ssrcs = self.opening.index[opened] >> 16, self.ssrc[opened]
@@ -320,7 +353,7 @@ class _Opener:
                     return
         self.opening.outcome[number] = PacketOutcome.BAD_TAG
         source.failures += 1
-        source.pending.append(number)
+        source.pending.append((self, number))
         self._search(number, source, keys)
 
     def _keys(self, number: int, source: _Source) -> tuple[int, ...]:
@@ -352,28 +385,32 @@ class _Opener:
         """Packets that came while the rollover counter was not known."""
         rollover = source.rollover
         while rollover is not None and source.pending:
-            number = source.pending.popleft()
-            sequence_number = int(self.sequence[number])
-            roc = rollover.estimate(sequence_number)
-            for key_number in self._keys(number, source):
-                if self.verifier.verify(number, roc, key_number):
-                    self.opening.outcome[number] = self.good
-                    self.opening.index[number] = roc << 16 | sequence_number
-                    self.opening.key_number[number] = key_number
-                    break
+            opener, number = source.pending.popleft()
+            opener.try_again(number, source, rollover)
+
+    def try_again(self, number: int, source: _Source, rollover: Rollover) -> None:
+        """A packet of this part under the counter that is now known."""
+        sequence_number = int(self.sequence[number])
+        roc = rollover.estimate(sequence_number)
+        for key_number in self._keys(number, source):
+            if self.verifier.verify(number, roc, key_number):
+                self.opening.outcome[number] = self.good
+                self.opening.index[number] = roc << 16 | sequence_number
+                self.opening.key_number[number] = key_number
+                return
 
     def _search(self, number: int, source: _Source, keys: tuple[int, ...]) -> None:
         """Looks for the rollover counter by trial, at the start and after a run of failures (RFC 3711 §3.3.1)."""
         synchronised = source.rollover is not None
-        if not source.searches or not self.searches or (synchronised and source.failures < RESYNC_AFTER):
+        if not source.searches or not self.known.searches or (synchronised and source.failures < RESYNC_AFTER):
             return
         source.searches -= 1
-        for key_number in keys[: self.searches]:
-            self.searches -= 1
+        for key_number in keys[: self.known.searches]:
+            self.known.searches -= 1
             for roc in self.verifier.matching_rocs(number, key_number, self.context.roc_search_limit):
                 if self._confirmed(number, roc, key_number):
                     source.rollover = None
-                    source.pending.remove(number)
+                    source.pending.remove((self, number))
                     self._accept(number, source, roc, key_number)
                     source.searches = SYNC_SEARCHES
                     return

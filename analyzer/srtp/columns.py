@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Many packets as columns, their octets held or read when asked for, and their RTP headers (RFC 3550 §5.1)."""
+"""Many packets as columns, their octets, and their RTP headers (RFC 3550 §5.1)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -29,19 +29,6 @@ class PacketOctets(Protocol):
         ...
 
 
-class PacketReader(Protocol):
-    """Packets of a stream: their lengths as captured and as sent, and their octets."""
-
-    @property
-    def payload_octets(self) -> Any: ...  # noqa: D102
-    @property
-    def wire_octets(self) -> Any: ...  # noqa: D102
-
-    def join_payloads(self, indices: Any, /) -> memoryview:
-        """These packets one behind the other."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOctets:
     """All packets in one buffer."""
@@ -52,32 +39,6 @@ class HeldOctets:
     def at(self, numbers: Places, /) -> tuple[memoryview, Numbers]:
         """The buffer, and where these packets begin in it."""
         return self.buffer, self.offsets[numbers]
-
-
-class ReadOctets:
-    """Packets that `read` gives one behind the other; a window of them is held, which moves on where it ends."""
-
-    def __init__(self, read: Callable[[Numbers], memoryview], lengths: Numbers) -> None:
-        self._read = read
-        self._lengths = lengths
-        self._first, self._stop = 0, 0
-        self._window = HeldOctets(memoryview(b""), np.zeros(0, np.int64))
-
-    def at(self, numbers: Places, /) -> tuple[memoryview, Numbers]:
-        """A buffer with these packets: the window, or where they lie apart one that is made for them."""
-        chosen = np.arange(*numbers.indices(len(self._lengths))) if isinstance(numbers, slice) else numbers
-        if not len(chosen):
-            return memoryview(b""), chosen
-        low, high = int(chosen.min()), int(chosen.max())
-        if not self._first <= low <= high < self._stop:
-            if high - low >= WINDOW_PACKETS or (len(chosen) == 1 and low not in {0, self._stop}):
-                return self._held(chosen).at(slice(None))
-            self._first, self._stop = low, min(low + WINDOW_PACKETS, len(self._lengths))
-            self._window = self._held(np.arange(self._first, self._stop))
-        return self._window.at(span_of(chosen - self._first))
-
-    def _held(self, numbers: Numbers) -> HeldOctets:
-        return HeldOctets(self._read(numbers), _starts(self._lengths[numbers]))
 
 
 def _starts(lengths: Numbers) -> Numbers:
@@ -127,16 +88,6 @@ class PacketColumns:
     def headers(self) -> "RtpColumns":
         """The RTP headers of all packets; one that is no RTP packet is marked, never raised (RFC 3550 §5.1)."""
         return _read_headers(self)
-
-
-def stream_columns(packets: PacketReader) -> PacketColumns:
-    """Columns over the packets of a stream, of which a window is held at a time."""
-    lengths = np.asarray(packets.payload_octets, dtype=np.int64)
-    wire = np.maximum(np.asarray(packets.wire_octets, dtype=np.int64), lengths)
-    if len(lengths) <= WINDOW_PACKETS:
-        held = HeldOctets(packets.join_payloads(np.arange(len(lengths))), _starts(lengths))
-        return PacketColumns(held, lengths, wire)
-    return PacketColumns(ReadOctets(packets.join_payloads, lengths), lengths, wire)
 
 
 def packet_columns(packets: Sequence[bytes], wire_lengths: Sequence[int] | Numbers | None = None) -> PacketColumns:

@@ -23,17 +23,13 @@ def open_rcc_stream(columns: PacketColumns, context: SrtpContext) -> StreamOpeni
 
     The opening's packets are those of `columns` without what follows their payload, its context takes them so.
     """
-    opener = _RccOpener(columns, context)
-    for number in range(len(columns)):
-        opener.take(number)
-    opener.take_waiting()
-    return opener.opening()
+    return RccOpener(columns, context, {}).run().finish()
 
 
-class _RccOpener:
-    """One pass over the packets in capture order."""
+class RccOpener:
+    """One pass over the packets in capture order; `rollovers` of SSRCs go on from one part of a stream to the next."""
 
-    def __init__(self, columns: PacketColumns, context: SrtpContext) -> None:
+    def __init__(self, columns: PacketColumns, context: SrtpContext, rollovers: dict[int, Rollover]) -> None:
         self.columns = columns
         self.context = context
         self.headers = columns.headers
@@ -43,8 +39,19 @@ class _RccOpener:
         self.index = np.full(count, -1, dtype=np.int64)
         self.key_number = np.full(count, -1, dtype=np.int16)
         self.lengths: Numbers = columns.lengths.copy()
-        self.rollovers: dict[int, Rollover] = {}
+        self.rollovers = rollovers
         self.waiting: list[int] = []
+
+    def run(self) -> "RccOpener":
+        """Look at every packet."""
+        for number in range(len(self.columns)):
+            self.take(number)
+        return self
+
+    def finish(self) -> StreamOpening:
+        """What was found, once packets that came before any counter need not wait for one any more."""
+        self.take_waiting()
+        return self.opening()
 
     def take(self, number: int) -> None:
         """One packet; one whose counter is not known yet waits for the next that carries it."""

@@ -3,6 +3,7 @@
 
 import statistics
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +12,9 @@ from pylibsrtp import Policy, Session
 
 from analyzer.capture.octets import join_spans
 from analyzer.capture.speed import compiled
-from analyzer.srtp.bulk import open_stream
-from analyzer.srtp.columns import Numbers, stream_columns
+from analyzer.srtp.columns import Numbers
 from analyzer.srtp.context import SrtpContext, StreamKey
+from analyzer.srtp.parts import PART_PACKETS, open_parts, run_columns
 from analyzer.srtp.suites import Suite, suite_by_name
 from dissectors.grammar.secret import Secret
 from tests.bench.captures import read_srtp_capture, write_srtp_capture
@@ -63,6 +64,15 @@ def key_file(name: str) -> str:
     return f'[[srtp]]\nsuite = "{name}"\nkey = "{key[: suite.key_octets].hex()}"\nsalt = "{salt}"\n'
 
 
+class Run(NamedTuple):
+    """Packets that follow each other, as columns."""
+
+    payload_octets: Numbers
+    wire_octets: Numbers
+    offsets: Numbers
+    octets: memoryview
+
+
 class Stream:
     """The packets of one SSRC, which lie scattered in the capture's octets."""
 
@@ -71,9 +81,12 @@ class Stream:
         self.starts = starts
         self.payload_octets = self.wire_octets = np.full(len(starts), octets)
 
-    def join_payloads(self, indices: Numbers) -> memoryview:
+    def runs(self) -> Iterator[Run]:
         """As a stream of the evidence stage gives them."""
-        return join_spans(self.capture, self.starts[indices], self.payload_octets[indices])
+        for first in range(0, len(self.starts), PART_PACKETS):
+            octets = self.payload_octets[first : first + PART_PACKETS]
+            joined = join_spans(self.capture, self.starts[first : first + PART_PACKETS], octets)
+            yield Run(octets, octets, np.cumsum(octets) - octets, joined)
 
 
 def compare_opening(path: Path, name: str) -> Opening:
@@ -101,8 +114,9 @@ def compare_opening(path: Path, name: str) -> Opening:
 def _ours(streams: list[Stream], context: SrtpContext) -> float:
     start, opened = time.process_time(), 0
     for stream in streams:
-        opening = open_stream(stream_columns(stream), context)
-        opened += sum(len(batch.numbers) for batch in opening.clear_batches())
+        parts = (run_columns(run) for run in stream.runs())
+        for opening in open_parts(parts, context, len(stream.starts)):
+            opened += sum(len(batch.numbers) for batch in opening.clear_batches())
     taken = time.process_time() - start
     if opened != sum(len(stream.starts) for stream in streams):
         message = f"only {opened} packets opened"

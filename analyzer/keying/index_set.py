@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which packet indices of a source have come: as intervals, so that memory follows the gaps."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+
+
+class IndexSet:
+    """A set of 48-bit indices."""
+
+    def __init__(self) -> None:
+        self._starts: Numbers = np.zeros(0, np.int64)
+        self._stops: Numbers = np.zeros(0, np.int64)  # exclusive
+
+    def add(self, index: Numbers) -> int:
+        """Take these in; how many of them had come before."""
+        distinct = np.unique(index)
+        if not len(distinct):
+            return 0
+        place = np.searchsorted(self._starts, distinct, "right") - 1
+        known = np.zeros(len(distinct), dtype=np.bool_)
+        if len(self._starts):
+            known = (place >= 0) & (distinct < self._stops[place])
+        fresh = distinct[~known]
+        if len(fresh):
+            cuts = np.flatnonzero(np.diff(fresh) != 1)
+            starts = np.concatenate((self._starts, fresh[:1], fresh[cuts + 1]))
+            stops = np.concatenate((self._stops, fresh[cuts] + 1, fresh[-1:] + 1))
+            self._join(starts, stops)
+        return len(index) - len(fresh)
+
+    def _join(self, starts: Numbers, stops: Numbers) -> None:
+        """Intervals that do not overlap, in order, those that touch as one."""
+        order = np.argsort(starts, kind="stable")
+        starts, stops = starts[order], stops[order]
+        apart = starts[1:] != stops[:-1]
+        self._starts = starts[np.concatenate(([True], apart))]
+        self._stops = stops[np.concatenate((apart, [True]))]

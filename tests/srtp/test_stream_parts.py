@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A stream that is opened part by part opens as it does in one piece, and takes memory for a part."""
+
+import random
+import struct
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from srtp_peers import context_of
+
+from analyzer.keying.contexts import Candidate
+from analyzer.keying.index_set import IndexSet
+from analyzer.keying.opening_record import record_opening
+from analyzer.model.evidence import PacketRun
+from analyzer.model.keying import MasterKey
+from analyzer.srtp import parts as parts_module
+from analyzer.srtp.bulk import StreamOpening, open_stream
+from analyzer.srtp.columns import packet_columns
+from analyzer.srtp.context import RccMode, SrtpContext, StreamKey
+from analyzer.srtp.parts import StreamPackets, open_parts
+from analyzer.srtp.transform import protect_rtp
+
+COUNT = 300
+
+
+class Reader:
+    """A stream whose packets lie elsewhere, in two files of which the second begins at packet `cut`."""
+
+    def __init__(self, packets: list[bytes], cut: int = 0) -> None:
+        self.packets = packets
+        self.cut = cut
+
+    def __len__(self) -> int:
+        return len(self.packets)
+
+    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = 1 << 13) -> Iterator[PacketRun]:
+        last = len(self.packets) if stop is None else min(stop, len(self.packets))
+        while start < last:
+            end = min(start + packets, last, self.cut if start < self.cut else last)
+            some = self.packets[start:end]
+            lengths = np.array([len(packet) for packet in some])
+            none = np.zeros(len(some), np.int64)
+            octets = memoryview(b"".join(some))
+            yield PacketRun(
+                start, none, none, none, none, none, lengths, lengths, none, np.cumsum(lengths) - lengths, octets
+            )
+            start = end
+
+
+def clear_packets(rng: random.Random, first: int, count: int = COUNT) -> Iterator[tuple[int, bytes]]:
+    for number in range(first, first + count):
+        head = struct.pack(">BBHII", 0x80, 0, number & 0xFFFF, 160 * number & 0xFFFFFFFF, 0xCAFE)
+        yield number, head + rng.randbytes(rng.randrange(40))
+
+
+def sealed(rng: random.Random, context: SrtpContext, first: int) -> list[bytes]:
+    """A wrap in mid-stream, then loss, altered packets, repeats and reordering, wherever they fall."""
+    packets = [protect_rtp(packet, context, number >> 16) for number, packet in clear_packets(rng, first)]
+    for number in rng.sample(range(len(packets)), 12):
+        packets[number] = packets[number][:-1] + bytes([packets[number][-1] ^ 1])
+    place = rng.randrange(len(packets) - 60)
+    packets[place : place + 60] = rng.sample(packets[place : place + 60], 60)
+    lost = rng.randrange(len(packets) - 60)
+    del packets[lost : lost + 50]
+    return packets + packets[-5:]
+
+
+def in_parts(packets: list[bytes], context: SrtpContext, sizes: list[int]) -> list[StreamOpening]:
+    pieces, start = [], 0
+    while start < len(packets):
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(packet_columns(packets[start : start + size]))
+        start += size
+    return list(open_parts(pieces, context))
+
+
+def told(openings: list[StreamOpening]) -> list[object]:
+    return [
+        np.concatenate([getattr(each, name) for each in openings]).tolist()
+        for name in ("outcome", "index", "key_number")
+    ] + [[packet for each in openings for _, packet in each.clear_packets()]]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("AES_CM_128_HMAC_SHA1_80", {}),
+        ("AES_CM_128_HMAC_SHA1_32", {}),
+        ("AEAD_AES_128_GCM", {}),
+        ("F8_128_HMAC_SHA1_80", {}),
+        ("AES_CM_128_HMAC_SHA1_80", {"kdr": 16}),
+        ("AES_CM_128_HMAC_SHA1_80", {"authenticated": False}),
+    ],
+)
+@settings(max_examples=4, deadline=None)
+@given(st.integers(0, 10**6), st.lists(st.integers(1, 200), min_size=1, max_size=5), st.sampled_from([0, 2, 40]))
+def test_parts_of_any_size_open_as_the_whole(
+    name: str, parameters: dict[str, int], seed: int, sizes: list[int], roc: int
+) -> None:
+    rng = random.Random(seed)
+    context = replace(context_of(name, rng.randbytes(44)), **parameters)
+    packets = sealed(rng, context, (roc << 16) + 65_300)
+    whole = open_stream(packets, context)
+    assert whole.opened.sum() >= COUNT - 70 or "authenticated" in parameters
+    assert told(in_parts(packets, context, sizes)) == told([whole])
+
+
+def test_a_source_starts_again_where_parts_meet() -> None:
+    """Four failures, and the counter is looked for: they may lie in the part before."""
+    rng = random.Random(4)
+    context = context_of("AES_CM_128_HMAC_SHA1_80", bytes(30))
+    packets = [protect_rtp(packet, context, number >> 16) for number, packet in clear_packets(rng, 3 << 16, 100)]
+    packets += [protect_rtp(packet, context, number >> 16) for number, packet in clear_packets(rng, 40_000, 100)]
+    for size in range(95, 108):
+        openings = in_parts(packets, context, [size])
+        assert all(opening.authenticated.all() for opening in openings), size
+        assert told(openings) == told([open_stream(packets, context)])
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_an_mki_that_nobody_signalled_is_found_in_the_first_part(size: int) -> None:
+    rng = random.Random(size)
+    context = context_of("AES_CM_128_HMAC_SHA1_80", bytes(30))
+    named = replace(context, keys=(StreamKey(context.keys[0].key, context.keys[0].salt, b"\0\0\0\7"),))
+    packets = [protect_rtp(packet, named, 0) for _, packet in clear_packets(rng, 0, 100)]
+    openings = in_parts(packets, context, [max(size, 8)])
+    assert {opening.mki_octets for opening in openings} == {4}
+    assert all(opening.authenticated.all() for opening in openings)
+
+
+@pytest.mark.parametrize("mode", [RccMode.MODE_1, RccMode.MODE_2, RccMode.MODE_3])
+def test_counters_carried_in_tags_go_on_from_part_to_part(mode: RccMode) -> None:
+    rng = random.Random(9)
+    context = replace(context_of("AES_CM_128_HMAC_SHA1_80", bytes(30)), rcc_mode=mode, rcc_rate=16)
+    context = replace(context, srtp_tag=4 if mode is RccMode.MODE_3 else None)
+    packets = [protect_rtp(packet, context, n >> 16) for n, packet in clear_packets(rng, (5 << 16) + 65_300)]
+    openings = in_parts(packets, context, [50])
+    assert all(opening.opened.all() for opening in openings)
+    assert told(openings) == told([open_stream(packets, context)])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 60), max_size=80), st.integers(1, 20), st.integers(0, 80), st.data())
+def test_packets_are_found_by_their_numbers(lengths: list[int], part: int, cut: int, data: st.DataObject) -> None:
+    rng = random.Random(len(lengths))
+    packets = [rng.randbytes(length) for length in lengths]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts_module, "PART_PACKETS", part)
+        stream = StreamPackets(Reader(packets, min(cut, len(packets))))
+        assert [each.packet(n) for each in stream.parts() for n in range(len(each))] == packets
+        start = data.draw(st.integers(0, len(packets)))
+        found = stream.part(start, start + 5)
+        assert [found.packet(n) for n in range(len(found))] == packets[start : start + 5]
+        first = stream.first()
+        assert [first.packet(n) for n in range(len(first))] == packets[: max(part, len(first))][: len(first)]
+        chosen = sorted(data.draw(st.sets(st.integers(0, max(len(packets) - 1, 0))))) if packets else []
+        few = stream.thinned(np.array(chosen, np.int64))
+        wanted = chosen
+        if len(packets) > part and len(chosen) > part:
+            half, middle = part // 2, len(chosen) // 2
+            wanted = chosen[:half] + chosen[middle : middle + half]
+        assert [few.packet(n) for n in range(len(few))] == [packets[n] for n in wanted]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 50), max_size=30), max_size=8))
+def test_indices_that_come_again_are_counted(parts: list[list[int]]) -> None:
+    seen: set[int] = set()
+    found = IndexSet()
+    for part in parts:
+        repeats = len(part) - len(set(part) - seen)
+        seen |= set(part)
+        assert found.add(np.array(part, np.int64)) == repeats
+
+
+def test_memory_does_not_follow_the_length_of_a_stream() -> None:
+    context = context_of("AES_CM_128_HMAC_SHA1_80", bytes(30))
+    key = MasterKey("AES_CM_128_HMAC_SHA1_80", context.keys[0].key, context.keys[0].salt, "key-ring", bound=True)
+    candidate = Candidate(context, key, bound=True, keys=(key,))
+    rng = random.Random(1)
+    packets = [protect_rtp(packet, context, number >> 16) for number, packet in clear_packets(rng, 0, 16 * 512)]
+    peaks = []
+    for parts in (2, 4, 16):
+        pieces = (packet_columns(packets[512 * n : 512 * n + 512]) for n in range(parts))
+        tracemalloc.start()
+        record = record_opening(open_parts(pieces, context), 512 * parts, candidate)
+        peaks.append(tracemalloc.get_traced_memory()[1] - record.failed.nbytes)
+        tracemalloc.stop()
+        assert (record.authenticated, list(record.oddities())) == (512 * parts, [])
+    assert peaks[2] < 1.2 * peaks[1]
