@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, NamedTuple, Protocol, overload
 
 from analyzer.evidence.spool import Spool
-from analyzer.model.brief import CallBrief, Failure, LineBrief, ShutStream
+from analyzer.model.brief import CallBrief, Failure, LineBrief, NotedStream
 from analyzer.model.call import Call
 from analyzer.model.report import AuditedCall
 from analyzer.rules.briefing import TallyCounter, brief_call
@@ -193,7 +193,7 @@ def _encode(share: _Share) -> bytes:
             brief.unknown,
             brief.is_quiet,
             [(rule, severity, [tuple(place) for place in places]) for rule, severity, places in brief.failures],
-            [tuple(shut) for shut in brief.shut],
+            [tuple(noted) for noted in brief.noted],
         )
         for brief in share.briefs
     ]
@@ -212,8 +212,8 @@ def _decode(octets: bytes, calls: Sequence[Call]) -> _Share:
             unknown,
             is_quiet,
             tuple([Failure(rule, severity, tuple(refs)) for rule, severity, refs in failures]),
-            tuple([ShutStream(*each) for each in shut]),
+            tuple([NotedStream(*each) for each in noted]),
         )
-        for number, (own, proved, streams, unknown, is_quiet, failures, shut) in enumerate(rows, start)
+        for number, (own, proved, streams, unknown, is_quiet, failures, noted) in enumerate(rows, start)
     )
     return _Share(start, briefs, counts, tuple([_Place(*place) for place in places]))

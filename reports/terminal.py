@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from analyzer.model.brief import CallBrief, shut_stream
+from analyzer.model.brief import CallBrief, NotedStream, note_stream
 from analyzer.model.outcome import Finding, Severity, Verdict
 from analyzer.model.report import CaptureFacts, Report
 from reports.endpoints import PeriodView, view_endpoints
@@ -90,7 +90,7 @@ def render_terminal(report: Report, console: Console, *, verbose: bool = False) 
     _print_steering(report, pen, verbose)
     _print_findings(report, pen, verbose)
     _print_unjudged(report, pen, verbose)
-    _print_shut(report, pen, verbose)
+    _print_noted(report, pen, verbose)
     _print_endpoints(report, pen, verbose)
     _print_outside(report, pen)
     if report.cross_check is not None:
@@ -374,16 +374,24 @@ def _period_pieces(row: PeriodView, verbose: bool) -> Iterator[tuple[str, str]]:
         yield f"{'; ' if verbose else ''}{'; '.join(row.changed)}", "yellow"
 
 
-def _print_shut(report: Report, pen: _Pen, verbose: bool) -> None:
-    shut = list(_shut_streams(report))
-    if not shut:
+def _print_noted(report: Report, pen: _Pen, verbose: bool) -> None:
+    """What stays shut, and why; what is odd about streams that open."""
+    noted = list(_noted_streams(report))
+    shut = [_noted_text(place, stream) for place, stream in noted if stream.is_shut] + list(_shut_connections(report))
+    odd = [_noted_text(place, stream) for place, stream in noted if not stream.is_shut]
+    _print_list("Not opened", ("?  ", "magenta"), shut, pen, verbose)
+    _print_list("Noted", ("·  ", "dim"), odd, pen, verbose)
+
+
+def _print_list(title: str, mark: tuple[str, str], lines: list[str], pen: _Pen, verbose: bool) -> None:
+    if not lines:
         return
-    limit = len(shut) if verbose else MAX_LINES
+    limit = len(lines) if verbose else MAX_LINES
     pen.line()
-    pen.line(("Not opened", "bold magenta"))
-    for line in shut[:limit]:
-        pen.line(("?  ", "magenta"), (line, ""), indent=2)
-    _print_more(len(shut) - limit, pen)
+    pen.line((title, f"bold {mark[1]}"))
+    for line in lines[:limit]:
+        pen.line(mark, (line, ""), indent=2)
+    _print_more(len(lines) - limit, pen)
 
 
 def _print_more(number: int, pen: _Pen) -> None:
@@ -391,16 +399,23 @@ def _print_more(number: int, pen: _Pen) -> None:
         pen.line((f"     and {number} more", "dim"))
 
 
-def _shut_streams(report: Report) -> Iterator[str]:
-    """What stays shut, and why: streams of calls, streams of none, TLS connections."""
-    inside = [(f"call {number}", shut) for number, call in enumerate(report.briefs, 1) for shut in call.shut]
-    outside = [("outside calls", shut_stream(each.audit)) for each in report.streams]
-    for place, stream in (*inside, *outside):
-        if stream is None:
-            continue
-        counts = ((stream.not_tried, "not opened"), (stream.failed, "not authentic"))
-        said = [f"{plural(number, 'packet')} {what}" for number, what in counts if number]
-        yield f"{place}, stream {ssrc_text(stream.ssrc)}: {', '.join(said)}: {stream.reason}"
+def _noted_streams(report: Report) -> Iterator[tuple[str, NotedStream]]:
+    """Streams of calls and of none, with the place where they stand."""
+    for number, call in enumerate(report.briefs, 1):
+        yield from ((f"call {number}", noted) for noted in call.noted)
+    for each in report.streams:
+        noted = note_stream(each.audit)
+        if noted is not None:
+            yield "outside calls", noted
+
+
+def _noted_text(place: str, stream: NotedStream) -> str:
+    counts = ((stream.not_tried, "not opened"), (stream.failed, "not authentic"))
+    said = ", ".join(f"{plural(number, 'packet')} {what}" for number, what in counts if number)
+    return f"{place}, stream {ssrc_text(stream.ssrc)}: {said}{': ' if said else ''}{stream.said}"
+
+
+def _shut_connections(report: Report) -> Iterator[str]:
     for flow in report.tls_flows:
         if flow.reason:
             what = "" if flow.opened else f"{plural(flow.packets, 'packet')} not opened: "

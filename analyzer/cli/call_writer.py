@@ -22,6 +22,7 @@ from analyzer.model.channel import split_interleaved
 from analyzer.model.evidence import AnySignalling
 from analyzer.model.keying import Keying, StreamAudit
 from analyzer.model.report import AuditedCall, AuditedStream, Report
+from reports.json_media import defect_objects
 from reports.spelling import time_text
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -242,6 +243,7 @@ def _counts(stream: StreamAudit) -> dict[str, Any]:
         "clear": stream.clear + stream.clear_early,
         "not_tried": stream.not_tried,
         "reason": stream.reason,
+        "defects": defect_objects(stream.defects),
         "rtcp": {
             "packets": stream.rtcp.packets,
             "authenticated": stream.rtcp.authenticated,

@@ -107,6 +107,8 @@ def _print(document: dict[str, Any], target: Path) -> None:
         rest = f", {stream['failed']} failed, {stream['not_tried']} not tried, {stream['clear']} clear"
         why = f": {stream['reason']}" if stream["reason"] else ""
         click.echo(f"{safe_name(call_id)}  {stream['ssrc']}  {ends}  {stream['suite'] or '-'}  {opened}{rest}{why}")
+        for defect in stream["defects"]:
+            click.echo(f"    noted: {visible(defect['detail'])}")
         for line in _heard(stream):
             click.echo(f"    {line}")
     click.echo(f"srtp-audit: {target} now holds private conversations in the clear", err=True)

@@ -13,7 +13,6 @@ from analyzer.evidence.media_slice import StreamSlice
 from analyzer.evidence.media_statistics import stream_statistics
 from analyzer.keying.clear_runs import ClearRuns, find_clear_runs, observed_tag_octets
 from analyzer.keying.contexts import (
-    Candidate,
     candidates_for,
     keying_contexts,
     keys_of,
@@ -108,7 +107,7 @@ def _conclude(case: Case, tally: Tally, runs: ClearRuns, tolerated: float) -> St
     clear = runs.clear_flags(size)
     failed = tally.failed & ~clear
     tag = observed_tag_octets(case.packets, case.rtpmap)
-    expected = _expected_tag(case, candidate)
+    expected = _expected_tag(case, tally)
     tried = [candidate] if key is not None and candidate is not None else case.candidates
     contexts = [each.context for each in tried] if tally.context is None else [tally.context]
     rtcp = audit_rtcp(case.bound.rtcp, lambda flow: rtcp_contexts(flow, case.keying, contexts))
@@ -144,10 +143,11 @@ def _conclude(case: Case, tally: Tally, runs: ClearRuns, tolerated: float) -> St
     )
 
 
-def _expected_tag(case: Case, candidate: Candidate | None) -> int | None:
-    """Octets that the chosen protection puts behind the payload: tag and MKI."""
-    if candidate is not None:
-        return candidate.context.srtp_tag_octets + candidate.context.mki_octets
+def _expected_tag(case: Case, tally: Tally) -> int | None:
+    """Octets that the chosen protection puts behind the payload: tag and MKI, also one that nobody signalled."""
+    if tally.candidate is not None:
+        context = tally.context or tally.candidate.context
+        return context.srtp_tag_octets + context.mki_octets
     suite = suite_by_name(case.chosen_suite or "")
     return None if suite is None else suite.srtp_tag_octets
 

@@ -99,7 +99,7 @@ def open_case(case: Case) -> Tally:
 
 def _opened(case: Case, packets: StreamPackets, candidate: Candidate, reason: str = "") -> Tally:
     record = _record(packets, candidate, candidate.context)
-    tally = _tally(record, candidate, reason or candidate.deviation)
+    tally = _tally(record, candidate, reason or candidate.deviation or candidate.key.label)
     tally = _without_replaced(tally, record)
     if _is_unencrypted(case, packets, candidate, tally):
         return replace(tally, reason=UNENCRYPTED, unencrypted=True)

@@ -37,20 +37,26 @@ class Failure(NamedTuple):
     places: tuple[tuple[int, int], ...]
 
 
-class ShutStream(NamedTuple):
-    """A stream of which packets stay shut: how many were not tried, how many failed, and why."""
+class NotedStream(NamedTuple):
+    """A stream of which there is something to say: how many packets were not tried, how many failed, and what it is."""
 
     ssrc: int
     not_tried: int
     failed: int
-    reason: str
+    said: str
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether packets stay shut."""
+        return bool(self.not_tried or self.failed)
 
 
-def shut_stream(audit: StreamAudit) -> ShutStream | None:
-    """What a stream keeps shut, None for one that is open or was never protected."""
-    if not audit.reason or audit.protection is Protection.RTP or not (audit.not_tried or audit.failed):
-        return None
-    return ShutStream(audit.bound.stream.ssrc, audit.not_tried, audit.failed, audit.reason)
+def note_stream(audit: StreamAudit) -> NotedStream | None:
+    """Why packets stay shut, and what is odd about those that open; None where nothing is, or nothing was tried."""
+    said = "; ".join(part for part in (audit.reason, *(defect.detail for defect in audit.defects)) if part)
+    noted = NotedStream(audit.bound.stream.ssrc, audit.not_tried, audit.failed, said)
+    tried = audit.bound_key or (noted.is_shut and audit.protection is not Protection.RTP)
+    return noted if said and tried else None
 
 
 class CallBrief(NamedTuple):
@@ -66,7 +72,7 @@ class CallBrief(NamedTuple):
     unknown: int
     is_quiet: bool
     failures: tuple[Failure, ...]
-    shut: tuple[ShutStream, ...]
+    noted: tuple[NotedStream, ...]
 
     @property
     def worst(self) -> Failure | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
-from analyzer.model.brief import CallBrief, Failure, LineBrief, Tally, shut_stream
+from analyzer.model.brief import CallBrief, Failure, LineBrief, Tally, note_stream
 from analyzer.model.call import Side
 from analyzer.model.evidence import Wire
 from analyzer.model.negotiation import Carrier, Negotiation, Sight
@@ -31,7 +31,7 @@ def brief_call(audited: AuditedCall) -> CallBrief:
         unknown=sum(outcome.outcome is OutcomeValue.UNKNOWN for outcome in loud),
         is_quiet=not loud,
         failures=brief_failures(loud),
-        shut=tuple(shut for shut in map(shut_stream, streams) if shut is not None),
+        noted=tuple(noted for noted in map(note_stream, streams) if noted is not None),
     )
 
 

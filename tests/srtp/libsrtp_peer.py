@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pylibsrtp._binding
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from analyzer.srtp.context import KeySchedule, SrtpContext
+from analyzer.srtp.kdf import Usage
 
 ANY_INBOUND, ANY_OUTBOUND = 2, 3
 OK = 0
@@ -118,3 +122,17 @@ def _check(status: int) -> None:
     if status != OK:
         message = f"libsrtp answered {status}"
         raise ValueError(message)
+
+
+def seal_as_old_libsrtp(context: SrtpContext, report: bytes, index: int) -> bytes:
+    """An RTCP compound under AES-256 as libsrtp before 1.6 and 2.1 made it.
+
+    It leaves the SSRC out of the counter and does not shift the index; its tags are right all the same.
+    """
+    session = KeySchedule(context, Usage.SRTCP).session(0, 0)
+    counter = bytearray(session.keys.salt.reveal() + b"\0\0")
+    counter[15] ^= index
+    key = algorithms.AES(session.keys.encryption.reveal())
+    body = Cipher(key, modes.CTR(bytes(counter))).encryptor().update(report[8:])
+    word = (1 << 31 | index).to_bytes(4, "big")
+    return report[:8] + body + word + session.tag(report[:8], body, word)[:10]
