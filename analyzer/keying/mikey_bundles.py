@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from analyzer.keying.key_ring import PskEntry
 from analyzer.keying.mikey_messages import OpenedMikey
+from analyzer.keying.mikey_psk import Authentication
 from analyzer.keying.mikey_session_keys import derive_session_keys
 from analyzer.keying.mikey_steps import ModeOpening
 from analyzer.model.keying import MikeyEvidence
@@ -64,6 +65,17 @@ def remember(opened: OpenedMikey, earlier: Bundle | None) -> Bundle | None:
         return replace(earlier, key_data=key_data or earlier.key_data)
     entry = None if cached is None else PskEntry(cached, None, 0)
     return Bundle(message, b"" if rand is None else rand.data, key_data, entry)
+
+
+def set_up_by_responder(opened: OpenedMikey) -> Bundle | None:
+    """The bundle that the response to a message set up, under the CSB ID in force from then on (RFC 4738 §3.6)."""
+    opening = opened.opening
+    if not isinstance(opening, ModeOpening) or opening.set_up is None:
+        return None
+    if opening.outcome is Authentication.FAILED or opened.evidence.mac.verified is False:
+        return None
+    entry = None if opening.update_key is None else PskEntry(opening.update_key, None, 0)
+    return Bundle(opening.set_up, opening.set_up_rand, opening.key_data, entry)
 
 
 def brings_rand(evidence: MikeyEvidence) -> bool:

@@ -13,8 +13,10 @@ from analyzer.keying.mikey_pke import signer_step
 from analyzer.keying.mikey_prf import PrfVariant
 from analyzer.keying.mikey_protection import mac_matches
 from analyzer.keying.mikey_psk import (
+    RAND_UNSEEN,
     Authentication,
     exchange_rand,
+    lacks_rand,
     libmikey_defect,
     octets_under_mac,
     protection_sources,
@@ -129,6 +131,8 @@ def verify_dhhmac_message(
             if source.variant is PrfVariant.LIBMIKEY:
                 defects.append(libmikey_defect(psk))
             return MacCheck(Authentication.VERIFIED, "", source.variant, reading, tuple(defects))
+    if lacks_rand(rand_defects):
+        return MacCheck(Authentication.UNSUPPORTED, RAND_UNSEEN, reading=reading, defects=tuple(defects))
     return MacCheck(Authentication.FAILED, "wrong key or altered message", reading=reading, defects=tuple(defects))
 
 

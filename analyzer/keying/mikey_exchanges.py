@@ -117,7 +117,7 @@ def check_mode_response(
     if kind == DataType.PK_VER_MSG:
         return _check_pke_response(initiator, response, rand)
     if kind == DataType.RSA_R_R_MSG:
-        opening = open_rsa_r_response(octets, second, first, ring, parties[1])
+        opening = open_rsa_r_response(octets, second, first, ring, parties[1], earlier)
         opened = marked_by_signature(response, opening, opening.signature)
         return keyed_by(initiator, opening), opened.evidence
     if kind == DataType.TRANSFER_RESP:

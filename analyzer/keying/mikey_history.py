@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from analyzer.keying.mikey_steps import stated_sender
+from analyzer.keying.mikey_steps import group_csb_id, stated_sender
 from analyzer.model.call import Call, MediaLine, Party
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import MikeyEvidence, MikeyFreshness, MikeyReuse, MikeyUpdate, Shared
@@ -85,6 +85,8 @@ class MikeyHistory:
             if is_initiators(sighting.message.header.data_type):
                 self._offers.add(sighting.ref)
                 self._remember_initial(sighting)
+            elif sighting.message.header.data_type == DataType.RSA_R_R_MSG:  # whose responder may set up the bundle
+                self._remember_initial(sighting)
             for feature in self._features(sighting):
                 self._by_feature[feature].append(sighting)
 
@@ -99,7 +101,8 @@ class MikeyHistory:
     def _remember_initial(self, sighting: Sighting) -> None:
         if sighting.message.find(Rand) is None or sighting.message.header.data_type == DataType.I_MESSAGE_2:
             return
-        place = (sighting.call_id, sighting.message.header.csb_id)
+        group = group_csb_id(sighting.message) if sighting.message.header.data_type == DataType.RSA_R_R_MSG else None
+        place = (sighting.call_id, sighting.message.header.csb_id if group is None else group)
         before = self._initials.get(place)
         if before is None or sighting.when < before.when:
             self._initials[place] = sighting
@@ -124,6 +127,8 @@ class MikeyHistory:
             return
         if initial.when > sighting.when or initial.octets == sighting.octets:
             return
+        if any(each.call_id == sighting.call_id and each.when < initial.when for each in self._same(sighting)):
+            return  # what the responder answered, sent again
         if sighting.message.header.data_type == DataType.I_MESSAGE_2:  # the second half, with a RAND (RFC 6267 §4.2.2)
             return
         faults = []
@@ -133,6 +138,10 @@ class MikeyHistory:
         if before is not None and before == now:
             faults.append("its timestamp is the old one")
         yield MikeyUpdate(sighting.ref, initial.ref, tuple(faults))
+
+    def _same(self, sighting: Sighting) -> list[Sighting]:
+        """The sightings of the same octets."""
+        return self._by_feature.get(_Feature(Shared.MESSAGE, sighting.octets), [])
 
     def _features(self, sighting: Sighting) -> Iterator[_Feature]:
         message = sighting.message

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from analyzer.keying.key_ring import PskEntry
 from analyzer.keying.mikey_prf import PrfVariant
 from analyzer.keying.mikey_psk import (
+    RAND_UNSEEN,
     Authentication,
     PskOpening,
     exchange_rand,
@@ -145,6 +146,7 @@ def _open_initiator_message(
     if kemac is not None and kemac.mac_algorithm == MacAlgorithm.NULL and not kemac.mac:
         return _opened(evidence, open_psk_message(octets, message, None, earlier_rand), None, MacState(None, "no MAC"))
     failure: OpenedMikey | None = None
+    unproved = NO_KEY
     for entry, bound in order_keys(ring, (*identities_of(message), *parties)):
         opening = open_psk_message(octets, message, entry.key, earlier_rand)
         if opening.mac is Authentication.VERIFIED:
@@ -153,10 +155,12 @@ def _open_initiator_message(
         tells_more = failure is None or (bool(opening.key_data) and not _opens_keys(failure))
         if bound and tells_more and opening.mac is Authentication.FAILED:
             failure = _opened(evidence, opening, entry, MacState(False, _why_failed(opening)), bound=True)
+        if bound and opening.reason.startswith(RAND_UNSEEN):
+            unproved = MacState(None, RAND_UNSEEN)
     if failure is not None:
         return failure
     opening = open_psk_message(octets, message, None, earlier_rand)  # NULL-encrypted keys open without a key ring
-    return _opened(evidence, opening, None, NO_KEY)
+    return _opened(evidence, opening, None, unproved)
 
 
 def _opens_keys(opened: OpenedMikey) -> bool:

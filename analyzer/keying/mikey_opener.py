@@ -14,6 +14,7 @@ from analyzer.keying.mikey_bundles import (
     is_open,
     is_protected_by_rand,
     remember,
+    set_up_by_responder,
     take_over,
 )
 from analyzer.keying.mikey_messages import OpenedMikey, check_responses, open_initiator_message
@@ -70,6 +71,9 @@ class MikeyOpener:
         opened, responses = check_mode_responses(opened, responses, self._ring, parties, bundles, self._books)
         for each, bundle in zip(opened, bundles, strict=True):
             self._remember(scope, each, bundle)
+            found = set_up_by_responder(each)
+            if found is not None:
+                self._bundles[scope, found.message.header.csb_id] = _with_earlier(found, bundle)
         return opened, responses
 
     def _open(self, evidence: MikeyEvidence, parties: tuple[str, str], earlier: Bundle | None) -> OpenedMikey:
@@ -96,6 +100,14 @@ class MikeyOpener:
         bundle = remember(opened, earlier)
         if bundle is not None:
             self._bundles[scope, message.header.csb_id] = bundle
+
+
+def _with_earlier(bundle: Bundle, earlier: Bundle | None) -> Bundle:
+    """A bundle with the keys of what it updates, where its own exchange brought none."""
+    if earlier is None:
+        return bundle
+    keys, update_key = bundle.key_data or earlier.key_data, bundle.update_key or earlier.update_key
+    return replace(bundle, key_data=keys, update_key=update_key)
 
 
 def _is_psk(evidence: MikeyEvidence) -> bool:

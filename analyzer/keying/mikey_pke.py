@@ -6,7 +6,7 @@ RFC 3830 §3.2 (the exchange), §4.1.4 (the envelope key in place of a pre-share
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.mikey_certificates import names_one_of
@@ -17,7 +17,14 @@ from analyzer.keying.mikey_envelope import (
     IdentifiedKeys,
     open_envelope,
 )
-from analyzer.keying.mikey_psk import Authentication, ResponseVerification, exchange_rand, verify_psk_response
+from analyzer.keying.mikey_psk import (
+    RAND_UNSEEN,
+    Authentication,
+    ResponseVerification,
+    exchange_rand,
+    lacks_rand,
+    verify_psk_response,
+)
 from analyzer.keying.mikey_session_keys import derive_session_keys
 from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_signature
 from analyzer.keying.mikey_steps import ModeOpening, same_identity, sender_names, stated_sender
@@ -60,6 +67,8 @@ def open_pke_message(
         None if timestamp is None else timestamp.as_64_bits,
     )
     envelope = open_envelope(message_bytes, parsed, ring, sources)
+    if lacks_rand(rand_defects) and envelope.mac is Authentication.FAILED:
+        envelope = replace(envelope, mac=Authentication.UNSUPPORTED, reason=RAND_UNSEEN)
     stranger, identity_defects = check_kemac_identity(parsed, envelope.content, names, "RFC 3830 §3.2")
     outcome, reason = combine(signature, envelope, stranger=stranger)
     keys = () if envelope.content is None else envelope.content.keys
@@ -72,10 +81,10 @@ def open_pke_message(
         derived.alternates,
         tuple(envelope_steps(signature, envelope, parsed)),
         (*rand_defects, *signature.defects, *envelope.defects, *identity_defects, *derived.defects),
-        cached_key(parsed, envelope.envelope_key),
-        signature,
-        envelope.mac,
-        envelope.envelope_key,
+        update_key=cached_key(parsed, envelope.envelope_key),
+        signature=signature,
+        mac=envelope.mac,
+        envelope_key=envelope.envelope_key,
     )
 
 

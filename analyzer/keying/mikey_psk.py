@@ -5,7 +5,7 @@ RFC 3830 §3.1 (the exchange), §4.1.4 (protection keys), §5.2 (what the MAC an
 Whether a failure accuses anyone depends on whether the key is bound to the call, which the caller knows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analyzer.keying.mikey_prf import HASHES, PrfVariant, differs_in_libmikey
@@ -102,6 +102,8 @@ def open_psk_message(
     kemac = kemacs[0]
     mac, variant, reason = _check_mac(message_bytes, parsed, kemac, protection_sources(parsed, rand, psk))
     opened, variant, shut = _open_kemac(parsed, kemac, protection_sources(parsed, rand, psk), mac, variant)
+    if mac is Authentication.FAILED and lacks_rand(rand_defects) and not (opened and _is_encrypted(kemac)):
+        mac, reason = Authentication.UNSUPPORTED, RAND_UNSEEN
     reason = _explain(mac, reason, opened, shut, kemac)
     if variant is PrfVariant.LIBMIKEY:
         defects.append(libmikey_defect(psk))
@@ -142,9 +144,14 @@ def verify_psk_response(
                 if source.variant is PrfVariant.LIBMIKEY:
                     defects.append(libmikey_defect(psk))
                 return ResponseVerification(Authentication.VERIFIED, "", source.variant, coverage, tuple(defects))
+    if lacks_rand(rand_defects):
+        return ResponseVerification(Authentication.UNSUPPORTED, RAND_UNSEEN, defects=tuple(defects))
     return ResponseVerification(Authentication.FAILED, "wrong key or altered message", defects=tuple(defects))
 
 
+# Such a message updates an exchange (RFC 3830 §4.5): every key depends on a RAND that the capture does not show.
+RAND_UNSEEN = "it has no RAND, and the exchange that it updates was not seen"
+RAND_MISSING = "rand-missing"
 RFC_COVERAGE = "message, identities, initiator's T"
 
 
@@ -190,7 +197,12 @@ def exchange_rand(message: MikeyMessage, earlier_rand: bytes | None) -> tuple[by
         return earlier_rand, () if rand is None else (Defect("rand-in-update", rand.offset, "RFC 3830 §4.5", detail),)
     if rand is not None:
         return rand.data, ()
-    return b"", (Defect("rand-missing", 0, "RFC 3830 §3.1", "no RAND: keys derived with an empty one"),)
+    return b"", (Defect(RAND_MISSING, 0, "RFC 3830 §3.1", "no RAND: keys derived with an empty one"),)
+
+
+def lacks_rand(defects: Sequence[Defect]) -> bool:
+    """Whether `exchange_rand` found none."""
+    return any(defect.code == RAND_MISSING for defect in defects)
 
 
 def octets_under_mac(message_bytes: bytes, payload: Kemac | Verification | Sign, mac: bytes) -> bytes:
@@ -256,9 +268,13 @@ def read_clear_keys(clear: Secret) -> tuple[KeyData, ...] | None:
     return content.keys
 
 
+def _is_encrypted(kemac: Kemac) -> bool:
+    return kemac.encryption_algorithm != EncryptionAlgorithm.NULL
+
+
 def _explain(mac: Authentication, reason: str, opened: tuple[KeyData, ...] | None, shut: str, kemac: Kemac) -> str:
     """One reason out of what the MAC and the decryption said."""
-    if mac is Authentication.FAILED and opened and kemac.encryption_algorithm != EncryptionAlgorithm.NULL:
+    if mac is Authentication.FAILED and opened and _is_encrypted(kemac):
         return "altered message: the key opens well-formed key data"
     if mac is Authentication.FAILED or shut in ("", reason):
         return reason

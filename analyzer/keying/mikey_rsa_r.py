@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.keying.key_ring import CertificateEntry, KeyRing
+from analyzer.keying.mikey_bundles import Bundle
 from analyzer.keying.mikey_envelope import EnvelopeKey, EnvelopeSources, open_envelope
 from analyzer.keying.mikey_pke import cached_key, check_kemac_identity, combine, envelope_steps, signer_step
-from analyzer.keying.mikey_psk import Authentication, exchange_rand, octets_under_mac
+from analyzer.keying.mikey_psk import RAND_UNSEEN, Authentication, exchange_rand, lacks_rand, octets_under_mac
 from analyzer.keying.mikey_session_keys import derive_session_keys
 from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_signature
-from analyzer.keying.mikey_steps import ModeOpening, sender_names, stated_sender
+from analyzer.keying.mikey_steps import ModeOpening, group_csb_id, sender_names, stated_sender
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import (
-    GeneralExtension,
     Identity,
     MikeyMessage,
     Rand,
@@ -21,7 +21,7 @@ from dissectors.grammar.mikey import (
     Sign,
     Timestamp,
 )
-from dissectors.grammar.mikey.registries import DataType, GeneralExtensionType
+from dissectors.grammar.mikey.registries import DataType
 
 CLAUSE = "RFC 4738 §3.6"
 RFC_COVERAGES = 2  # with and without the head of SIGN
@@ -54,10 +54,16 @@ def verify_rsa_r_request(
 
 
 def open_rsa_r_response(
-    response_bytes: bytes, parsed: MikeyMessage, initiator_message: MikeyMessage, ring: KeyRing, responder: str = ""
+    response_bytes: bytes,
+    parsed: MikeyMessage,
+    initiator_message: MikeyMessage,
+    ring: KeyRing,
+    responder: str = "",
+    earlier: Bundle | None = None,
 ) -> RsaROpening:
     """Verify a responder's message and, with the initiator's private key, open the keys that it chose.
 
+    `earlier` is the bundle that the exchange updates: what neither message has is taken from it.
     SIGNr covers the message, both identities and T; whether SIGN's own head counts as message is read both ways
     (RFC 4738 §3.6, RFC 3830 §5.2).
     """
@@ -67,8 +73,8 @@ def open_rsa_r_response(
     names = sender_names(parsed, responder, () if asked is None else (asked.data,))
     coverages = _coverages(response_bytes, parsed, initiator_message, asked)
     signature = verify_signature(response_bytes, parsed, ring.certificate, names, coverages, RFC_COVERAGES)
-    rand, defects = _exchange_rand(initiator_message, parsed)
-    csb_id = _new_csb_id(parsed)
+    rand, defects = _exchange_rand(initiator_message, parsed, None if earlier is None else earlier.rand)
+    csb_id = group_csb_id(parsed)
     timestamp = initiator_message.find(Timestamp) or parsed.find(Timestamp)
     sources = EnvelopeSources(
         tuple(dict.fromkeys((parsed.header.csb_id if csb_id is None else csb_id, parsed.header.csb_id))),
@@ -77,10 +83,13 @@ def open_rsa_r_response(
         None if timestamp is None else timestamp.as_64_bits,
     )
     envelope = open_envelope(response_bytes, parsed, ring, sources)
+    if lacks_rand(defects) and envelope.mac is Authentication.FAILED:
+        envelope = replace(envelope, mac=Authentication.UNSUPPORTED, reason=RAND_UNSEEN)
     stranger, identity_defects = check_kemac_identity(parsed, envelope.content, names, CLAUSE)
     outcome, reason = combine(signature, envelope, stranger=stranger)
     keys = () if envelope.content is None else envelope.content.keys
-    derived = derive_session_keys(_keyed_message(initiator_message, parsed, csb_id), keys, rand)
+    in_force = _keyed_message(initiator_message, parsed, csb_id, earlier)
+    derived = derive_session_keys(in_force, keys or (() if earlier is None else earlier.key_data), rand)
     return RsaROpening(
         outcome,
         reason,
@@ -97,6 +106,8 @@ def open_rsa_r_response(
             *derived.defects,
         ),
         update_key=cached_key(parsed, envelope.envelope_key),
+        set_up=in_force,
+        set_up_rand=rand,
         signature=signature,
         mac=envelope.mac,
         envelope_key=envelope.envelope_key,
@@ -126,31 +137,28 @@ def _coverages(
     )
 
 
-def _exchange_rand(first: MikeyMessage, second: MikeyMessage) -> tuple[bytes, tuple[Defect, ...]]:
+def _exchange_rand(
+    first: MikeyMessage, second: MikeyMessage, earlier_rand: bytes | None
+) -> tuple[bytes, tuple[Defect, ...]]:
     """RAND of the exchange: the initiator's, else the responder's; in a group the responder's (RFC 4738 §3.5, §3.6)."""
     own = second.find(Rand)
     if own is None:
-        return exchange_rand(first, None)
-    if _new_csb_id(second) is not None or first.find(Rand) is None:
+        return exchange_rand(first, earlier_rand)
+    if group_csb_id(second) is not None or first.find(Rand) is None:
         return own.data, ()
     detail = "both sides sent RAND: the initiator discards such a response silently"
     rand, defects = exchange_rand(first, None)
     return rand, (*defects, Defect("rand-in-both", own.offset, "RFC 4738 §3.7", detail))
 
 
-def _new_csb_id(parsed: MikeyMessage) -> int | None:
-    """The CSB ID that the responder sets for a group (RFC 4738 §3.6)."""
-    for extension in parsed.find_all(GeneralExtension):
-        if extension.extension_type == GeneralExtensionType.CSB_ID and len(extension.data) == 4:
-            return int.from_bytes(extension.data, "big")
-    return None
-
-
-def _keyed_message(first: MikeyMessage, second: MikeyMessage, csb_id: int | None) -> MikeyMessage:
+def _keyed_message(
+    first: MikeyMessage, second: MikeyMessage, csb_id: int | None, earlier: Bundle | None
+) -> MikeyMessage:
     """What the keys are derived for: the responder's map, its policies or else the initiator's, the CSB ID in force."""
-    header = second.header if second.header.crypto_sessions else first.header
+    messages = (second, first) if earlier is None else (second, first, earlier.message)
+    header = next((one.header for one in messages if one.header.crypto_sessions), first.header)
     header = replace(header, csb_id=second.header.csb_id if csb_id is None else csb_id)
-    policies = second.find_all(SecurityPolicy) or first.find_all(SecurityPolicy)
+    policies = next((found for one in messages if (found := one.find_all(SecurityPolicy))), ())
     return MikeyMessage(replace(header, prf_function=second.header.prf_function), policies)
 
 

@@ -8,7 +8,8 @@ from analyzer.keying.mikey_psk import Authentication
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
 from analyzer.model.mikey_facts import MikeyFact
 from dissectors.grammar.defects import Defect
-from dissectors.grammar.mikey import Certificate, Identity, KeyData, MikeyMessage
+from dissectors.grammar.mikey import Certificate, GeneralExtension, Identity, KeyData, MikeyMessage
+from dissectors.grammar.mikey.registries import GeneralExtensionType
 from dissectors.grammar.secret import Secret
 from dissectors.grammar.sip_address import bare_address
 
@@ -19,7 +20,8 @@ class ModeOpening:
 
     `outcome` is the verdict on the message as a whole: failed only with a key that is bound to its sender. `reason`
     says in words why something stayed shut or unproved. `key_data` holds TGKs and TEKs, whether sent or agreed;
-    `update_key` protects later messages of the bundle.
+    `update_key` protects later messages of the bundle. Where the responder sets the bundle up, `set_up` has the CSB ID,
+    map and policies in force, and `set_up_rand` the RAND.
     """
 
     outcome: Authentication
@@ -30,6 +32,8 @@ class ModeOpening:
     steps: tuple[MikeyFact, ...] = ()
     defects: tuple[Defect, ...] = ()
     update_key: Secret | None = None
+    set_up: MikeyMessage | None = None
+    set_up_rand: bytes = b""
 
 
 def stated_sender(message: MikeyMessage, peers: Sequence[bytes] = ()) -> Identity | None:
@@ -56,3 +60,11 @@ def sender_names(message: MikeyMessage, party: str, peers: Sequence[bytes] = ())
 def same_identity(left: Identity, right: Identity) -> bool:
     """Whether two ID payloads are of one party, by octets or as addresses-of-record."""
     return left.data == right.data or bare_address(left.text) == bare_address(right.text)
+
+
+def group_csb_id(message: MikeyMessage) -> int | None:
+    """The CSB ID that an RSA-R responder sets for a group (RFC 4738 §3.6)."""
+    for extension in message.find_all(GeneralExtension):
+        if extension.extension_type == GeneralExtensionType.CSB_ID and len(extension.data) == 4:
+            return int.from_bytes(extension.data, "big")
+    return None

@@ -151,13 +151,14 @@ def test_a_pre_shared_key_update_under_the_cached_envelope_key() -> None:
     assert take_over(opened, None) is opened
 
 
-def psk_update() -> bytes:
+def psk_update(csb_id: int = made.CSB_ID, rand: bytes = made.RAND) -> bytes:
     """A new crypto session for the same keys, authenticated with the envelope key; no RAND."""
-    source = ProtectionKeySource(Secret(made.ENVELOPE_KEY), made.CSB_ID, made.RAND, 0)
+    source = ProtectionKeySource(Secret(made.ENVELOPE_KEY), csb_id, rand, 0)
     auth_key = source.derive(KeyConstant.MESSAGE_AUTHENTICATION_KEY, 20).reveal()
     sessions = (*RESPONSE_SESSIONS, SrtpIdEntry(3, 0, 7, 0))
     parts = [Timestamp(0, made.T_ALICE), Kemac(0, Secret(b""), 1, bytes(20))]
     data = made.build(0, parts, sessions=sessions)[:-20]
+    data = data[:4] + csb_id.to_bytes(4, "big") + data[8:]
     return data + hmac.digest(auth_key, data, "sha1")
 
 

@@ -18,7 +18,7 @@ from analyzer.keying.key_ring import PskEntry
 from analyzer.keying.mikey_prf import KeyConstant, crypto_session_label, derive_mikey_key
 from analyzer.model.call import Side
 from analyzer.model.report import AuditedMedia
-from dissectors.grammar.mikey import IdentityWithRole, KeyData, Payload, Rand, Timestamp
+from dissectors.grammar.mikey import GeneralExtension, IdentityWithRole, KeyData, Payload, Rand, Timestamp
 from dissectors.grammar.secret import Secret
 from tests.cli.command_line import ALICE, BOB, call, message, pcapng
 from tests.keying import ticket_builders as tickets
@@ -51,8 +51,8 @@ def two_rounds(folder: Path, *messages: bytes) -> tuple[AuditedMedia, AuditedMed
     return first, second
 
 
-def tek(tgk: bytes, rand: bytes = made.RAND, cs_id: int = 1) -> bytes:
-    label = crypto_session_label(KeyConstant.TEK, cs_id, made.CSB_ID, rand)
+def tek(tgk: bytes, rand: bytes = made.RAND, cs_id: int = 1, csb_id: int = made.CSB_ID) -> bytes:
+    label = crypto_session_label(KeyConstant.TEK, cs_id, csb_id, rand)
     return derive_mikey_key(Secret(tgk), label, 16, 0).reveal()
 
 
@@ -78,11 +78,11 @@ def test_a_public_key_update_is_under_the_first_rand(tmp_path: Path, rand: bytes
     assert ("rand-in-update" in {each.code for each in second.keying.defects}) is (rand is not None)
 
 
-def later_seal(clear: bytes) -> Payload:
+def later_seal(clear: bytes, *, csb_id: int = made.CSB_ID, rand: bytes = made.RAND) -> Payload:
     """KEMAC under the later T: its IV holds T."""
     kept, made.T_ALICE = made.T_ALICE, LATER.value
     try:
-        return seal(clear)
+        return seal(clear, csb_id=csb_id, rand=rand)
     finally:
         made.T_ALICE = kept
 
@@ -124,6 +124,80 @@ def test_a_cached_envelope_key_of_rsa_r_is_the_pre_shared_key_of_updates(tmp_pat
     assert first.keying.verified is True
     assert second.keying.how == "MAC verifies; the response is missing"
     assert teks(second)[""] == tek(made.TGK)
+
+
+GROUP = 0xCAFEF00D
+
+
+def group_answer(csb_id: int | None = GROUP, cache_type: int = 1) -> bytes:
+    """The responder sets RAND and, for a group, the CSB ID (RFC 4738 §3.6)."""
+    sealed = seal(identified_keys(made.BOB), csb_id=csb_id or made.CSB_ID, rand=OTHER_RAND)
+    extension = [] if csb_id is None else [GeneralExtension(4, csb_id.to_bytes(4, "big"))]
+    envelope = made.envelope(rsa_key("alice"), cache_type=cache_type)
+    parts = [Timestamp(0, made.T_ALICE), *extension, Rand(OTHER_RAND), made.identity(made.BOB), sealed, envelope]
+    return made.sign(10, parts, rsa_key("bob"), appended=rsa_r.APPENDED, with_head=False)
+
+
+@pytest.mark.parametrize("group", [GROUP, None], ids=["a group", "two parties"])
+def test_what_the_responder_set_up_is_found_by_updates(tmp_path: Path, group: int | None) -> None:
+    csb_id = group or made.CSB_ID
+    update = psk_update(csb_id, OTHER_RAND)
+    first, second = two_rounds(tmp_path, rsa_r.request(rand=False), group_answer(group), update, b"")
+    assert (first.keying.verified, second.keying.how) == (True, "MAC verifies; the response is missing")
+    assert teks(first)[""] == teks(second)[""] == tek(made.TGK, OTHER_RAND, csb_id=csb_id)
+    assert [one.faults for one in second.freshness.updates] == [("its timestamp is the old one",)]
+    altered = bytearray(update)
+    altered[12] ^= 1
+    _, wrong = two_rounds(tmp_path, rsa_r.request(rand=False), group_answer(group), bytes(altered), b"")
+    assert not wrong.keying.verified
+
+
+def test_an_update_of_another_bundle_than_the_group_s_stays_shut(tmp_path: Path) -> None:
+    update = psk_update(GROUP + 1, OTHER_RAND)
+    _, second = two_rounds(tmp_path, rsa_r.request(rand=False), group_answer(), update, b"")
+    assert (second.keying.verified, second.freshness.updates) == (None, ())
+    assert "the exchange that it updates was not seen" in second.keying.how
+
+
+def unseen_updates() -> dict[str, tuple[bytes, bytes]]:
+    """Updates and their answers, under a RAND that only the exchange before them has."""
+    sealed = later_seal(identified_keys(made.ALICE, KeyData(0, Secret(OTHER_TGK))))
+    return {
+        "PSK": (psk_update(), b""),
+        "PKE": (made.sign(2, updated(pke.payloads(kemac=sealed), None), rsa_key("alice"), v=False), b""),
+        "DHHMAC": (
+            dh.dhhmac(7, updated(dh.request(), None), 0, 1),
+            dh.dhhmac(8, updated(dh.answer(), None), 0, 1),
+        ),
+    }
+
+
+@pytest.mark.parametrize("mode", ["PSK", "PKE", "DHHMAC"])
+def test_an_update_whose_exchange_was_not_seen_accuses_nobody(tmp_path: Path, mode: str) -> None:
+    """A capture that begins in the middle of a call: RAND goes into every key of the message."""
+    first, _ = two_rounds(tmp_path, *unseen_updates()[mode], b"", b"")
+    if mode == "PKE":  # whose signature needs no RAND
+        assert (first.keying.verified, first.keying.authentic) == (True, True)
+        return
+    assert (first.keying.verified, first.keying.authentic) == (None, None)
+    assert "it has no RAND, and the exchange that it updates was not seen" in first.keying.how
+
+
+def test_a_request_sent_again_is_no_update_of_its_own_answer(tmp_path: Path) -> None:
+    asked = rsa_r.request(rand=False)
+    _, second = two_rounds(tmp_path, asked, group_answer(None), asked, group_answer(None))
+    assert second.freshness.updates == ()
+
+
+def test_an_rsa_r_update_takes_rand_and_map_from_the_group(tmp_path: Path) -> None:
+    asked = bytearray(made.build(9, [LATER, made.identity(made.ALICE)], sessions=()))
+    asked[4:8] = GROUP.to_bytes(4, "big")
+    sealed = later_seal(identified_keys(made.BOB, KeyData(0, Secret(OTHER_TGK))), csb_id=GROUP, rand=OTHER_RAND)
+    parts: list[Payload] = [LATER, made.identity(made.BOB), sealed, made.envelope(rsa_key("alice"))]
+    answer = bytearray(made.build(10, parts, v=False, sessions=()))
+    answer[4:8] = GROUP.to_bytes(4, "big")
+    _, second = two_rounds(tmp_path, rsa_r.request(rand=False), group_answer(), bytes(asked), bytes(answer))
+    assert teks(second)[""] == tek(OTHER_TGK, OTHER_RAND, csb_id=GROUP)
 
 
 def test_an_altered_update_with_a_rand_is_still_convicted(tmp_path: Path) -> None:
