@@ -41,7 +41,15 @@ def audit(
     """
     ring = ring or KeyRing()
     auditor = Auditor(policy or read_policy(DEFAULT_POLICY), ring, inventory or Inventory())
-    gathered = gather(paths, ring.tls_secrets(), progress=progress, jobs=jobs, digests=digests, ahead=ahead)
+    gathered = gather(
+        paths,
+        ring.tls_secrets(),
+        progress=progress,
+        jobs=jobs,
+        digests=digests,
+        ahead=ahead,
+        retry_seconds=auditor.policy.retry_seconds,
+    )
     return auditor.report(
         gathered.facts,
         gathered.calls,

@@ -15,6 +15,7 @@ from analyzer.evidence.reading import Reading, merge_evidence
 from analyzer.evidence.reading_ahead import CaptureReader, open_reader
 from analyzer.model.call import CallSet
 from analyzer.model.evidence import AnySignalling
+from analyzer.model.policy import RETRY_SECONDS
 from analyzer.model.report import CaptureFacts
 from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
@@ -40,14 +41,15 @@ def gather(
     jobs: int = 1,
     digests: bool = True,
     ahead: CaptureReader | None = None,
+    retry_seconds: int = RETRY_SECONDS,
 ) -> Gathered:
     """Read captures as one set; those that can't be read have facts that say so.
 
     With more than one of `jobs` a capture is read by threads or by a child as well; what comes of it is the same.
-    `ahead` is a reading of the first capture that has begun already.
+    `ahead` is a reading of the first capture that has begun already. `retry_seconds`: see `CallTracker`.
     """
     readings = tuple(Reading(index, secrets) for index in range(len(paths)))
-    messages = _Messages(is_single=len(paths) == 1)
+    messages = _Messages(retry_seconds, is_single=len(paths) == 1)
     facts = []
     for path, reading in zip(paths, readings, strict=True):
         try:
@@ -72,10 +74,11 @@ def gather(
 class _Messages:
     """The messages of all captures; those of a single one go to a tracker at once, as long as they come in order."""
 
-    def __init__(self, *, is_single: bool) -> None:
+    def __init__(self, retry_seconds: int, *, is_single: bool) -> None:
+        self._retry_seconds = retry_seconds
         self._all: list[AnySignalling] = []
         self._is_single = is_single
-        self._tracker: CallTracker | None = CallTracker() if is_single else None
+        self._tracker: CallTracker | None = CallTracker(retry_seconds) if is_single else None
         self._last_frame = 0
 
     def take(self, messages: Sequence[AnySignalling]) -> None:
@@ -99,7 +102,7 @@ class _Messages:
         """One that has been fed all of these, which are the messages in their order of time."""
         if self._tracker is not None:
             return self._tracker
-        tracker = CallTracker()
+        tracker = CallTracker(self._retry_seconds)
         for message in messages:
             tracker.feed(message)
         return tracker

@@ -11,10 +11,11 @@ from analyzer.calls.session_reader import SessionReader, security_of, unversione
 from analyzer.calls.transaction import Ledger, Pair, file_messages, pair_of, refusal_on
 from analyzer.model.call import CallState, Exchange, Party, Resolution
 from analyzer.model.evidence import AnySignalling, SignallingMessage
+from analyzer.model.policy import RETRY_SECONDS
 from dissectors.grammar.sip_address import address_of_record
 
 RETRY_STATUSES = (401, 407, 422)  # RFC 3261 §8.1.3.5, RFC 4028 §7.3: the same offer is asked for again
-RETRY_WITHIN_NS = 60_000_000_000  # a new offer later than that answers no refusal
+NANOSECONDS = 1_000_000_000
 _IN_FORCE = (Resolution.ANSWERED, Resolution.OFFER_UNSEEN)
 
 
@@ -70,10 +71,20 @@ class CallDraft(NamedTuple):
         return first.timestamp_ns, first.capture, first.frame, self.call_id
 
 
-def build_draft(call_id: str, messages: Sequence[SignallingMessage], sessions: SessionReader) -> CallDraft:
-    """A call from all messages of its Call-ID in time order; at least one."""
+def build_draft(
+    call_id: str,
+    messages: Sequence[SignallingMessage],
+    sessions: SessionReader,
+    retry_seconds: int = RETRY_SECONDS,
+) -> CallDraft:
+    """A call from all messages of its Call-ID in time order; at least one.
+
+    A new offer later than `retry_seconds` after a refusal answers it no more.
+    """
     plain = read_plain_dialog(messages, sessions)
-    return _read_carefully(call_id, messages, sessions) if plain is None else _from_plain(call_id, messages, plain)
+    if plain is None:
+        return _read_carefully(call_id, messages, sessions, retry_seconds * NANOSECONDS)
+    return _from_plain(call_id, messages, plain)
 
 
 def _from_plain(call_id: str, messages: Sequence[SignallingMessage], plain: PlainDialog) -> CallDraft:
@@ -92,11 +103,13 @@ def _from_plain(call_id: str, messages: Sequence[SignallingMessage], plain: Plai
     )
 
 
-def _read_carefully(call_id: str, messages: Sequence[SignallingMessage], sessions: SessionReader) -> CallDraft:
+def _read_carefully(
+    call_id: str, messages: Sequence[SignallingMessage], sessions: SessionReader, retry_within_ns: int
+) -> CallDraft:
     """By transactions and hops, whatever the call is like."""
     ledger = file_messages(messages)
     reader = ProposalReader(ledger, sessions)
-    exchanges = _number(_without_repeats(reader.read()))
+    exchanges = _number(_without_repeats(reader.read()), retry_within_ns)
     state = _state(ledger, reader.answered)
     caller, callee = _parties(ledger, messages)
     lines = read_lines(draft.exchange for draft in exchanges)
@@ -178,7 +191,7 @@ def _is_asked_again(proposal: Proposal, follower: Proposal | None) -> bool:
     return unversioned(mine) == unversioned(next_one)
 
 
-def _number(proposals: list[Proposal]) -> tuple[DraftExchange, ...]:
+def _number(proposals: list[Proposal], retry_within_ns: int) -> tuple[DraftExchange, ...]:
     """Exchanges in order; one in force ends where the next of its dialog takes effect, a refused one when refused."""
     ends: list[int | None] = []
     following: dict[Session, int] = {}
@@ -190,7 +203,7 @@ def _number(proposals: list[Proposal]) -> tuple[DraftExchange, ...]:
             following[proposal.session] = proposal.answered_ns or proposal.start_ns
         else:
             ends.append(proposal.final.timestamp_ns if proposal.final else None)
-    retries = _retries(proposals)
+    retries = _retries(proposals, retry_within_ns)
     return tuple(
         DraftExchange(
             _exchange(number, proposal, end, retries.get(number)),
@@ -204,7 +217,7 @@ def _number(proposals: list[Proposal]) -> tuple[DraftExchange, ...]:
     )
 
 
-def _retries(proposals: list[Proposal]) -> dict[int, int]:
+def _retries(proposals: list[Proposal], retry_within_ns: int) -> dict[int, int]:
     """For each offer that follows a refused one of the same party on the same hop, the number of that one."""
     if len(proposals) < 2:
         return {}
@@ -217,7 +230,7 @@ def _retries(proposals: list[Proposal]) -> dict[int, int]:
         if proposal.offer is not None:
             keys.add((proposal.offerer, pair_of(proposal.offer.message)))
         found = [before for key in keys if (before := refused.pop(key, None)) is not None]
-        if found and proposal.start_ns <= _settled_ns(proposals[max(found)]) + RETRY_WITHIN_NS:
+        if found and proposal.start_ns <= _settled_ns(proposals[max(found)]) + retry_within_ns:
             retries[number] = max(found)
         if proposal.resolution is Resolution.REJECTED:
             refused.update(dict.fromkeys(keys, number))

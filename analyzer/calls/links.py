@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from analyzer.calls.dialog import RETRY_WITHIN_NS, CallDraft
+from analyzer.calls.dialog import NANOSECONDS, CallDraft
 from analyzer.calls.leg_differences import compare_offers
 from analyzer.model.call import Call, CallLink, CallState, LinkKind
 from analyzer.model.evidence import AnySignalling, SignallingMessage
+from analyzer.model.policy import RETRY_SECONDS
 from dissectors.grammar.sip_address import bare_address, parse_name_addr, split_header_list
 from dissectors.grammar.sip_extensions import parse_refer_to, parse_replaces
 
@@ -33,9 +34,13 @@ class _Cause(NamedTuple):
 
 
 class CallLinks:
-    """Remembers refusals and REFERs by the parties of the call that they lead to; ask for the links of each call."""
+    """Remembers refusals and REFERs by the parties of the call that they lead to; ask for the links of each call.
 
-    def __init__(self) -> None:
+    A call later than `retry_seconds` after its cause did not come out of it.
+    """
+
+    def __init__(self, retry_seconds: int = RETRY_SECONDS) -> None:
+        self._retry_within_ns = retry_seconds * NANOSECONDS
         self._causes: dict[Parties, list[_Cause]] = {}
         self._told: set[tuple[str, int]] = set()  # Call-ID and frame of each cause
         self._order = 0
@@ -68,7 +73,7 @@ class CallLinks:
             self._add((caller, bare_address(draft.callee)), LinkKind.RETRY_OF, draft.call_id, final)
 
     def of(self, draft: CallDraft) -> tuple[CallLink, ...]:
-        """What a call came out of: what its INVITE says, and the last cause of each kind within a minute."""
+        """What a call came out of: what its INVITE says, and the last cause of each kind that is not too old."""
         links = list(_stated(draft.sip_messages))
         if not self._causes:
             return tuple(links)
@@ -77,7 +82,7 @@ class CallLinks:
             before = bisect_right(causes, draft.start_ns, key=lambda cause: cause.time_ns)
             for cause in reversed(causes[max(before - MAX_CAUSES, 0) : before]):
                 is_new = cause.call_id != draft.call_id and cause.kind not in {link.kind for link in links}
-                if is_new and cause.time_ns >= draft.start_ns - RETRY_WITHIN_NS:
+                if is_new and cause.time_ns >= draft.start_ns - self._retry_within_ns:
                     links.append(CallLink(cause.kind, cause.call_id, cause.message))
         return tuple(links)
 

@@ -24,6 +24,7 @@ from analyzer.model.evidence import (
     RtspSignallingMessage,
     SignallingMessage,
 )
+from analyzer.model.policy import RETRY_SECONDS
 
 _OF_CALLS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INFO"))  # only within an INVITE dialog
 _NEVER_IN_CALLS = "REGISTER"
@@ -56,14 +57,16 @@ class _Record:
 class CallTracker:
     """Sorts SIP and RTSP messages into calls and binds media to them.
 
+    An offer later than `retry_seconds` after a refusal is no other try.
     Feed messages in time order; `finish` and `call` may be asked at any time and answer from what was fed so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, retry_seconds: int = RETRY_SECONDS) -> None:
+        self._retry_seconds = retry_seconds
         self._records: dict[str, _Record] = {}
         self._nameless: list[SignallingMessage] = []  # without Call-ID
         self._sessions = SessionReader()
-        self._links = CallLinks()  # by what is known so far
+        self._links = CallLinks(retry_seconds)  # by what is known so far
         self._refers: list[SignallingMessage] = []
         self._closing: dict[str, int] = {}  # Call-ID -> when it counts as ended if nothing more comes
         self._now = 0
@@ -151,7 +154,7 @@ class CallTracker:
 
     def _link(self, drafts: Iterable[CallDraft]) -> CallLinks:
         """What calls came out of, by all that is known at the end: an early draft may have told it otherwise."""
-        links = CallLinks()
+        links = CallLinks(self._retry_seconds)
         for message in self._refers:
             links.note_refer(message)
         for draft in drafts:
@@ -167,7 +170,7 @@ class CallTracker:
         self._changed.clear()
 
     def _read(self, call_id: str, record: _Record) -> None:
-        record.draft = build_draft(call_id, record.split()[0], self._sessions)
+        record.draft = build_draft(call_id, record.split()[0], self._sessions, self._retry_seconds)
         self._links.note_draft(record.draft)
         self._unindexed[call_id] = None
 

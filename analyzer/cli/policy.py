@@ -30,8 +30,11 @@ def show_command(name: str) -> ExitCode:
     click.echo(f"sha256          {policy.sha256}")
     click.echo(f"selection rule  {policy.selection_rule.value}")
     click.echo(f"tolerated       {policy.tolerated_failures:.2%} of a stream's packets may fail")
+    click.echo(f"retry           within {policy.retry_seconds} s of a refusal")
     for setting in policy.rules:
         click.echo(f"{setting.id}  {setting.severity.value:<8}  {rule_by_id(setting.id).title}")
+        for name, value in setting.parameters:
+            click.echo(f"         {name} = {value}")
     return ExitCode.OK
 
 

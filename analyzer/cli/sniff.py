@@ -79,7 +79,7 @@ class _Listener:
         self._interface = interface
         self._outputs = outputs
         self._reading = Reading(0, auditor.ring.tls_secrets())
-        self._tracker = CallTracker()
+        self._tracker = CallTracker(auditor.policy.retry_seconds)
         self._printed = 0
 
     def listen(self, capture: Capture, writer: LiveWriter, duration: float | None) -> Report:

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from analyzer.model.negotiation import SelectionRule
 from analyzer.model.outcome import Severity
 
+RETRY_SECONDS = 60  # where no policy says otherwise
+
 
 @dataclass(frozen=True, slots=True)
 class RuleSetting:
-    """How a policy uses one rule."""
+    """How a policy uses one rule; `parameters` are the values in force of those that the rule has."""
 
     id: str
     severity: Severity
-    parameters: tuple[tuple[str, int | float | str | bool], ...] = ()
+    parameters: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Policy:
     """A policy after its parents and overlays were merged; `sha256` is over its canonical JSON.
 
     `suite_strength` and `key_agreement_strength` list names with a number (higher is stronger): the last tie-break.
-    `tolerated_failures` is the share of packets that may fail without changing a verdict.
+    `tolerated_failures` is the share of packets that may fail without changing a verdict; an offer that comes within
+    `retry_seconds` of a refusal answers it.
     """
 
     id: str
@@ -33,6 +36,7 @@ class Policy:
     suite_strength: tuple[tuple[str, int], ...] = ()
     key_agreement_strength: tuple[tuple[str, int], ...] = ()
     tolerated_failures: float = 0.01
+    retry_seconds: int = RETRY_SECONDS
 
     def __hash__(self) -> int:
         return hash(self.sha256)

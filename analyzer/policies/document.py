@@ -11,16 +11,17 @@ from typing import Any, NamedTuple
 from analyzer.errors import PolicyError
 from analyzer.model.negotiation import SelectionRule
 from analyzer.model.outcome import Severity
-from analyzer.rules.registry import rule_ids
+from analyzer.rules.registry import rule_by_id, rule_ids
 
 SCHEMA = 1
 MAX_FILE_OCTETS = 1 << 20
+MAX_PARAMETER = 1_000_000_000
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _TABLES = {
     "": ("schema", "policy", "selection", "thresholds", "strength", "rules"),
     "policy": ("id", "version", "title", "description", "extends"),
     "selection": ("rule",),
-    "thresholds": ("tolerated_failures",),
+    "thresholds": ("tolerated_failures", "retry_seconds"),
     "strength": ("suites", "key_agreements"),
 }
 _ROW = ("name", "strength", "source")
@@ -36,11 +37,12 @@ class Strength(NamedTuple):
 
 
 class RuleChange(NamedTuple):
-    """What a policy says of one rule; `severity` None leaves it as it was."""
+    """What a policy says of one rule; `severity` None leaves it as it was, as do parameters that are not named."""
 
     id: str
     selected: bool
     severity: Severity | None
+    parameters: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class PolicyDocument:
     extends: tuple[str, ...]
     selection_rule: SelectionRule | None
     tolerated_failures: float | None
+    retry_seconds: int | None
     suites: tuple[Strength, ...]
     key_agreements: tuple[Strength, ...]
     rules: tuple[RuleChange, ...]
@@ -107,6 +110,7 @@ class _Reader:
             self._extends(head),
             self._selection_rule(selection),
             self._tolerated_failures(thresholds),
+            self._retry_seconds(thresholds),
             tuple(self._strengths(strength, "suites")),
             tuple(self._strengths(strength, "key_agreements")),
             tuple(self._rules(tree.get("rules", {}))),
@@ -190,6 +194,16 @@ class _Reader:
             return None
         return float(value)
 
+    def _retry_seconds(self, table: Mapping[str, Any]) -> int | None:
+        value = table.get("retry_seconds")
+        if value is None:
+            return None
+        if not _is_whole(value, 0):
+            text = f"retry_seconds has to be a whole number from 0 to {MAX_PARAMETER:,}"
+            self._problem(("thresholds", "retry_seconds"), text)
+            return None
+        return int(value)
+
     def _strengths(self, table: Mapping[str, Any], key: str) -> Iterator[Strength]:
         rows = table.get(key, [])
         if not isinstance(rows, list):
@@ -235,8 +249,15 @@ class _Reader:
                 yield self._rule(rule, setting)
 
     def _rule(self, rule: str, setting: Mapping[str, Any]) -> RuleChange:
-        for key in setting.keys() - set(_RULE):
-            self._problem((rule, key), f"unknown key {key!r}; {closest(key, _RULE)}")
+        parameters = {one.name: one for one in rule_by_id(rule).parameters}
+        known_keys = (*_RULE, *parameters)
+        for key in setting.keys() - set(known_keys):
+            self._problem((rule, key), f"unknown key {key!r}; {closest(key, known_keys)}")
+        given = [(name, setting[name]) for name in parameters if name in setting]
+        for name, value in given:
+            if not _is_whole(value, parameters[name].least):
+                text = f"{name} of {rule} has to be a whole number from {parameters[name].least} to {MAX_PARAMETER:,}"
+                self._problem((rule, name), text)
         selected, severity = setting.get("selected", True), setting.get("severity")
         if not isinstance(selected, bool):
             self._problem((rule, "selected"), f"selected of {rule} has to be true or false")
@@ -244,7 +265,11 @@ class _Reader:
         if severity is not None and severity not in known:
             self._problem((rule, "severity"), f"unknown severity {severity!r}; {closest(str(severity), known)}")
             severity = None
-        return RuleChange(rule, bool(selected), None if severity is None else Severity(severity))
+        return RuleChange(rule, bool(selected), None if severity is None else Severity(severity), tuple(given))
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return type(value) is int and least <= value <= MAX_PARAMETER
 
 
 _NOT_SELECTABLE = (SelectionRule.ANY_COMMON, SelectionRule.SINGLE)

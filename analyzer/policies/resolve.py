@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from analyzer.errors import PolicyError
 from analyzer.model.default_policy import DEFAULT_POLICY
 from analyzer.model.negotiation import SelectionRule
 from analyzer.model.outcome import Severity
-from analyzer.model.policy import Policy, RuleSetting
+from analyzer.model.policy import RETRY_SECONDS, Policy, RuleSetting
 from analyzer.policies.document import PolicyDocument, Strength, closest, parse_document
 from analyzer.rules.registry import CATALOGUE_VERSION, RULES
 
@@ -130,33 +131,44 @@ def _merge(documents: tuple[PolicyDocument, ...]) -> Policy:
     severities: dict[str, Severity] = {}
     suites: dict[str, int] = {}
     key_agreements: dict[str, int] = {}
-    selection_rule, tolerated = SelectionRule.BY_CARRIER, DEFAULT_TOLERATED_FAILURES
+    parameters = {rule.id: {one.name: one.default for one in rule.parameters} for rule in RULES}
+    selection_rule, tolerated, retry_seconds = SelectionRule.BY_CARRIER, DEFAULT_TOLERATED_FAILURES, RETRY_SECONDS
     for document in documents:
-        _apply_rules(document, severities)
+        _apply_rules(document, severities, parameters)
         _apply_strengths(document.suites, suites)
         _apply_strengths(document.key_agreements, key_agreements)
         selection_rule = document.selection_rule or selection_rule
         tolerated = tolerated if document.tolerated_failures is None else document.tolerated_failures
+        retry_seconds = retry_seconds if document.retry_seconds is None else document.retry_seconds
     if not severities:
         message = f"{last.place}: selects no rule; extend {DEFAULT_POLICY!r} or name rules"
         raise PolicyError(message)
-    settings = tuple(RuleSetting(rule.id, severities[rule.id]) for rule in RULES if rule.id in severities)
-    return Policy(
+    settings = tuple(
+        RuleSetting(rule.id, severities[rule.id], tuple(parameters[rule.id].items()))
+        for rule in RULES
+        if rule.id in severities
+    )
+    policy = Policy(
         id=last.id,
         version=last.version,
         title=last.title,
-        sha256=_digest(last, selection_rule, settings, suites, key_agreements, tolerated),
+        sha256="",
         selection_rule=selection_rule,
         rules=settings,
         suite_strength=_strongest_first(suites),
         key_agreement_strength=_strongest_first(key_agreements),
         tolerated_failures=tolerated,
+        retry_seconds=retry_seconds,
     )
+    return replace(policy, sha256=_digest(policy))
 
 
-def _apply_rules(document: PolicyDocument, severities: dict[str, Severity]) -> None:
+def _apply_rules(
+    document: PolicyDocument, severities: dict[str, Severity], parameters: dict[str, dict[str, int]]
+) -> None:
     defaults = {rule.id: rule.severity for rule in RULES}
     for change in document.rules:
+        parameters[change.id].update(change.parameters)
         if change.selected:
             severities[change.id] = change.severity or severities.get(change.id, defaults[change.id])
         else:
@@ -171,24 +183,18 @@ def _strongest_first(table: dict[str, int]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(table.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _digest(
-    document: PolicyDocument,
-    selection_rule: SelectionRule,
-    settings: tuple[RuleSetting, ...],
-    suites: dict[str, int],
-    key_agreements: dict[str, int],
-    tolerated: float,
-) -> str:
+def _digest(policy: Policy) -> str:
     """SHA-256 over the canonical JSON (sorted keys, UTF-8, no floats) of what is in force and of the catalogue."""
     resolved = {
         "catalogue": CATALOGUE_VERSION,
-        "id": document.id,
-        "version": document.version,
-        "selection_rule": selection_rule.value,
-        "rules": {setting.id: setting.severity.value for setting in settings},
-        "suites": suites,
-        "key_agreements": key_agreements,
-        "tolerated_failures": repr(tolerated),
+        "id": policy.id,
+        "version": policy.version,
+        "selection_rule": policy.selection_rule.value,
+        "rules": {one.id: {"severity": one.severity.value, **dict(one.parameters)} for one in policy.rules},
+        "suites": dict(policy.suite_strength),
+        "key_agreements": dict(policy.key_agreement_strength),
+        "tolerated_failures": repr(policy.tolerated_failures),
+        "retry_seconds": policy.retry_seconds,
     }
     text = json.dumps(resolved, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -2,8 +2,9 @@
 """What a rule is: its text, and pure checks of the things it speaks of."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any, NamedTuple
 
 from analyzer.model.call import Call
 from analyzer.model.evidence import AnySignalling, FrameRef
@@ -60,6 +61,15 @@ class Meaning(NamedTuple):
     not_applicable: str
 
 
+class Parameter(NamedTuple):
+    """A whole number that a rule asks its policy for, `default` where that says nothing; never below `least`."""
+
+    name: str  # with its unit
+    default: int
+    least: int
+    meaning: str
+
+
 class Absent(NamedTuple):
     """What a rule says of a media line on which its subject does not occur: the check would find the same."""
 
@@ -69,7 +79,9 @@ class Absent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; each check it has is a pure function of the evidence and never sees the policy.
+    """One rule; each check it has is a pure function of the evidence and of the rule's `parameters`, its keywords.
+
+    No check sees the policy: the runner asks `tuned` for the rule with the values in force.
 
     `check_call` speaks once of a whole call, `check_line` of each media line and exchange, `check_bare_call` of a
     call whose media lines were not seen, `check_stream` of a stream of no call (None: nothing to say), `check_message`
@@ -95,6 +107,19 @@ class Rule:
     check_exchange: Callable[[ExchangeFacts], Result] | None = None
     absent: Absent | None = None
     check_messages: Callable[[Sequence[AnySignalling]], Mapping[FrameRef, Result]] | None = None
+    parameters: tuple[Parameter, ...] = ()
+
+    def tuned(self, values: Iterable[tuple[str, int]]) -> "Rule":
+        """The rule whose checks have these values for its parameters."""
+        given = dict(values)
+        if not given:
+            return self
+        checks: dict[str, Any] = {name: getattr(self, name) for name in _CHECKS}
+        tuned: dict[str, Any] = {name: partial(check, **given) for name, check in checks.items() if check is not None}
+        return replace(self, **tuned)
+
+
+_CHECKS = tuple(field.name for field in fields(Rule) if field.name.startswith("check_"))
 
 
 def passed(explanation: str, refs: tuple[FrameRef, ...] = (), confidence: Confidence | None = None) -> Result:

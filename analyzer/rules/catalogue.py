@@ -5,7 +5,7 @@ import sys
 
 from analyzer.model.policy import Policy
 from analyzer.model.report import RuleText
-from analyzer.rules.base import Rule
+from analyzer.rules.base import Parameter, Rule
 from analyzer.rules.registry import CATALOGUE_VERSION, RULES, rule_by_id
 
 _HEAD = f"""<!-- SPDX-License-Identifier: GPL-2.0-only -->
@@ -13,7 +13,7 @@ _HEAD = f"""<!-- SPDX-License-Identifier: GPL-2.0-only -->
 # Rules
 
 Catalogue version {CATALOGUE_VERSION}. Ids are permanent and never used again. A policy selects rules and may change
-their severity; no policy turns a failure into a pass. Missing evidence is `unknown`, never `pass`.
+their severity and their parameters; no policy turns a failure into a pass. Missing evidence is `unknown`, never `pass`.
 
 Confidence says how a finding is known: C1 statistical, C2 two observations joined, C3 the exact octets of one
 exchange, C4 cryptographic proof.
@@ -41,9 +41,14 @@ needs: {", ".join(rule.needs)}
 - fail: {meaning.fails}
 - unknown: {meaning.unknown}
 - not-applicable: {meaning.not_applicable}
-
+{"".join(map(_parameter, rule.parameters))}
 Remedy: {rule.remediation}
 """
+
+
+def _parameter(parameter: Parameter) -> str:
+    name, default, _, meaning = parameter
+    return f"- parameter `{name}`, {default} unless the policy says otherwise: {meaning}\n"
 
 
 def render_catalogue() -> str:

@@ -8,20 +8,20 @@ from analyzer.model.call import Call
 from analyzer.model.legs import KeyingHabit, LegChange, LegDifference
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.model.report import AuditedMedia
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.base import Level, Meaning, Need, Parameter, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.leg_facts import OfferOnward, iter_offers_onward
 from analyzer.rules.protection import KEYING_ATTRIBUTES
 
-ALWAYS = 3  # calls before, with keying all of them, that make a habit
+HABIT = Parameter("habit_calls", 3, 1, "how many calls before, with keying in each of them, make a habit")
 _HABIT_GUARDS = ("the endpoint may have been set up anew, or may speak plain RTP to some peers",)
 _NO_EARLIER_LEG = not_applicable("No other offer of this call is known, of an earlier leg or hop.")
 _GUARDS = ("a back-to-back user agent, or the provider behind it, may speak plain RTP on its other side",)
 
 
-def _check_call(call: Call, _media: tuple[AuditedMedia, ...]) -> Result:
+def _check_call(call: Call, _media: tuple[AuditedMedia, ...], *, habit_calls: int = HABIT.default) -> Result:
     onward = list(iter_offers_onward(call))
     if not onward:
-        return _judge_habits(call.lost_keying)
+        return _judge_habits(call.lost_keying, habit_calls)
     offers = [each.offer for each in onward if each.offer is not None]
     if not offers:
         return unknown("offer", "An earlier leg is known, and the offer of this one was not seen.")
@@ -34,9 +34,9 @@ def _check_call(call: Call, _media: tuple[AuditedMedia, ...]) -> Result:
     return passed("Each medium that was keyed on the leg before is keyed on this one.", refs)
 
 
-def _judge_habits(lost: tuple[KeyingHabit, ...]) -> Result:
+def _judge_habits(lost: tuple[KeyingHabit, ...], habit_calls: int) -> Result:
     """An offer without keying, beside what its endpoint offered in the calls before."""
-    always = [each for each in lost if not each.plain and each.keyed >= ALWAYS]
+    always = [each for each in lost if not each.plain and each.keyed >= habit_calls]
     if always:
         refs = tuple(dict.fromkeys(ref for each in always for ref in (each.last, each.here)))
         text = f"The endpoint offered keying in each of {always[0].keyed} calls before, and none here."
@@ -75,10 +75,11 @@ RULE = Rule(
     meaning=Meaning(
         passes="The call was seen on two legs or hops, and every medium keyed on the earlier is keyed on the later.",
         fails="An earlier leg offered keying for a medium, and the offer of this leg has none for it; or the endpoint"
-        " offered keying in each of three or more calls before, and none here.",
+        " offered keying in each of `habit_calls` or more calls before, and none here.",
         unknown="An earlier leg is known, and the offer of this leg was not seen; or the endpoint mostly offered keying"
         " in calls before, and no other leg is known.",
         not_applicable="No earlier leg of the call is known, and the endpoint had no habit of offering keying.",
     ),
     check_call=_check_call,
+    parameters=(HABIT,),
 )

@@ -2,15 +2,27 @@
 """MKY-009: the initiator's clock is far from the time of the capture."""
 
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
+from analyzer.rules.base import (
+    Absent,
+    Level,
+    Meaning,
+    Need,
+    Parameter,
+    Result,
+    Rule,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
 from analyzer.rules.exchange_facts import MikeyFacts
 from analyzer.rules.line_facts import Subject
 from analyzer.rules.mikey_reuse import initiators_messages, refs_of, unreadable
 from dissectors.grammar.mikey import MikeyMessage, Timestamp
 from dissectors.grammar.mikey.registries import TimestampType
 
-# The clause leaves it to local policy; this is its own example of a SIP client that receives 10 calls a minute.
-MAX_SKEW_SECONDS = 20 * 60
+# The clause leaves it to local policy; the default is its own example of a SIP client that receives 10 calls a minute.
+MAX_SKEW = Parameter("max_skew_seconds", 20 * 60, 1, "how far T may be from the time of the capture")
 NTP_ERA_SECONDS = 1 << 32
 NTP_TO_UNIX_SECONDS = 2_208_988_800
 NANOSECONDS = 1_000_000_000
@@ -32,7 +44,7 @@ def _clock(message: MikeyMessage | None) -> Timestamp | None:
     return timestamp if timestamp is not None and timestamp.timestamp_type in CLOCK_TYPES else None
 
 
-def _check(facts: MikeyFacts) -> Result:
+def _check(facts: MikeyFacts, *, max_skew_seconds: int = MAX_SKEW.default) -> Result:
     gap = unreadable(facts)
     clocks = [(one, clock) for one in initiators_messages(facts) if (clock := _clock(one.message)) is not None]
     if not clocks:
@@ -42,8 +54,8 @@ def _check(facts: MikeyFacts) -> Result:
         return unknown("capture-time", "The capture does not say when the message was sent.", refs)
     skews = [(skew_seconds(clock, one.sent_ns), clock) for one, clock in clocks]
     skew, clock = max(skews, key=lambda pair: abs(pair[0]))
-    if abs(skew) > MAX_SKEW_SECONDS:
-        if clock.timestamp_type == TimestampType.NTP and abs(skew) <= MAX_ZONE_SECONDS + MAX_SKEW_SECONDS:
+    if abs(skew) > max_skew_seconds:
+        if clock.timestamp_type == TimestampType.NTP and abs(skew) <= MAX_ZONE_SECONDS + max_skew_seconds:
             text = f"The initiator's clock is {_shown(skew)} the capture's, and its type is not said to be UTC."
             return unknown("time-zone", text, refs)
         return failed(f"The initiator's clock is {_shown(skew)} the capture's.", refs, _GUARDS)
@@ -70,8 +82,8 @@ RULE = Rule(
     needs=(Need.SIGNALLING,),
     remediation="Synchronise the clocks of both parties, by a secure protocol; the replay cache depends on them.",
     meaning=Meaning(
-        passes="T is within 20 minutes of the time at which the message was captured.",
-        fails="T is more than 20 minutes from the time at which the message was captured.",
+        passes="T is within `max_skew_seconds` of the time at which the message was captured.",
+        fails="T is more than `max_skew_seconds` from the time at which the message was captured.",
         unknown="T is of type NTP, which is not said to be UTC, and may be the time of another zone; the capture gives"
         " no time, or a message can't be read.",
         not_applicable="No initiator's message with a clock's timestamp was offered; a COUNTER tells no time.",
@@ -79,4 +91,5 @@ RULE = Rule(
     check_line=_check,
     check_exchange=_check,
     absent=Absent(Subject.MIKEY, _NOTHING),
+    parameters=(MAX_SKEW,),
 )

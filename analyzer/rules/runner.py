@@ -93,8 +93,8 @@ def _line_plan(policy: Policy, subjects: frozenset[Subject], index: int, exchang
 
 @lru_cache(maxsize=16)
 def _selected(policy: Policy) -> tuple[tuple[Rule, Severity], ...]:
-    """The rules that a policy selects, and how severe it takes each to be."""
-    return tuple((rule_by_id(setting.id), setting.severity) for setting in policy.rules)
+    """The rules that a policy selects, with its values for their parameters, and how severe it takes each to be."""
+    return tuple((rule_by_id(setting.id).tuned(setting.parameters), setting.severity) for setting in policy.rules)
 
 
 def evaluate_stream(audit: StreamAudit, policy: Policy) -> tuple[Outcome, ...]:

@@ -4,6 +4,7 @@
 from pathlib import Path
 
 from analyzer.api import audit
+from analyzer.model.policy import Policy
 from analyzer.model.report import AuditedCall, Report
 from pcaps.flow_script import Datagram, FlowScript, write_capture
 from pcaps.flow_table import Flow
@@ -14,10 +15,10 @@ def datagrams_of(flow: Flow, network: int = 0) -> list[Datagram]:
     return FlowScript(flow.name, network).run(flow.lines)
 
 
-def audit_datagrams(datagrams: list[Datagram], folder: Path) -> Report:
+def audit_datagrams(datagrams: list[Datagram], folder: Path, policy: Policy | None = None) -> Report:
     path = folder / "flow.pcapng"
     path.write_bytes(write_capture(datagrams))
-    return audit([path])
+    return audit([path], policy=policy)
 
 
 def name_of(call_id: str) -> tuple[str, str]:

@@ -4,10 +4,12 @@
 import collections
 import random
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from analyzer.policies import read_policy
 from pcaps.flow_script import STEP_NS, write_capture
 from pcaps.flow_table import FLOWS, Flow
 from tests.calls.flow_calls import audit_datagrams, datagrams_of, links_of, name_of, said_of
@@ -22,6 +24,14 @@ def test_a_flow_reads_as_it_must(flow: Flow, tmp_path: Path) -> None:
     assert {name_of(call.call.call_id)[1]: said_of(call) for call in report.calls} == flow.calls
     assert links_of(report) == tuple(sorted(flow.links))
     assert len(report.streams) == flow.loose
+
+
+@pytest.mark.parametrize("name", ["retry-488-same", "retry-488-new"])
+def test_the_policy_says_how_late_an_offer_may_answer_a_refusal(name: str, tmp_path: Path) -> None:
+    flow = next(flow for flow in FLOWS if flow.name == name)
+    assert links_of(audit_datagrams(datagrams_of(flow), tmp_path)) != ()
+    strict = replace(read_policy(), retry_seconds=0)
+    assert links_of(audit_datagrams(datagrams_of(flow), tmp_path, strict)) == ()
 
 
 def test_each_example_of_both_rfcs_is_there() -> None:

@@ -85,6 +85,24 @@ def test_a_file_extends_and_changes(write) -> None:
     assert ("SDES", 20) in policy.key_agreement_strength
 
 
+def test_parameters_are_those_of_the_rules_unless_a_policy_changes_them(write) -> None:
+    assert read_policy().retry_seconds == 60
+    for policy in (read_policy(), read_policy(write(HEAD + "".join(f'[rules."{name}"]\n' for name in rule_ids())))):
+        for rule in RULES:
+            setting = policy.setting(rule.id)
+            if setting is not None:
+                assert setting.parameters == tuple((one.name, one.default) for one in rule.parameters)
+    extending = HEAD.replace('title = "ACME"', 'title = "ACME"\nextends = ["ietf-baseline@1"]')
+    changed = extending + '[thresholds]\nretry_seconds = 5\n[rules."MKY-009"]\nmax_skew_seconds = 30\n'
+    policy = read_policy(write(changed))
+    assert (policy.retry_seconds, policy.setting("MKY-009").parameters) == (5, (("max_skew_seconds", 30),))
+    assert policy.sha256 != read_policy(write(changed.replace("30", "31"), "other.toml")).sha256
+    assert policy.setting("IDN-002").parameters == (("max_age_seconds", 60),)
+    grandchild = HEAD.replace('title = "ACME"', 'title = "ACME"\nextends = ["acme.toml"]')
+    policy = read_policy(write(grandchild + '[rules."KMG-009"]\nhabit_calls = 9\n', "child.toml"))
+    assert (policy.retry_seconds, policy.setting("MKY-009").parameters) == (5, (("max_skew_seconds", 30),))
+
+
 def test_the_digest_is_of_the_meaning_not_of_the_spelling(write) -> None:
     one = read_policy(write(HEAD + '[rules."SIG-002"]\n[rules."PRO-001"]\n'))
     other = read_policy(write("# a comment\n" + HEAD + '[rules]\n"PRO-001" = {}\n"SIG-002" = {}\n', "other.toml"))
@@ -110,6 +128,15 @@ def test_the_digest_is_of_the_meaning_not_of_the_spelling(write) -> None:
         (HEAD + '[selection]\nrule = "single"\n', ":7: unknown selection rule 'single'"),
         (HEAD + "[thresholds]\ntolerated_failures = 1.5\n", ":7: tolerated_failures"),
         (HEAD + "[thresholds]\ntolerated_failures = nan\n", ":7: tolerated_failures"),
+        (HEAD + "[thresholds]\nretry_seconds = -1\n", ":7: retry_seconds has to be a whole number from 0"),
+        (HEAD + "[thresholds]\nretry_seconds = 1.5\n", ":7: retry_seconds"),
+        (HEAD + "[thresholds]\nretry_second = 1\n", ":7: unknown key 'retry_second'; did you mean 'retry_seconds'?"),
+        (HEAD + '[rules."MKY-009"]\nmax_skew = 5\n', ":7: unknown key 'max_skew'; did you mean 'max_skew_seconds'?"),
+        (HEAD + '[rules."MKY-009"]\nmax_skew_seconds = 0\n', ":7: max_skew_seconds of MKY-009 has to be"),
+        (HEAD + '[rules."MKY-009"]\nmax_skew_seconds = true\n', ":7: max_skew_seconds of MKY-009"),
+        (HEAD + '[rules."MKY-009"]\nmax_skew_seconds = 9999999999\n', ":7: max_skew_seconds of MKY-009"),
+        (HEAD + '[rules."KMG-009"]\nhabit_calls = "3"\n', ":7: habit_calls of KMG-009"),
+        (HEAD + '[rules."SIG-002"]\nhabit_calls = 3\n', ":7: unknown key 'habit_calls'"),
         (HEAD + '[strength]\nsuites = [{name = "X", strength = 1}]\n', ":7: each row of suites needs"),
         (HEAD + '[strength]\nsuites = [{name = "X", strength = 1.5, source = "a"}]\n', ":7: the strength of 'X'"),
         (

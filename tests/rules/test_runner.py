@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Streams and messages of no call, calls without media lines, crashes, severities, and how much work all rules are."""
 
-from dataclasses import replace
+import inspect
+from dataclasses import fields, replace
 
 import pytest
 from counted_work import functions_called
@@ -18,6 +19,7 @@ from rule_builders import (
     stream,
     unseen,
 )
+from rule_cases import PLAIN, after_calls, at, clocked, signed
 
 from analyzer.model.call import CallState
 from analyzer.model.outcome import OutcomeValue, Severity
@@ -131,6 +133,36 @@ def test_a_crash_is_an_error_of_that_rule_alone(monkeypatch) -> None:
 def test_the_policy_sets_the_severity() -> None:
     outcomes = {one.rule: one for one in evaluate_call(*sdes_scene().build(), read_policy("priority"))}
     assert outcomes["PRI-003"].severity is Severity.HIGH
+
+
+@pytest.mark.parametrize(
+    ("rule", "parameter", "scene", "allows", "forbids"),
+    [
+        ("MKY-009", "max_skew_seconds", clocked(at(1 + 300)), 300, 299),
+        ("KMG-009", "habit_calls", after_calls(PLAIN, 2), 3, 2),
+        ("IDN-002", "max_age_seconds", signed(issued_s=1 + 300), 300, 299),
+    ],
+)
+def test_the_policy_sets_what_a_rule_asks_it_for(rule, parameter, scene, allows, forbids) -> None:
+    def judged(value: int) -> OutcomeValue:
+        settings = tuple(
+            replace(one, parameters=((parameter, value),)) if one.id == rule else one for one in POLICY.rules
+        )
+        policy = replace(POLICY, sha256=f"{rule} {value}", rules=settings)
+        return next(one.outcome for one in evaluate_call(*scene.build(), policy) if one.rule == rule)
+
+    assert judged(allows) is not OutcomeValue.FAIL
+    assert judged(forbids) is OutcomeValue.FAIL
+
+
+def test_parameters_are_keywords_of_every_check_of_their_rule() -> None:
+    for rule in registry.RULES:
+        named = {one.name: one.default for one in rule.parameters}
+        for check in (getattr(rule, one.name) for one in fields(rule) if one.name.startswith("check_")):
+            if check is not None:
+                found = inspect.signature(check).parameters.values()
+                keywords = {one.name: one.default for one in found if one.kind is inspect.Parameter.KEYWORD_ONLY}
+                assert keywords == named, rule.id
 
 
 def test_every_line_is_judged() -> None:
