@@ -215,7 +215,7 @@ def _negotiate(case: _Case) -> Negotiation:
             *_wire_sources(case, methods),
             *learnt.sources,
             *_wire_sources(case, suites),
-            *learnt_suites.sources,
+            *_not_of(case.refusals, learnt_suites.sources),
         ),
         inversions=inversions,
         unranked=unranked,
@@ -259,6 +259,12 @@ def _wire_sources(case: _Case, lists: Lists) -> Iterator[ListSource]:
     if lists.kind is SUITE:
         for error, preferences in refuted_suites(case.refusals):
             yield _refusal_source(case, error, preferences)._replace(used=False)
+
+
+def _not_of(refusals: Sequence[MikeyEvidence], sources: Sequence[ListSource]) -> Iterator[ListSource]:
+    """The sources without the refusals of this call, which stand there as its own."""
+    told = {one.ref for one in refusals}
+    return (one for one in sources if one.origin is not ListOrigin.OTHER_REFUSAL or one.ref not in told)
 
 
 def _refusal_source(case: _Case, error: MikeyEvidence, preferences: Sequence[Preference]) -> ListSource:

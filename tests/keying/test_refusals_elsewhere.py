@@ -9,7 +9,7 @@ import pytest
 from analyzer.api import audit
 from analyzer.keying.key_ring import KeyRing, PskEntry
 from analyzer.model.negotiation import ListOrigin, ListSource
-from analyzer.model.report import AuditedMedia
+from analyzer.model.report import AuditedMedia, Report
 from dissectors.grammar.secret import Secret
 from pcaps.keying import CM_32, CM_80, F8_80, PskExchange
 from tests.cli.command_line import ALICE, BOB, call, message, pcapng, sdp
@@ -41,6 +41,31 @@ def judged(folder: Path, error: bytes, ring: KeyRing = RIGHT) -> tuple[AuditedMe
     report = audit([folder / "calls.pcapng"], ring=ring)
     (media,) = next(each.media for each in report.calls if each.call.call_id == "call-1@192.0.2.1")
     return media, next(one for one in media.negotiation.all_sources() if one.origin is ListOrigin.OTHER_REFUSAL)
+
+
+def retried(folder: Path, refusal: bytes) -> Report:
+    """Bob refuses with that message, and takes _32 in the next try of the same call."""
+    exchange = PskExchange("taken", (CM_80, CM_32))
+    packets = [(source, to, octets.replace(b"call-0@", b"call-1@")) for source, to, octets in refused(refusal)]
+    taken = call(described(exchange.offer()), described(exchange.answer(1), "192.0.2.2"))
+    again = [
+        (source, to, octets.replace(b"CSeq: 1 ", b"CSeq: 2 ").replace(b"branch=z9hG4bK-1", b"branch=z9hG4bK-2"))
+        for source, to, octets in taken[:3]
+    ]
+    (folder / "calls.pcapng").write_bytes(pcapng([*packets, *again]))
+    return audit([folder / "calls.pcapng"], ring=RIGHT)
+
+
+@pytest.mark.parametrize("altered", [False, True], ids=["as it was sent", "altered"])
+def test_in_the_same_call_an_altered_list_is_shown_once_and_decides_nothing(tmp_path: Path, altered: bool) -> None:
+    (found,) = retried(tmp_path, error(altered=altered)).calls
+    first, second = found.media
+    sources = [one for one in second.negotiation.all_sources() if "refusal" in one.origin.value]
+    assert [(one.origin, one.used) for one in sources] == [(ListOrigin.REFUSAL, not altered)]
+    assert (second.negotiation.answer_preferences is None) is altered
+    said = {one.exchange: one.outcome.value for one in found.outcomes if one.rule == "MKY-025"}
+    assert said == {0: "fail" if altered else "pass", 1: "pass"}
+    assert first.verdict == "no-media"
 
 
 def error(*, signed: bool = True, altered: bool = False) -> bytes:
