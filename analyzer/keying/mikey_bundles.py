@@ -78,6 +78,11 @@ def set_up_by_responder(opened: OpenedMikey) -> Bundle | None:
     return Bundle(opening.set_up, opening.set_up_rand, opening.key_data, entry)
 
 
+def is_proved(opened: OpenedMikey) -> bool:
+    """Whether the response that gave the message its keys verifies."""
+    return isinstance(opened.opening, ModeOpening) and opened.opening.outcome is Authentication.VERIFIED
+
+
 def brings_rand(evidence: MikeyEvidence) -> bool:
     """Whether a message begins an exchange with its RAND; IBAKE's third goes on with one (RFC 6267 §4.2.2.5)."""
     message = evidence.message

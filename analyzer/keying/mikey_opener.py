@@ -13,6 +13,7 @@ from analyzer.keying.mikey_bundles import (
     has_keys,
     is_open,
     is_protected_by_rand,
+    is_proved,
     remember,
     set_up_by_responder,
     take_over,
@@ -71,10 +72,17 @@ class MikeyOpener:
         opened, responses = check_mode_responses(opened, responses, self._ring, parties, bundles, self._books)
         for each, bundle in zip(opened, bundles, strict=True):
             self._remember(scope, each, bundle)
-            found = set_up_by_responder(each)
-            if found is not None:
-                self._bundles[scope, found.message.header.csb_id] = _with_earlier(found, bundle)
+            self._take_from_responder(scope, each, bundle)
         return opened, responses
+
+    def _take_from_responder(self, scope: Hashable, opened: OpenedMikey, earlier: Bundle | None) -> None:
+        """The bundle that a response set up; one that nobody is known to have signed replaces none."""
+        found = set_up_by_responder(opened)
+        if found is None:
+            return
+        place = (scope, found.message.header.csb_id)
+        if place not in self._bundles or is_proved(opened):
+            self._bundles[place] = _with_earlier(found, earlier)
 
     def _open(self, evidence: MikeyEvidence, parties: tuple[str, str], earlier: Bundle | None) -> OpenedMikey:
         if _is_psk(evidence):

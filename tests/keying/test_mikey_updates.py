@@ -15,6 +15,8 @@ from mikey_builders import identified_keys, rsa_key, seal
 
 from analyzer.api import audit
 from analyzer.keying.key_ring import PskEntry
+from analyzer.keying.mikey_books import MikeyBooks
+from analyzer.keying.mikey_opener import MikeyOpener
 from analyzer.keying.mikey_prf import KeyConstant, crypto_session_label, derive_mikey_key
 from analyzer.model.call import Side
 from analyzer.model.report import AuditedMedia
@@ -23,7 +25,7 @@ from dissectors.grammar.secret import Secret
 from tests.cli.command_line import ALICE, BOB, call, message, pcapng
 from tests.keying import ticket_builders as tickets
 from tests.keying.test_mikey_exchanges import RING as PEERS
-from tests.keying.test_mikey_exchanges import psk_update
+from tests.keying.test_mikey_exchanges import evidence, psk_update
 from tests.keying.test_mikey_media import body
 
 RING = replace(PEERS, psk=(*PEERS.psk, PskEntry(Secret(tickets.TPK), tickets.KMS.decode(), 1)))
@@ -126,15 +128,15 @@ def test_a_cached_envelope_key_of_rsa_r_is_the_pre_shared_key_of_updates(tmp_pat
     assert teks(second)[""] == tek(made.TGK)
 
 
-GROUP = 0xCAFEF00D
+GROUP, PAIR = 0xCAFEF00D, (made.ALICE, made.BOB)
 
 
-def group_answer(csb_id: int | None = GROUP, cache_type: int = 1) -> bytes:
+def group_answer(csb_id: int | None = GROUP, *, rand: bytes = OTHER_RAND) -> bytes:
     """The responder sets RAND and, for a group, the CSB ID (RFC 4738 §3.6)."""
-    sealed = seal(identified_keys(made.BOB), csb_id=csb_id or made.CSB_ID, rand=OTHER_RAND)
+    sealed = seal(identified_keys(made.BOB), csb_id=csb_id or made.CSB_ID, rand=rand)
     extension = [] if csb_id is None else [GeneralExtension(4, csb_id.to_bytes(4, "big"))]
-    envelope = made.envelope(rsa_key("alice"), cache_type=cache_type)
-    parts = [Timestamp(0, made.T_ALICE), *extension, Rand(OTHER_RAND), made.identity(made.BOB), sealed, envelope]
+    envelope = made.envelope(rsa_key("alice"), cache_type=1)
+    parts = [Timestamp(0, made.T_ALICE), *extension, Rand(rand), made.identity(made.BOB), sealed, envelope]
     return made.sign(10, parts, rsa_key("bob"), appended=rsa_r.APPENDED, with_head=False)
 
 
@@ -150,6 +152,18 @@ def test_what_the_responder_set_up_is_found_by_updates(tmp_path: Path, group: in
     altered[12] ^= 1
     _, wrong = two_rounds(tmp_path, rsa_r.request(rand=False), group_answer(group), bytes(altered), b"")
     assert not wrong.keying.verified
+
+
+def test_a_bundle_is_not_replaced_by_what_nobody_is_known_to_have_signed(tmp_path: Path) -> None:
+    """A second answer under the group's CSB ID with another RAND, by a signer of whom the ring has no certificate."""
+    other = bytes(range(0x40, 0x50))
+    ring = made.ring(private=[rsa_key("alice")], certificates=[pke.ALICE_CERT])
+    opener = MikeyOpener(ring, MikeyBooks())
+    for rand in (OTHER_RAND, other):
+        first = opener.open("call", evidence(rsa_r.request(rand=False)), PAIR)
+        opener.check_answers("call", [first], [evidence(group_answer(GROUP, rand=rand), Side.ANSWERER)], PAIR)
+    update = opener.open("call", evidence(psk_update(GROUP, OTHER_RAND)), PAIR)
+    assert update.evidence.mac.verified is True
 
 
 def test_an_update_of_another_bundle_than_the_group_s_stays_shut(tmp_path: Path) -> None:
