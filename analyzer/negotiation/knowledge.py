@@ -70,17 +70,19 @@ class Observed:
         """The nearest observation of each origin that has a list of that kind, best origin first.
 
         Of earlier answers each that adds a name. What stands in the messages `own` is passed over. A list that is not
-        believed stands before the nearest one that is.
+        believed stands, if it is nearer, before the nearest that is.
         """
         for origin in self._of_origin:
             if origin is ListOrigin.OTHER_ANSWER:
                 yield from self._accepted(start_ns, kind, method, own)
                 continue
+            doubted = False
             for place in self._nearest(origin, start_ns):
                 one = self._of_origin[origin][place]
                 found = NO_LISTING if one.ref in own else self._list(origin, place, kind, method)
-                if found.preferences:
+                if found.preferences and (found.believed or not doubted):
                     yield one, found
+                    doubted = True
                     if found.believed:
                         break
 

@@ -33,14 +33,19 @@ def refused(error: bytes) -> list[tuple[str, str, bytes]]:
     ]
 
 
-def judged(folder: Path, error: bytes, ring: KeyRing = RIGHT) -> tuple[AuditedMedia, ListSource]:
-    """A call with _32 agreed after that refusal, and what it learnt from there."""
+def judged(folder: Path, *errors: bytes, ring: KeyRing = RIGHT) -> tuple[AuditedMedia, list[ListSource]]:
+    """A call with _32 agreed after those refusals, and what it learnt from there."""
     exchange = PskExchange("taken", (CM_80, CM_32))
     taken = call(described(exchange.offer()), described(exchange.answer(1), "192.0.2.2"))
-    (folder / "calls.pcapng").write_bytes(pcapng([*refused(error), *taken]))
+    before = [
+        (source, to, octets.replace(b"call-0@", f"call-0-{number}@".encode()))
+        for number, each in enumerate(errors)
+        for source, to, octets in refused(each)
+    ]
+    (folder / "calls.pcapng").write_bytes(pcapng([*before, *taken]))
     report = audit([folder / "calls.pcapng"], ring=ring)
     (media,) = next(each.media for each in report.calls if each.call.call_id == "call-1@192.0.2.1")
-    return media, next(one for one in media.negotiation.all_sources() if one.origin is ListOrigin.OTHER_REFUSAL)
+    return media, [one for one in media.negotiation.all_sources() if one.origin is ListOrigin.OTHER_REFUSAL]
 
 
 def retried(folder: Path, refusal: bytes) -> Report:
@@ -75,7 +80,7 @@ def error(*, signed: bool = True, altered: bool = False) -> bytes:
 
 
 def test_a_list_under_v_is_proved_and_decides(tmp_path: Path) -> None:
-    media, source = judged(tmp_path, error())
+    media, (source,) = judged(tmp_path, error())
     assert (source.used, source.how) == (True, "proved by MAC: V of the error message verifies")
     assert media.negotiation.winner.holds is True
     assert {one.authenticated for one in media.negotiation.answer_preferences or ()} == {True}
@@ -83,20 +88,28 @@ def test_a_list_under_v_is_proved_and_decides(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ring", [RIGHT, KeyRing()], ids=["key", "no key"])
 def test_a_list_without_v_is_claimed(tmp_path: Path, ring: KeyRing) -> None:
-    _, source = judged(tmp_path, error(signed=False), ring)
+    _, (source,) = judged(tmp_path, error(signed=False), ring=ring)
     assert (source.used, source.how) == (True, "claimed: no MAC")
 
 
 def test_without_the_key_a_list_under_v_is_claimed(tmp_path: Path) -> None:
-    media, source = judged(tmp_path, error(), KeyRing())
+    media, (source,) = judged(tmp_path, error(), ring=KeyRing())
     assert (source.used, source.how) == (True, "claimed: no key in the ring fits")
     assert {one.authenticated for one in media.negotiation.answer_preferences or ()} == {None}
 
 
 def test_a_list_that_was_altered_is_shown_and_decides_nothing(tmp_path: Path) -> None:
-    media, source = judged(tmp_path, error(altered=True))
+    media, (source,) = judged(tmp_path, error(altered=True))
     assert not source.used
     assert source.how.startswith("not authentic: altered message")
     assert media.negotiation.answer_preferences is None
-    whole, _ = judged(tmp_path, error(altered=True), KeyRing())
+    whole, _ = judged(tmp_path, error(altered=True), ring=KeyRing())
     assert whole.negotiation.answer_preferences is not None
+
+
+def test_of_many_altered_lists_the_nearest_is_shown_and_one_that_is_proved_decides(tmp_path: Path) -> None:
+    forged = error(altered=True)
+    media, sources = judged(tmp_path, forged, error(), forged, forged)
+    assert [one.used for one in sources] == [False, True]
+    assert media.negotiation.winner.holds is True
+    assert {one.authenticated for one in media.negotiation.answer_preferences or ()} == {True}
