@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One step through a rare link layer or a tunnel: from where a header begins to where what it carries begins.
 
-Runs at two speeds as `scan.py` does. A kind of layer is an EtherType, or one of the numbers below, which no EtherType
-has. `next_layer` gives the offset and the kind of what is inside; the same kind again means that it goes no further.
+Runs at two speeds as `records.py` does. A kind of layer is an EtherType, or one of the numbers below, which no
+EtherType has. `next_layer` gives the offset and the kind of what is inside; the same kind again means that it goes no
+further.
 """
 
 from analyzer.capture.columns import Octets

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analyzer.capture import scan
+from analyzer.capture import payload_kind, peeling, records, scan
 from analyzer.capture.columns import Column, Octets, Table
 
 _WORDS = {0: struct.Struct("<I").unpack_from, 1: struct.Struct(">I").unpack_from}
@@ -52,7 +52,7 @@ def scan_ordinary(buf: Octets, state: Column, interfaces: Table, table: Table, *
     left = np.flatnonzero(~usual)
     places = (column[left].tolist() for column in records)
     for row, start, stop, wire_stop, link in zip(left.tolist(), *places, strict=True):
-        scan.peel_link(buf, start, stop, wire_stop, link, cells, first + row)
+        peeling.peel_link(buf, start, stop, wire_stop, link, cells, first + row)
 
 
 def _walk_pcap(buf: Octets, state: Column) -> list[int]:
@@ -114,13 +114,13 @@ def _read_blocks(octets: Any, heads: Column, state: Column, interfaces: Table, r
 
 
 def _set_times(high: Column, low: Column, interfaces: Table, interface: int, rows: Table, own: Column) -> None:
-    """As `scan.set_time`, for the packets `own` of one interface."""
+    """As `records.set_time`, for the packets `own` of one interface."""
     multiplier, divisor = int(interfaces[interface, scan.I_MULTIPLIER]), int(interfaces[interface, scan.I_DIVISOR])
     ticks = ((high & 0x7FFFFFFF) << 32) | low
     usual = (high < 1 << 31) & (ticks <= scan.MAX_TIME_NS // multiplier)
     if interfaces[interface, scan.I_SHIFT] or not usual.all():
         for row, upper, lower in zip(own.tolist(), high.tolist(), low.tolist(), strict=True):
-            scan.set_time(upper, lower, interfaces, interface, rows, row)
+            records.set_time(upper, lower, interfaces, interface, rows, row)
         return
     rows[scan.C_TIMESTAMP_NS, own] = ticks * multiplier // divisor + interfaces[interface, scan.I_OFFSET]
 
@@ -203,7 +203,7 @@ def _fill_rtp(octets: Any, rows: Table, found: Column, at: Column) -> None:
     stop = at + rows[scan.C_PAYLOAD_OCTETS, found]
     buf = memoryview(octets)
     for row, *place in zip(found[longer].tolist(), at[longer].tolist(), stop[longer].tolist(), strict=True):
-        rows[scan.C_HEADER_OCTETS, row] = scan.rtp_header_octets(buf, *place)
+        rows[scan.C_HEADER_OCTETS, row] = payload_kind.rtp_header_octets(buf, *place)
 
 
 def _classify_text(buf: Octets, texts: list[tuple[int, int, int]], first: int, cells: Table) -> None:
@@ -212,7 +212,7 @@ def _classify_text(buf: Octets, texts: list[tuple[int, int, int]], first: int, c
         if bytes(buf[at : min(stop, at + _SIP_START_OCTETS)]).startswith(_SIP_STARTS):
             cells[scan.C_KIND, first + row] = scan.SIP_LIKE
         else:
-            scan.peel_payload(buf, at, stop, cells, first + row)
+            payload_kind.peel_payload(buf, at, stop, cells, first + row)
 
 
 def _pair(octets: Any, at: int) -> Column:

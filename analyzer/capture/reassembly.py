@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.capture import scan, tunnels
+from analyzer.capture import payload_kind, peeling, scan, tunnels
 from analyzer.capture.address import parse_address
 from analyzer.capture.columns import Columns, Flag, Octets, PayloadKind, Table, Transport, empty_table, table_columns
 from analyzer.capture.fragments import Datagram, FragmentKey, FragmentTable
@@ -117,7 +117,7 @@ def rewrite(columns: Columns, row: int, datagram: Datagram, place: int) -> None:
     """Make `row` stand for the datagram, whose octets begin at `place` of the batch's side."""
     table = empty_table(1)
     end = len(datagram.data)
-    scan.peel_transport(datagram.data, 0, end, end, datagram.protocol, view_plain(table), 0)
+    peeling.peel_transport(datagram.data, 0, end, end, datagram.protocol, view_plain(table), 0)
     one = table_columns(table, 1)
     for name in _COPIED:
         getattr(columns, name)[row] = getattr(one, name)[0]
@@ -147,7 +147,7 @@ def open_hep(columns: Columns, row: int, buffer: Octets, side: bytearray) -> Non
 def _place(columns: Columns, row: int, hep: HepPacket, offset: int, side: bytearray) -> None:
     table = empty_table(1)
     end = len(hep.payload)
-    scan.peel_payload(hep.payload, 0, end, view_plain(table), 0)
+    payload_kind.peel_payload(hep.payload, 0, end, view_plain(table), 0)
     one = table_columns(table, 1)
     for name in ("kind", *_RTP_COLUMNS):
         getattr(columns, name)[row] = getattr(one, name)[0]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 RESYNC_OCTETS = 1 << 20  # how far past a damaged record the plain pass looks for the next good one
 MAX_LISTED_DEFECTS = 100
-_SCAN = "analyzer.capture.scan"
+_RECORDS = "analyzer.capture.records"
 
 
 def open_capture(path: Path | str, *, follow: bool = False, jobs: int = 1, digest: bool = True) -> "Capture":
@@ -225,7 +225,7 @@ class Capture:
     def _scan_ahead(self) -> None:
         """Once the headers are known, let threads scan what comes next."""
         if self.jobs > 1 and self._windows is None and self._fast and not self._finished:
-            self._windows = WindowScans(self.buffer, compiled(_SCAN, allocates=False), self.jobs)
+            self._windows = WindowScans(self.buffer, compiled(_RECORDS, allocates=False), self.jobs)
 
     def _stop_scanning_ahead(self) -> None:
         if self._windows is not None:
@@ -291,7 +291,7 @@ class Capture:
         return window.table
 
     def _scan(self, table: Table, *, fast: bool) -> None:
-        module: Any = compiled(_SCAN, allocates=False) if fast else plain(_SCAN)
+        module: Any = compiled(_RECORDS, allocates=False) if fast else plain(_RECORDS)
         walk = module.scan_pcap if self.format == "pcap" else module.scan_pcapng
         buffer = view_array(self.buffer) if fast else self.buffer
         cells = table if fast else view_plain(table)
@@ -338,7 +338,7 @@ class Capture:
         cells = state if buffer is not self.buffer else view_plain(state)
         found = int(module.find_record(buffer, cells, min(end, at + RESYNC_OCTETS), seconds, self.format == "pcapng"))
         if found < 0 and end - at > RESYNC_OCTETS:
-            fast: Any = compiled(_SCAN, allocates=False)  # Python would take minutes for what may lie ahead
+            fast: Any = compiled(_RECORDS, allocates=False)  # Python would take minutes for what may lie ahead
             found = int(fast.find_record(view_array(self.buffer), state, end, seconds, self.format == "pcapng"))
         if found < 0 and status == scan.SHORT:
             self._note(Defect("truncated-record", at, "", f"the last record is cut: {end - at} octets left at {at}"))

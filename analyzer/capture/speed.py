@@ -47,9 +47,14 @@ def compiled(module: str, *, allocates: bool = True) -> types.ModuleType:
 
 def _newest_source(module: str) -> Path:
     """The newest of the files that the compiled module comes from: Numba's cache is as old as the file it is told."""
-    used = {value.__module__ for value in vars(plain(module)).values() if isinstance(value, types.FunctionType)}
-    used.add(module)
-    files = [Path(str(plain(each).__file__)) for each in sorted(used) if each.startswith(_OWN)]
+    used: set[str] = set()
+    found = {module}
+    while found:
+        each = found.pop()
+        used.add(each)
+        functions = (value for value in vars(plain(each)).values() if isinstance(value, types.FunctionType))
+        found |= {name for function in functions if (name := function.__module__).startswith(_OWN)} - used
+    files = [Path(str(plain(each).__file__)) for each in sorted(used)]
     return max(files, key=lambda file: file.stat().st_mtime_ns)
 
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Rows that the one pass over a capture left unread, peeled down to the packet inside.
 
-Runs at two speeds as `scan.py` does, over nothing but those rows, so the usual packet pays nothing.
+Runs at two speeds as `records.py` does, over nothing but those rows, so the usual packet pays nothing.
 """
 
 from analyzer.capture.columns import Octets, Table
 from analyzer.capture.layers import CONTROL as CONTROL_LAYER
 from analyzer.capture.layers import IPV4, IPV6, LINK, NOTHING, TRANSPORT, UDP_PORT, next_layer
+from analyzer.capture.payload_kind import peel_payload
+from analyzer.capture.peeling import peel_network, peel_transport
 from analyzer.capture.scan import (
     C_DETAIL,
     C_DST_LO,
@@ -31,9 +33,6 @@ from analyzer.capture.scan import (
     UDP_LITE,
     UNKNOWN,
     UNREAD_LINK,
-    peel_network,
-    peel_payload,
-    peel_transport,
     read16,
 )
 

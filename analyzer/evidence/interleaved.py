@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from analyzer.capture import scan
+from analyzer.capture import payload_kind, scan
 from analyzer.capture.columns import PacketBatch, Transport, empty_table, table_columns
 from analyzer.capture.speed import view_plain
 from analyzer.evidence.connections import StreamMedia
@@ -20,7 +20,7 @@ def build_media_batch(media: Sequence[StreamMedia], beside: PacketBatch | None) 
     cells = view_plain(table)
     side = bytearray()
     for row, (_, packet) in enumerate(media):
-        scan.peel_payload(packet.data, 0, len(packet.data), cells, row)
+        payload_kind.peel_payload(packet.data, 0, len(packet.data), cells, row)
         cells[scan.C_FRAME, row], cells[scan.C_TIMESTAMP_NS, row] = packet.frame, packet.timestamp_ns
         cells[scan.C_TRANSPORT, row] = int(Transport.UDP)
         cells[scan.C_PAYLOAD_OFFSET, row] = cells[scan.C_HEADER_OFFSET, row] = -1 - len(side)

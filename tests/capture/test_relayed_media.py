@@ -12,7 +12,8 @@ import pytest
 from analyzer.api import audit
 from analyzer.capture import tunnels
 from analyzer.capture.columns import PayloadKind, empty_table, table_columns
-from analyzer.capture.scan import C_KIND, C_PAYLOAD_OCTETS, C_TRANSPORT, UDP, peel_payload
+from analyzer.capture.payload_kind import peel_payload
+from analyzer.capture.scan import C_KIND, C_PAYLOAD_OCTETS, C_TRANSPORT, UDP
 from analyzer.capture.source import open_capture
 from analyzer.capture.speed import view_plain
 from analyzer.keying.key_ring_file import read_key_ring

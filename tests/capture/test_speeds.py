@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One source, two speeds: the plain and the compiled pass fill the same columns."""
 
+import os
 import random
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import analyzer.capture.source as source
-from analyzer.capture import scan
+from analyzer.capture import peeling, speed
 from analyzer.capture.columns import Columns, PayloadKind
 from analyzer.capture.source import open_capture
 from analyzer.errors import CaptureError
@@ -60,7 +61,7 @@ def test_usual_packets_are_peeled_many_at_a_time(data: bytes, tmp_path: Path, mo
     path = tmp_path / "x.pcap"
     path.write_bytes(data)
     peeled: list[int] = []
-    monkeypatch.setattr(scan, "peel_link", lambda *place: peeled.append(place[1]))
+    monkeypatch.setattr(peeling, "peel_link", lambda *place: peeled.append(place[1]))
     with open_capture(path) as capture:
         kinds = [int(kind) for batch in capture.batches() for kind in batch.kind]
     assert not peeled
@@ -101,3 +102,18 @@ def test_real_captures(captures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [path for path in files if path.stat().st_size < 300_000]
     for path in random.Random(5).sample(sorted(files), 25):
         both_speeds(path, monkeypatch)
+
+
+def test_a_cache_is_as_old_as_what_it_was_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a compiled function calls is compiled into it, however many modules away its source stands."""
+    texts = {"chain_a": "from chain_b import g\ndef f(): g()", "chain_b": "from chain_c import h\ndef g(): h()"}
+    texts["chain_c"] = "def h(): pass"
+    for age, (name, text) in enumerate(texts.items()):
+        (tmp_path / f"{name}.py").write_text(text + "\n")
+        os.utime(tmp_path / f"{name}.py", (1_000_000 + age, 1_000_000 + age))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(speed, "_OWN", "chain_")
+    assert speed._newest_source("chain_a") == tmp_path / "chain_c.py"
+    assert speed._newest_source("chain_b") == tmp_path / "chain_c.py"
+    os.utime(tmp_path / "chain_a.py", (2_000_000, 2_000_000))
+    assert speed._newest_source("chain_a") == tmp_path / "chain_a.py"
