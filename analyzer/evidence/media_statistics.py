@@ -33,6 +33,16 @@ class Spread(NamedTuple):
     greatest: float
 
 
+class SequenceCounts(NamedTuple):
+    """Sequence numbers of a stream; the fields are those of `StreamStatistics`."""
+
+    expected: int
+    missing: int
+    duplicates: int
+    reordered: int
+    restarts: int
+
+
 @dataclass(frozen=True, slots=True)
 class StreamStatistics:
     """What a receiver of this stream at the capture point would have counted.
@@ -59,39 +69,47 @@ class StreamStatistics:
 
 def stream_statistics(stream: MediaStream, clock_rate: int | None = None) -> StreamStatistics:
     """Statistics of a stream; `clock_rate` (Hz) is taken from the static payload type where it isn't given."""
-    runs = sequence_runs(stream.sequence_number)
+    counts = count_sequence(stream.sequence_number)
+    types = tuple(np.flatnonzero(np.bincount(stream.payload_type, minlength=1)).tolist())
+    if clock_rate is None and len(types) == 1:
+        clock_rate = STATIC_CLOCK_RATES.get(types[0])
+    times, frames = stream.timestamp_ns, stream.frame
+    jitter, delta = arrival_spreads(times, stream.rtp_timestamp, clock_rate or 0)
+    return StreamStatistics(
+        packets=len(stream),
+        expected=counts.expected,
+        lost=counts.expected - len(stream),
+        missing=counts.missing,
+        duplicates=counts.duplicates,
+        reordered=counts.reordered,
+        restarts=counts.restarts,
+        payload_types=types,
+        first_frame=int(frames[0]),
+        last_frame=int(frames[-1]),
+        first_time_ns=int(times[0]),
+        last_time_ns=int(times[-1]),
+        delta=delta,
+        jitter=None if clock_rate is None else jitter,
+    )
+
+
+def count_sequence(sequence_number: Column) -> SequenceCounts:
+    """What the sequence numbers of a stream show; those of most streams go up from packet to packet."""
+    steps = sequence_steps(sequence_number)
+    if (steps > 0).all():
+        expected = int(steps.sum()) + 1
+        return SequenceCounts(expected, expected - len(sequence_number), 0, 0, 0)
+    runs = sequence_runs(sequence_number)
     expected = missing = duplicates = reordered = 0
     for run in runs:
         span = int(run.max() - run.min()) + 1
         expected += span
-        if (run[1:] > run[:-1]).all():
-            missing += span - len(run)
-            continue
         distinct, first = np.unique(run, return_index=True)
         missing += span - len(distinct)
         duplicates += len(run) - len(distinct)
         fresh = run[np.sort(first)]
         reordered += int(np.count_nonzero(fresh < np.maximum.accumulate(fresh)))
-    types = tuple(np.flatnonzero(np.bincount(stream.payload_type, minlength=1)).tolist())
-    if clock_rate is None and len(types) == 1:
-        clock_rate = STATIC_CLOCK_RATES.get(types[0])
-    times = stream.timestamp_ns
-    return StreamStatistics(
-        packets=len(stream),
-        expected=expected,
-        lost=expected - len(stream),
-        missing=missing,
-        duplicates=duplicates,
-        reordered=reordered,
-        restarts=len(runs) - 1,
-        payload_types=types,
-        first_frame=int(stream.frame[0]),
-        last_frame=int(stream.frame[-1]),
-        first_time_ns=int(times[0]),
-        last_time_ns=int(times[-1]),
-        delta=_spread(np.diff(times) / 1e6),
-        jitter=None if clock_rate is None else jitter_spread(times, stream.rtp_timestamp, clock_rate),
-    )
+    return SequenceCounts(expected, missing, duplicates, reordered, len(runs) - 1)
 
 
 def sequence_steps(sequence_number: Column) -> npt.NDArray[np.int64]:
@@ -112,17 +130,19 @@ def sequence_runs(sequence_number: Column) -> list[npt.NDArray[np.int64]]:
     return np.split(extended, np.flatnonzero(back & stays) + 1)
 
 
-def jitter_spread(timestamp_ns: Column, rtp_timestamp: Column, clock_rate: int) -> Spread:
-    """Interarrival jitter in milliseconds over all packets but the first (RFC 3550 A.8)."""
-    spread = np.zeros(3)
+def arrival_spreads(timestamp_ns: Column, rtp_timestamp: Column, clock_rate: int) -> tuple[Spread, Spread]:
+    """Of interarrival jitter (RFC 3550 A.8), senseless without a clock rate, and of the time from packet to packet."""
+    spread = np.zeros(6)
+    tick_ms = 1000 / clock_rate if clock_rate else 0.0
     module: Any = at_hand(_JITTER)
     times = np.ascontiguousarray(timestamp_ns, np.int64)
     stamps = np.ascontiguousarray(rtp_timestamp, np.int64)
     if module is plain(_JITTER):
-        module.measure_jitter(times.tolist(), stamps.tolist(), 1000 / clock_rate, spread)
+        module.measure_jitter(times.tolist(), stamps.tolist(), tick_ms, spread)
     else:
-        module.measure_jitter(times, stamps, 1000 / clock_rate, spread)
-    return Spread(*spread.tolist())
+        module.measure_jitter(times, stamps, tick_ms, spread)
+    told = spread.tolist()
+    return Spread(*told[:3]), Spread(*told[3:])
 
 
 def is_plausible_rtp(stream: MediaStream) -> bool:
@@ -132,9 +152,3 @@ def is_plausible_rtp(stream: MediaStream) -> bool:
     steps = sequence_steps(stream.sequence_number)
     steady = np.count_nonzero((steps > 0) & (steps <= MAX_STEP))
     return bool(steady >= MIN_CONSECUTIVE * len(steps))
-
-
-def _spread(values: npt.NDArray[np.float64]) -> Spread:
-    if not len(values):
-        return Spread(0.0, 0.0, 0.0)
-    return Spread(float(values.min()), float(values.mean()), float(values.max()))

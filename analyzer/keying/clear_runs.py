@@ -50,7 +50,7 @@ def find_clear_runs(stream: MediaStream, unproved: Flags, early: Flags, rtpmap: 
     clear: list[Numbers] = []
     encrypted = 0
     for kind in _kinds(stream, unproved, early):
-        runs = _sample_runs(kind, int(np.median(stream.payload_octets[kind])))
+        runs = _sample_runs(kind, _middling(stream.payload_octets[kind]))
         verdicts = _test(stream, runs, rtpmap)
         if Clearness.CLEAR in verdicts and Clearness.NOT_CLEAR not in verdicts:
             clear.append(kind)
@@ -74,6 +74,12 @@ def _kinds(stream: MediaStream, unproved: Flags, early: Flags) -> list[Numbers]:
     few = len(np.unique(lengths[unproved])) <= MAX_LENGTHS
     marks = (types << 33) | (early.astype(np.int64) << 32) | (lengths if few else 0)
     return [np.flatnonzero(unproved & (marks == mark)) for mark in np.unique(marks[unproved]).tolist()]
+
+
+def _middling(lengths: Numbers) -> int:
+    """The median, rounded down."""
+    ordered = np.sort(lengths)
+    return int(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
 
 
 def _sample_runs(kind: Numbers, octets: int) -> list[Numbers]:

@@ -8,11 +8,12 @@ one array. A run that is not so goes the plain way.
 import functools
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analyzer.capture.speed import at_hand, plain
 from analyzer.srtp import clear_test
 from analyzer.srtp.clear_test import Clearness, classify_payloads
 from analyzer.srtp.codec_test import without_mki
@@ -30,6 +31,7 @@ from dissectors.grammar.codec_framing import FRAMINGS
 
 Counts = NDArray[np.int64]
 Octets = NDArray[np.uint8]
+_COUNTS = "analyzer.srtp.octet_counts"
 
 
 class Coding(NamedTuple):
@@ -170,10 +172,8 @@ def _sample(octets: int, packets: int, residue: int | None, payloads: Callable[[
 
 def _judge(table: Octets, packets: Counts, sample: Sample, coding: Coding) -> list[Clearness]:
     """Runs of so many payloads each that are alike, a row of the table each."""
-    size, heads = sample.size, table[:, : sample.size]
-    run_of = np.repeat(np.arange(len(packets)), packets)
-    chi_square = _chi_squares(heads, run_of, packets * size).tolist()
-    bits = _position_bits(heads[:, : clear_test.POSITIONS], run_of, packets)
+    size = sample.size
+    chi_square, bits = measure_runs(table[:, :size], packets)
     encoding = encoding_of(coding.payload_type, coding.encoding)
     judged = []
     for place, (start, stop) in enumerate(pairwise([0, *np.cumsum(packets).tolist()])):
@@ -187,22 +187,36 @@ def _judge(table: Octets, packets: Counts, sample: Sample, coding: Coding) -> li
     return judged
 
 
-def _chi_squares(table: Octets, run_of: Numbers, octets: Counts) -> NDArray[np.float64]:
-    runs = len(octets)
+def measure_runs(heads: Octets, packets: Counts) -> tuple[list[float], list[float]]:
+    """Of each run the chi-square and the surprise of its most constant first octet, as `clear_test` has them."""
+    module: Any = at_hand(_COUNTS)
+    count = _count_octets if module is plain(_COUNTS) else functools.partial(_count_compiled, module)
+    squares, octets, nibbles = (column.tolist() for column in count(heads, packets))
+    sizes = packets.tolist()
+    width = heads.shape[1]
+    chi_square = [256 * square / (size * width) - size * width for square, size in zip(squares, sizes, strict=True)]
+    bits = [clear_test.surprise_bits(*most) for most in zip(octets, nibbles, sizes, strict=True)]
+    return chi_square, bits
+
+
+def _count_compiled(module: Any, heads: Octets, packets: Counts) -> tuple[Counts, Counts, Counts]:
+    runs, places = len(packets), min(heads.shape[1], clear_test.POSITIONS)
+    squares, octets, nibbles = (np.empty(runs, np.int64) for _ in range(3))
+    counts = np.empty(256 * (places + 1), np.int64)
+    module.count_octets(np.array(heads, order="C"), packets, heads.shape[1], places, counts, squares, octets, nibbles)
+    return squares, octets, nibbles
+
+
+def _count_octets(heads: Octets, packets: Counts) -> tuple[Counts, Counts, Counts]:
+    """As `octet_counts.count_octets` counts."""
+    runs = len(packets)
+    run_of = np.repeat(np.arange(runs), packets)
     width: type[np.uint16 | np.int64] = np.uint16 if runs <= 256 else np.int64  # the narrower, the faster
-    cells = np.add((run_of * 256)[:, None], table, dtype=width, casting="unsafe")
-    counts = np.bincount(cells.ravel(), minlength=256 * runs).reshape(runs, 256)
-    expected = octets[:, None] / 256
-    squares: NDArray[np.float64] = ((counts - expected) ** 2).sum(axis=1) / expected[:, 0]
-    return squares
-
-
-def _position_bits(heads: Octets, run_of: Numbers, packets: Counts) -> list[float]:
-    """As `clear_test` measures the most constant of the first octets, for each run."""
-    runs, places = len(packets), heads.shape[1]
-    cells = (run_of[:, None] * places + np.arange(places)) * 256 + heads
+    cells = np.add((run_of * 256)[:, None], heads, dtype=width, casting="unsafe")
+    squares = (np.bincount(cells.ravel(), minlength=256 * runs).reshape(runs, 256) ** 2).sum(axis=1)
+    first = heads[:, : clear_test.POSITIONS]
+    places = first.shape[1]
+    cells = (run_of[:, None] * places + np.arange(places)) * 256 + first
     counts = np.bincount(cells.ravel(), minlength=256 * runs * places).reshape(runs, places, 256)
-    octet = counts.max(axis=2).max(axis=1)
-    nibble = counts.reshape(runs, places, 16, 16).sum(axis=3).max(axis=2).max(axis=1)
-    pairs = zip(octet.tolist(), nibble.tolist(), packets.tolist(), strict=True)
-    return [clear_test.surprise_bits(most, half, size) for most, half, size in pairs]
+    nibbles = counts.reshape(runs, places, 16, 16).sum(axis=3).max(axis=2).max(axis=1)
+    return squares, counts.max(axis=2).max(axis=1), nibbles

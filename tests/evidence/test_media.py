@@ -16,7 +16,7 @@ from analyzer.capture.source import open_capture
 from analyzer.capture.speed import compiled, plain
 from analyzer.evidence import media, media_statistics
 from analyzer.evidence.media import MediaTable, PacketColumns, group_rows
-from analyzer.evidence.media_statistics import is_plausible_rtp, jitter_spread, sequence_runs, stream_statistics
+from analyzer.evidence.media_statistics import arrival_spreads, is_plausible_rtp, sequence_runs, stream_statistics
 
 
 def table_of(path: Path, packets: int = 1 << 18) -> MediaTable:
@@ -107,7 +107,9 @@ def test_the_number_of_flows_is_bounded(tmp_path: Path, monkeypatch: pytest.Monk
         (range(10), 10, 0, 0, 0, 0),
         ([0, 1, 2, 5, 6], 7, 2, 0, 0, 0),
         ([65534, 65535, 0, 2], 5, 1, 0, 0, 0),
+        ([0, 30000, 60000, 24464], 90001, 89997, 0, 0, 0),
         ([0, 1, 1, 2], 3, -1, 1, 0, 0),
+        ([9, 8], 2, 0, 0, 1, 0),
         ([0, 2, 1, 3], 4, 0, 0, 1, 0),
         ([65535, 1, 0, 65534, 2], 5, 0, 0, 2, 0),
         ([1000, 1001, 1002, 7, 8, 9], 6, 0, 0, 0, 1),
@@ -141,9 +143,11 @@ def test_jitter_is_the_recurrence_of_the_rfc(monkeypatch: pytest.MonkeyPatch) ->
         told = []
         for speed in (plain, functools.partial(compiled, allocates=False)):
             monkeypatch.setattr(media_statistics, "at_hand", speed)
-            told.append(jitter_spread(times, stamps, 8000))
+            told.append(arrival_spreads(times, stamps, 8000))
         assert told[0] == told[1]
-        assert told[0] == pytest.approx(spread, rel=1e-12)
+        assert told[0][0] == pytest.approx(spread, rel=1e-12)
+        gaps = np.diff(times) / 1e6 if length > 1 else np.zeros(1)
+        assert told[0][1] == pytest.approx((gaps.min(), gaps.mean(), gaps.max()), rel=1e-12)
 
 
 def test_sequence_runs_follow_the_restart() -> None:

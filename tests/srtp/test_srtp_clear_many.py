@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs judged together are judged as each would be alone."""
 
+import functools
 import random
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer.capture.speed import compiled, plain
+from analyzer.srtp import clear_many, clear_test
 from analyzer.srtp.clear_many import Coding, classify_alike, classify_runs
 from analyzer.srtp.clear_test import Clearness, classify_payloads
 
@@ -106,6 +109,30 @@ def test_runs_of_one_length_need_no_second_look(coding: Coding) -> None:
     assert found is not None
     assert found[2] is Clearness.UNKNOWN
     assert Clearness.CLEAR not in found
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 30),
+    packets=st.lists(st.integers(1, 20), min_size=1, max_size=300),
+    width=st.sampled_from([1, 7, 8, 9, 40]),
+    mask=st.sampled_from([0xFF, 0x1F, 0xF0, 0]),
+)
+def test_octets_are_counted_alike_at_both_speeds(seed: int, packets: list[int], width: int, mask: int) -> None:
+    heads = np.random.default_rng(seed).integers(0, 256, (sum(packets), width), np.uint8) & np.uint8(mask)
+    told = []
+    for speed in (plain, functools.partial(compiled, allocates=False)):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(clear_many, "at_hand", speed)
+            told.append(clear_many.measure_runs(heads, np.array(packets)))
+    assert told[0] == told[1]
+    octets = heads[: packets[0]]
+    counts = np.bincount(octets.ravel(), minlength=256)
+    assert told[0][0][0] == pytest.approx(((counts - octets.size / 256) ** 2).sum() / (octets.size / 256), abs=1e-6)
+    places = [[*octets[:, place].tolist()] for place in range(min(width, 8))]
+    most = max(each.count(value) for each in places for value in each)
+    half = max([value >> 4 for value in each].count(value >> 4) for each in places for value in each)
+    assert told[0][1][0] == clear_test.surprise_bits(most, half, packets[0])
 
 
 def test_what_is_not_alike_is_left_to_the_other_way() -> None:
