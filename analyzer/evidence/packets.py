@@ -73,7 +73,9 @@ class _EndpointTexts(dict[tuple[int, int, int], str]):
 def iter_rtsp_datagrams(batch: PacketBatch, capture: int = 0) -> Iterator[SignallingDatagram]:
     """The RTSP messages over UDP in a batch, to or from the ports of RTSP (RFC 2326 §4.1, `rtspu`)."""
     columns = batch.columns
-    known = np.isin(columns.src_port, RTSP_PORTS) | np.isin(columns.dst_port, RTSP_PORTS)
+    known = np.zeros(len(batch), np.bool_)
+    for port in RTSP_PORTS:  # a comparison of its own for each costs a tenth of np.isin
+        known |= (columns.src_port == port) | (columns.dst_port == port)
     rows = np.flatnonzero(known & (columns.transport == Transport.UDP) & (columns.payload_octets > 0))
     for row in rows.tolist():
         data = batch.payload(row)

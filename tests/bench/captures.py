@@ -96,15 +96,18 @@ def _write_records(path: Path, records: Records) -> None:
 
 def write_call_capture(path: Path, calls: int, *, sdes: bool) -> None:
     """Whole calls of seven messages over UDP, a hundred of them at any time."""
-    timed = []
-    for number in range(calls):
-        for step, (from_caller, message) in enumerate(call_messages(number, sdes_call if sdes else plain_call)):
-            timed.append((number * 10_000 + step * 150_000, number, from_caller, message))
-    timed.sort(key=lambda entry: entry[0])
+    steps = range(MESSAGES_PER_CALL)
+    timed = sorted((number * 10_000 + step * 150_000, number, step) for number in range(calls) for step in steps)
+    going_on: dict[int, list[tuple[bool, str]]] = {}  # calls with what is left of their messages, the last one first
     with path.open("wb") as file:
         file.write(PCAP_HEADER)
-        for micros, number, from_caller, message in timed:
+        for micros, number, step in timed:
+            if step == 0:
+                going_on[number] = call_messages(number, sdes_call if sdes else plain_call)[::-1]
+            from_caller, message = going_on[number].pop()
             file.write(udp_record(micros, number, from_caller, message.encode()))
+            if not going_on[number]:
+                del going_on[number]
 
 
 def plain_call(number: int) -> tuple[str, str]:
