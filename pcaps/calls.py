@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from typing import NamedTuple
 
 from scapy.layers.inet import IP, UDP, fragment
@@ -35,7 +36,7 @@ class Call:
 
     `update` is the second offer and answer, exchanged in the middle of the media. `capabilities` is what the callee
     answers to OPTIONS before the call, `tries` are offers that were refused before, each with what the refusal said,
-    `refusal` is what the last one says; `hellos` go over the media path, one each way.
+    `refusal` is what the last one says; `hellos` are datagrams of a handshake on the media path, by turns.
     """
 
     name: str
@@ -79,7 +80,7 @@ class Call:
         if self.answer is None:
             yield from self._refused(0, dialog, self.refusal)
             return
-        for number, (hello, way) in enumerate(zip(self.hellos, (there, back), strict=False)):
+        for number, (hello, way) in enumerate(zip(self.hellos, cycle((there, back)), strict=False)):
             time_ns = self.start_ns + (1025 + 5 * number) * MILLISECOND
             yield from udp_frames(time_ns, *way, way[0].rtp_port, way[1].rtp_port, hello)
         yield from self._sip(150, back, dialog.ring())

@@ -256,4 +256,5 @@ def _tls_flow(flow: TlsFlow) -> dict[str, Any]:
         "reason": explain_tls(flow),
     }
     del shown["first_ns"]  # its first frame says when, as precisely as anybody needs it
+    del shown["client_certificates"], shown["server_certificates"]  # rules say whether they fit
     return shown

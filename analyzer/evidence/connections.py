@@ -279,6 +279,8 @@ def _describe(tls: _Tls, capture: int) -> TlsFlow:
         connection.shut,
         connection.reason,
         tls.first_ns,
+        connection.certificates(tls.directions.index(way)),
+        connection.certificates(1 - tls.directions.index(way)),
     )
 
 

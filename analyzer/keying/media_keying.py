@@ -28,6 +28,7 @@ from analyzer.keying.mikey_verdicts import (
     verdict_on_both,
 )
 from analyzer.keying.passports import read_passports
+from analyzer.keying.path_certificates import compare_certificates
 from analyzer.keying.sdes_keys import accepted_lines, master_keys_of, read_crypto_lines
 from analyzer.keying.zrtp_handshakes import hello_hashes
 from analyzer.keying.zrtp_keys import ZrtpSecrets
@@ -38,6 +39,7 @@ from dissectors.grammar.defects import Defect
 from dissectors.grammar.sdes import CryptoAttribute
 
 REFUSED = frozenset({Resolution.REJECTED, Resolution.CANCELLED})
+CERTIFIED = ("DTLS-SRTP", "TLS")  # whose handshakes show the certificates that fingerprints announce
 EMPTY = Keying(None, None, "")
 
 
@@ -60,6 +62,8 @@ class Keymaster:
         refusals = self._refusals_of(call, line)
         if refusals:
             keying = replace(keying, refusals=refusals)
+        if keying.method in CERTIFIED:
+            keying = replace(keying, certificates=compare_certificates(call, line))
         passports = read_passports(line, self._ring.certificate)
         if passports:
             keying = replace(keying, passports=passports)

@@ -226,7 +226,7 @@ class TlsFlow(NamedTuple):
 
     `opened` and `shut` count records of application data; `reason` is empty where none stayed shut. `version` and
     `cipher_suite` are what the hellos agreed, empty where they were not captured. `first_ns` is the time of the first
-    frame.
+    frame. Certificates are those that each side showed as its own, as DER, where the handshake can be read.
     """
 
     capture: int
@@ -240,6 +240,8 @@ class TlsFlow(NamedTuple):
     shut: int = 0
     reason: str = ""
     first_ns: int = 0
+    client_certificates: tuple[bytes, ...] = ()
+    server_certificates: tuple[bytes, ...] = ()
 
 
 class Protection(Word):

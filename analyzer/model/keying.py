@@ -165,6 +165,19 @@ class PassportEvidence(NamedTuple):
     how: str
 
 
+class CertificateEvidence(NamedTuple):
+    """Whether a side's certificate on the media path is that whose fingerprint it announced in `ref` (RFC 8122 §6).
+
+    `matches` is None where no certificate of that side can be seen or compared; `shown` is where one was.
+    """
+
+    side: Side
+    ref: FrameRef
+    matches: bool | None
+    how: str
+    shown: tuple[FrameRef, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Keying:
     """How one media line of one exchange was keyed; `method` names the key agreement that was chosen or offered.
@@ -174,7 +187,7 @@ class Keying:
     media path whose keys are not at hand, so that a packet which fails refutes nothing. `replaced` are the keys of the
     line's exchange before, under which packets may still come. `facts` say how the keys that MIKEY gave are known.
     `refusals` are the MIKEY error messages with which this offer, or last an earlier one of its party, was refused.
-    `passports` say who vouches for the fingerprints of offer and answer.
+    `passports` say who vouches for the fingerprints of offer and answer, `certificates` whether handshakes fit them.
     """
 
     method: str | None
@@ -194,6 +207,7 @@ class Keying:
     facts: tuple[MikeyFact, ...] = ()
     refusals: tuple[MikeyEvidence, ...] = ()
     passports: tuple[PassportEvidence, ...] = ()
+    certificates: tuple[CertificateEvidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 """All rules in the order of the catalogue; a rule exists when it stands here."""
 
 from analyzer.rules import (
+    dtl_001,
     dtl_006,
     dtl_007,
     idn_001,
@@ -43,7 +44,7 @@ from analyzer.rules import (
 )
 from analyzer.rules.base import Rule
 
-CATALOGUE_VERSION = 4  # grows when a rule is added or asks something else
+CATALOGUE_VERSION = 5  # grows when a rule is added or asks something else
 
 RULES: tuple[Rule, ...] = (
     sig_002.RULE,
@@ -76,6 +77,7 @@ RULES: tuple[Rule, ...] = (
     pri_007.RULE,
     pri_008.RULE,
     pri_009.RULE,
+    dtl_001.RULE,
     dtl_006.RULE,
     dtl_007.RULE,
     srt_001.RULE,

@@ -23,6 +23,7 @@ from dissectors.grammar.tls import (
     TlsRecord,
     is_record_start,
     parse_handshake,
+    parse_leaf_certificate,
     parse_record,
 )
 from dissectors.grammar.tls_suites import CipherMode, cipher_suite_name
@@ -32,6 +33,8 @@ MAX_HELD_OCTETS = 1 << 20  # of one direction
 MAX_BUFFERED_OCTETS = 1 << 17
 PROBED_SEQUENCE_NUMBERS = 512
 MAX_FAILED_PROBES = 64
+MAX_CERTIFICATES = 4  # of one side that are kept: handshakes may follow each other
+MAX_CERTIFICATE_OCTETS = 16 * 1024
 
 NO_HANDSHAKE = "the handshake is not in the capture"
 NO_KEY = "no key at hand"
@@ -75,6 +78,7 @@ class _Side:
     is_over: bool = False
     opened: int = 0
     shut: int = 0
+    certificates: list[bytes] = field(default_factory=list)
 
 
 class TlsConnection:
@@ -117,6 +121,10 @@ class TlsConnection:
     def shut(self) -> int:
         """Protected records that were not opened, those of a handshake aside."""
         return sum(side.shut + len(side.held) for side in self._sides)
+
+    def certificates(self, direction: int) -> tuple[bytes, ...]:
+        """The different certificates that a side showed as its own, as DER, where its handshakes can be read."""
+        return tuple(self._sides[direction].certificates)
 
     @property
     def reason(self) -> str:
@@ -249,6 +257,8 @@ class TlsConnection:
                 self._state = TlsHandshakeState()
         elif message.message_type == HandshakeType.server_hello:
             self._client = 1 - direction
+        elif message.message_type == HandshakeType.certificate:
+            self._take_certificate(side, message)
         elif message.message_type == HandshakeType.key_update and self._state.version == TLS_1_3:
             suite = self._state.suite
             if suite is not None and side.secret:
@@ -256,6 +266,14 @@ class TlsConnection:
                 side.opener, side.sequence = traffic_opener(suite, side.secret), 0
             return
         self._state.feed(message)
+
+    def _take_certificate(self, side: _Side, message: TlsHandshake) -> None:
+        try:
+            found = parse_leaf_certificate(message.body, self._state.version)
+        except GrammarError:
+            return
+        if found and found not in side.certificates and len(found) <= MAX_CERTIFICATE_OCTETS:
+            side.certificates = [*side.certificates, found][-MAX_CERTIFICATES:]
 
     def _open(self, direction: int, side: _Side, record: TlsRecord) -> Opened | None:
         """The content of a protected record, empty content where it does not authenticate; None if it must wait."""

@@ -140,6 +140,19 @@ def _version(legacy: int, extensions: dict[int, bytes], client: bool) -> int:
     return max((each for each in versions if each in VERSIONS), default=legacy)
 
 
+def parse_leaf_certificate(body: bytes, version: int = TLS_1_2) -> bytes:
+    """The sender's own certificate out of a Certificate message, as DER; empty where it sends none.
+
+    Up to TLS 1.2 and DTLS 1.2 the list stands alone (RFC 5246 §7.4.2), in TLS 1.3 behind a context (RFC 8446 §4.4.2).
+    Raises `Truncated`.
+    """
+    cursor = Cursor(body)
+    if version == TLS_1_3:
+        cursor.take(cursor.u8("request context"), "request context")
+    listed = cursor.region(int.from_bytes(cursor.take(3, "certificates"), "big"), "certificates")
+    return listed.take(int.from_bytes(listed.take(3, "certificate"), "big"), "certificate") if listed.left else b""
+
+
 def parse_client_key_exchange_rsa(message: TlsHandshake, version: int) -> bytes:
     """The encrypted premaster secret of an RSA key exchange (RFC 5246 §7.4.7.1); raises `Truncated`."""
     if version == SSL_3_0:

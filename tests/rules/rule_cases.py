@@ -29,7 +29,16 @@ from rule_builders import (
 
 from analyzer.model.call import CallState, Resolution, Side
 from analyzer.model.evidence import FrameRef, Protection, Wire
-from analyzer.model.keying import Keying, MacState, MikeyFreshness, MikeyReuse, MikeyUpdate, PassportEvidence, Shared
+from analyzer.model.keying import (
+    CertificateEvidence,
+    Keying,
+    MacState,
+    MikeyFreshness,
+    MikeyReuse,
+    MikeyUpdate,
+    PassportEvidence,
+    Shared,
+)
 from analyzer.model.legs import KeyingHabit, LegChange, LegDifference, LegEvidence, OtherLeg
 from analyzer.model.negotiation import (
     CapabilityKind,
@@ -258,6 +267,16 @@ def signed(scene: Scene = DTLS, *, frame: int = 1, **changes: object) -> Scene:
     return keyed(scene, passports=(*scene.keying.passports, passport))
 
 
+def shown(*matches: bool | None) -> Scene:
+    """The scene of a handshake whose certificates were compared with what each side announced."""
+    sides = zip(Side, matches, strict=False)
+    found = (
+        CertificateEvidence(side, FrameRef(0, frame), one, "it is said how")
+        for frame, (side, one) in enumerate(sides, 1)
+    )
+    return keyed(DTLS, certificates=tuple(found))
+
+
 def signed_twice(**changes: object) -> Scene:
     """Two identities in one message: the first of a kind that says nothing of media."""
     return signed(signed(extension="shaken", media_keys=None), **changes)
@@ -361,6 +380,12 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
         PASS: (signed(), signed_twice()),
         UNKNOWN: (replace(DTLS, offer=None),),
         NA: (PLAIN, SDES),
+    },
+    "DTL-001": {
+        FAIL: (shown(False), shown(True, False), shown(None, False)),
+        PASS: (shown(True), shown(True, True)),
+        UNKNOWN: (shown(None), shown(True, None), replace(DTLS, offer=None)),
+        NA: (PLAIN, SDES, DTLS),
     },
     "DTL-006": {
         FAIL: (DTLS, signed(), signed(signed(media_keys=None), frame=3)),

@@ -21,7 +21,7 @@ BAD = (Verdict.UNPROTECTED, Verdict.MISMATCH, Verdict.DOWNGRADE)
 # The flawed sample of each rule; on its twin the rule passes, or has nothing to look at where that is said.
 SHOWN_BY = {
     "SIG-002": "sdes_in_clear", "SIG-010": "sec_agree_altered", "SIG-011": "sec_agree_not_preferred",
-    "DTL-006": "identity_missing", "DTL-007": "dtls_legs_replaced",
+    "DTL-001": "dtls_other_certificate", "DTL-006": "identity_missing", "DTL-007": "dtls_legs_replaced",
     "IDN-001": "identity_other_fingerprint", "IDN-002": "identity_stale", "IDN-003": "identity_missing",
     "PRO-001": "plain_call", "PRO-003": "profile_weakened",
     "PRO-004": "savp_without_keying", "SDE-005": "sdes_same_key", "SDE-006": "sdes_not_offered",
