@@ -73,6 +73,7 @@ def endpoint_object(profile: EndpointProfile) -> dict[str, Any]:
     return {
         "aor": profile.aor,
         "user_agent": profile.user_agent,
+        "asserted": list(profile.asserted),
         "changes": len(profile.changes()),
         "omitted": profile.omitted,
         "offered": [_period_object(period) for period in profile.periods],

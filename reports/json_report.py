@@ -15,7 +15,7 @@ from dissectors.grammar.mikey import name_of
 from dissectors.grammar.mikey.registries import DataType
 from reports.endpoints import endpoint_object
 from reports.json_media import defect_objects, fact_objects, media_object, stream_object
-from reports.json_signalling import legs_of, link_object, message_object, other_leg_object
+from reports.json_signalling import legs_of, link_object, message_object, other_leg_object, session_timer_object
 from reports.spelling import time_text
 from reports.tally import all_outcome_counts, severity_counts, sorted_findings, verdict_counts
 from reports.wording import explain_tls
@@ -166,6 +166,7 @@ def _call(audited: AuditedCall) -> dict[str, Any]:
         "state": call.state.value,
         "start": time_text(call.start_ns),
         "end": time_text(call.end_ns),
+        "session_timer": session_timer_object(call),
         "links": [link_object(link) for link in call.links],
         "legs": legs_of(call.messages),
         "other_legs": [other_leg_object(leg) for leg in call.other_legs],

@@ -4,11 +4,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from analyzer.model.call import CallLink
+from analyzer.model.call import Call, CallLink
 from analyzer.model.evidence import AnySignalling
 from analyzer.model.legs import OtherLeg
+from analyzer.model.session_life import read_session_life
 from dissectors.grammar.masking import mask_sdp_secrets
-from reports.messages import cseq_text, shown_parts
+from reports.messages import cseq_text, reasons_of, shown_parts
 from reports.spelling import time_text
 
 
@@ -29,8 +30,23 @@ def message_object(message: AnySignalling, call_id: str | None) -> dict[str, Any
         "cseq": cseq_text(message),
         "call_id": call_id,
         "retransmission_of": message.retransmission_of,
+        "reasons": [reason._asdict() for reason in reasons_of(message)],
         "body": [part._asdict() for part in shown_parts(message)],
         "defects": [defect._replace(detail=mask_sdp_secrets(defect.detail))._asdict() for defect in sip.defects],
+    }
+
+
+def session_timer_object(call: Call) -> dict[str, Any] | None:
+    """When the session is over unless it is refreshed (RFC 4028); None where the last 2xx states no interval."""
+    life = read_session_life(call)
+    if life is None:
+        return None
+    return {
+        "seconds": life.seconds,
+        "refresher": life.refresher,
+        **life.ref._asdict(),
+        "refreshed": time_text(life.refreshed_ns),
+        "expires": time_text(life.expires_ns),
     }
 
 

@@ -9,7 +9,7 @@ from analyzer.model.call import Call, Party, Side
 from analyzer.model.evidence import AnySignalling, FrameRef
 from analyzer.model.keying import StreamAudit
 from analyzer.model.report import AuditedCall, AuditedMedia
-from reports.messages import carries_sdp, message_name
+from reports.messages import carries_sdp, message_name, reason_text, reasons_of
 from reports.safe_text import visible
 from reports.spelling import count_text, offset_text, ssrc_text
 from reports.wording import WIRE_SYMBOLS
@@ -134,7 +134,9 @@ def _spoken(what: str, message: AnySignalling) -> str:
 def _note(message: AnySignalling, notes: dict[FrameRef, str]) -> str:
     if message.retransmission_of is not None:
         return f"repeats #{message.retransmission_of}"
-    return notes.get(message.ref) or ("SDP" if carries_sdp(message) else "")
+    if carries_sdp(message):
+        return notes.get(message.ref) or "SDP"
+    return notes.get(message.ref) or visible("; ".join(map(reason_text, reasons_of(message))), 36)
 
 
 def _arrow(message: AnySignalling, y: int, places: _Places, call: Call, notes: dict[FrameRef, str]) -> Arrow | None:

@@ -3,15 +3,18 @@
 
 from typing import NamedTuple
 
-from analyzer.model.evidence import AnySignalling
+from analyzer.model.evidence import AnySignalling, SignallingMessage
 from analyzer.model.report import AuditedMikey
 from dissectors.grammar.content_coding import is_coded
 from dissectors.grammar.mikey import name_of
 from dissectors.grammar.mikey.registries import DataType
 from dissectors.grammar.sdp import mask_sdp_secrets
 from dissectors.grammar.sip import BodyPart, first_sdp
+from dissectors.grammar.sip_extensions import Reason, parse_reasons
 
 SDP = "application/sdp"
+MAX_REASONS = 8  # of one message that are shown
+MAX_REASON_LENGTH = 512  # characters of one Reason header that are read
 
 
 class ShownPart(NamedTuple):
@@ -46,6 +49,25 @@ def cseq_text(message: AnySignalling) -> str | None:
         spelled = sip.header("cseq")
         return None if spelled is None else mask_sdp_secrets(spelled)
     return f"{sip.cseq_number} {sip.cseq_method}"
+
+
+def reasons_of(message: AnySignalling) -> tuple[Reason, ...]:
+    """Why a message was sent, as its Reason headers say (RFC 3326 §2), secrets masked; RTSP has none."""
+    if not isinstance(message, SignallingMessage) or "reason" not in message.sip.header_names:
+        return ()
+    values = tuple(value[:MAX_REASON_LENGTH] for value in message.sip.header_values("reason")[:MAX_REASONS])
+    return tuple(map(_masked, parse_reasons(values)[:MAX_REASONS]))
+
+
+def _masked(reason: Reason) -> Reason:
+    text = None if reason.text is None else mask_sdp_secrets(reason.text)
+    return reason._replace(protocol=mask_sdp_secrets(reason.protocol), text=text)
+
+
+def reason_text(reason: Reason) -> str:
+    """`Q.850 16 Terminated`."""
+    cause = "" if reason.cause is None else str(reason.cause)
+    return " ".join(filter(None, (reason.protocol, cause, reason.text)))
 
 
 def carries_sdp(message: AnySignalling) -> bool:

@@ -12,7 +12,7 @@ from analyzer.model.call import Call, CallLink, CallState, LinkKind
 from analyzer.model.evidence import AnySignalling, SignallingMessage
 from analyzer.model.policy import RETRY_SECONDS
 from dissectors.grammar.sip_address import bare_address, parse_name_addr, split_header_list
-from dissectors.grammar.sip_extensions import parse_refer_to, parse_replaces
+from dissectors.grammar.sip_extensions import parse_history_info, parse_refer_to, parse_replaces
 
 # Refusals that ask for another offer or another way to send it; not those that speak of the callee (RFC 3261 §21.4).
 _ASK_FOR_ANOTHER = frozenset((400, 401, 403, 407, 413, 415, 416, 420, 421, 422, 488, 493, 494, 500, 501, 505, 580, 606))
@@ -20,6 +20,7 @@ _REDIRECTIONS = range(300, 400)
 _DIALOG_HEADERS = ((LinkKind.REPLACES, "replaces"), (LinkKind.JOINS, "join"))
 TRIED_AGAIN = frozenset((LinkKind.RETRY_OF, LinkKind.REDIRECT_OF))
 MAX_CAUSES = 16  # of the same parties that are looked at
+MAX_TARGETS = 16  # of a History-Info that are looked at (RFC 7044)
 Parties = tuple[str, str]
 
 
@@ -128,11 +129,14 @@ def _stated(messages: Iterable[SignallingMessage]) -> Iterable[CallLink]:
 
 
 def _targets(draft: CallDraft) -> tuple[str, ...]:
-    """Whom the call was for: To, and the Request-URI where a redirection changed it alone."""
+    """Whom the call was for: To, the Request-URI where a redirection changed it alone, and the targets it had since."""
     invite = next((one for one in draft.sip_messages if one.sip.method == "INVITE"), None)
     if invite is None:
         return ()
-    found = bare_address(draft.callee), bare_address(invite.sip.request_uri or "")
+    found = [bare_address(draft.callee), bare_address(invite.sip.request_uri or "")]
+    if "history-info" in invite.sip.header_names:
+        entries = parse_history_info(invite.sip.header_values("history-info")[:MAX_TARGETS])
+        found += [bare_address(entry.uri) for entry in entries[:MAX_TARGETS]]
     return tuple(dict.fromkeys(found))
 
 

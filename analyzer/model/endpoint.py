@@ -33,13 +33,14 @@ class EndpointProfile(NamedTuple):
     """One endpoint: its address-of-record and User-Agent, and its periods in time order.
 
     The periods of one media type follow each other: each after the first is a change. `omitted` counts periods beyond
-    the limit.
+    the limit. `asserted` are other addresses by which a network named the sender of its offers (RFC 3325 §9.1).
     """
 
     aor: str
     user_agent: str | None
     periods: tuple[OfferPeriod, ...]
     omitted: int = 0
+    asserted: tuple[str, ...] = ()
 
     def changes(self) -> tuple[tuple[OfferPeriod, OfferPeriod], ...]:
         """Each period that another one of its media type follows, with that one."""

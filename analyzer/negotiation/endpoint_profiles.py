@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from analyzer.model.brief import CallBrief
 from analyzer.model.call import Party
 from analyzer.model.endpoint import EndpointProfile, Listed, OfferedSecurity, OfferPeriod
-from analyzer.model.evidence import AnySignalling
+from analyzer.model.evidence import AnySignalling, SignallingMessage
 from analyzer.model.negotiation import CapabilityKind, Preference
 from analyzer.model.report import AuditedMedia
 from analyzer.negotiation.inventory import host_of
 from dissectors.grammar.sip_address import bare_address
+from dissectors.grammar.sip_extensions import asserted_aors
 
 MAX_PERIODS = 64  # of one endpoint that are kept
 MAX_HOSTS = 8
+MAX_ASSERTED = 8
 Endpoint = tuple[str, str | None]
 _Offer = tuple[AnySignalling, str, OfferedSecurity]  # with the address-of-record that sent it
 
@@ -48,6 +50,13 @@ class _Collector:
     periods: list[_Period] = field(default_factory=list)
     current: dict[str, _Period] = field(default_factory=dict)  # media type -> its last period
     omitted: int = 0
+    asserted: dict[str, None] = field(default_factory=dict)
+
+    def note_asserted(self, aor: str, message: AnySignalling) -> None:
+        if isinstance(message, SignallingMessage) and "p-asserted-identity" in message.sip.header_names:
+            for other in asserted_aors(message.sip):
+                if other != aor and len(self.asserted) < MAX_ASSERTED:
+                    self.asserted[other] = None
 
     def add(self, offered: OfferedSecurity, message: AnySignalling) -> None:
         period = self.current.get(offered.media_type)
@@ -70,8 +79,15 @@ def build_profiles(calls: Iterable[CallBrief]) -> tuple[EndpointProfile, ...]:
         if collector is None:
             collector = collectors[endpoint] = _Collector()
         collector.add(offered, message)
+        collector.note_asserted(endpoint[0], message)
     return tuple(
-        EndpointProfile(aor, user_agent, tuple(period.freeze() for period in collector.periods), collector.omitted)
+        EndpointProfile(
+            aor,
+            user_agent,
+            tuple(period.freeze() for period in collector.periods),
+            collector.omitted,
+            tuple(collector.asserted),
+        )
         for (aor, user_agent), collector in collectors.items()
     )
 

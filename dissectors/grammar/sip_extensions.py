@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dissectors.grammar.sip import SipMessage
 from dissectors.grammar.sip_address import bare_address, parse_name_addr, parse_params, split_header_list
-from dissectors.grammar.sip_uri import SipUri, parse_sip_uri
+from dissectors.grammar.sip_uri import parse_sip_uri
 
 _RACK = re.compile(r"([0-9]{1,10})[ \t]+([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
 _DIGITS = re.compile(r"[0-9]{1,10}")
@@ -167,14 +167,8 @@ def _thousandths(text: str | None) -> int:
     return 0 if found is None else min(1000, int(found[1]) * 1000 + int((found[2] or "").ljust(3, "0")))
 
 
-def asserted_identities(message: SipMessage) -> tuple[SipUri, ...]:
-    """Who a trusted network says that the sender is (RFC 3325 §9.1)."""
-    values = message.header_values("p-asserted-identity")
-    return tuple(parse_sip_uri(parse_name_addr(one).uri) for value in values for one in split_header_list(value))
-
-
 def asserted_aors(message: SipMessage) -> tuple[str, ...]:
-    """The asserted identities as addresses to compare by."""
+    """Who a trusted network says that the sender is (RFC 3325 §9.1), as addresses to compare by."""
     values = message.header_values("p-asserted-identity")
     return tuple(bare_address(parse_name_addr(one).uri) for value in values for one in split_header_list(value))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pcaps.flow_script import FlowScript
 from pcaps.flow_table import FLOWS
 from reports.html_report import render_html
 from reports.json_report import render_json
@@ -58,3 +59,69 @@ def test_oddities_of_messages_stand_in_the_json_with_their_secrets_masked(tmp_pa
     found = [one for call in document["calls"] for message in call["messages"] for one in message["defects"]]
     assert "cseq-form" in {defect["code"] for defect in found}
     assert "c2VjcmV0" not in json.dumps(document)
+
+
+REFRESHED = """
+    A>B INVITE A | P-Asserted-Identity: "Alice" <sip:+1555@Carrier.example>, <sip:alice@example.com>
+    B>A 200 B | Session-Expires: 90;refresher=uac
+    A>B ACK
+    wait 80
+    A>B UPDATE
+    B>A 200 | Session-Expires: 120;refresher=uac
+"""
+HUNG_UP = """
+    A>B BYE | Reason: Q.850;cause=16;text="a=crypto:1 X inline:c2VjcmV0", SIP;cause=200;text="<b>\x1b[31m"
+    B>A 200
+"""
+
+
+def test_why_a_message_was_sent(tmp_path: Path) -> None:
+    report = audit_datagrams(FlowScript("why").run(REFRESHED + HUNG_UP), tmp_path)
+    document = json.loads(render_json(report))
+    VALIDATOR.validate(document)
+    (call,) = document["calls"]
+    reasons = {message.get("method"): message["reasons"] for message in call["messages"]}
+    assert [(one["protocol"], one["cause"]) for one in reasons["BYE"]] == [("Q.850", 16), ("SIP", 200)]
+    assert reasons["INVITE"] == []
+    page = render_html(report)
+    assert "Q.850 16" in page
+    assert "c2VjcmV0" not in page + json.dumps(document)
+    assert "<b>" not in page
+    assert "\x1b" not in page
+
+
+def test_a_session_whose_end_was_not_seen_says_when_it_would_be_over(tmp_path: Path) -> None:
+    report = audit_datagrams(FlowScript("timer").run(REFRESHED), tmp_path)
+    (call,) = json.loads(render_json(report))["calls"]
+    timer = call["session_timer"]
+    assert (call["state"], timer["seconds"], timer["refresher"], timer["frame"]) == ("answered", 120, "uac", 5)
+    assert timer["refreshed"] == call["end"]
+    assert timer["expires"] == "2026-01-01T12:03:20.080000000Z"
+    assert "Over unless refreshed" in render_html(report)
+    ended = audit_datagrams(FlowScript("timer").run(REFRESHED + HUNG_UP), tmp_path)
+    assert "Over unless refreshed" not in render_html(ended)
+
+
+def test_other_names_that_a_network_vouches_for_stand_beside_the_endpoint(tmp_path: Path) -> None:
+    report = audit_datagrams(FlowScript("names").run(REFRESHED), tmp_path)
+    document = json.loads(render_json(report))
+    VALIDATOR.validate(document)
+    found = {one["aor"]: one["asserted"] for one in document["endpoints"]}
+    assert found["alice@example.com"] == ["+1555@carrier.example"]
+    assert "asserted: " in render_html(report)
+
+
+def test_a_redirected_call_that_was_sent_on_again_is_known_by_its_history(tmp_path: Path) -> None:
+    lines = """
+        A>B INVITE A
+        B>A 302 | Contact: <sip:carol@example.com>
+        A>B ACK refused
+        A>D INVITE A call=2 callee=D | History-Info: <sip:carol@example.com>;index=1, <sip:dave@example.com>;index=1.1
+        D>A 200 D call=2
+    """
+    links = {}
+    for kept in (True, False):
+        text = lines if kept else lines.replace("sip:carol@example.com>;index", "sip:erin@example.com>;index")
+        document = json.loads(render_json(audit_datagrams(FlowScript("history").run(text), tmp_path)))
+        links[kept] = [link["kind"] for call in document["calls"] for link in call["links"]]
+    assert links == {True: ["redirect-of"], False: []}
