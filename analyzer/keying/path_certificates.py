@@ -20,6 +20,7 @@ MAX_FINGERPRINTS = 16  # of one side that are compared
 MAX_CERTIFICATES = 64  # of one path that are looked at
 _HASHES = {"md5": "md5", **{f"sha-{bits}": f"sha{bits}" for bits in (1, 224, 256, 384, 512)}}
 NOT_SEEN = "no certificate was seen: the handshake is encrypted, resumed, or not in the capture"
+NOT_DESCRIBED = "its session description was not seen"
 NO_HASH = "none of the hash functions of its fingerprints is known"
 
 
@@ -34,12 +35,12 @@ class _Shown(NamedTuple):
 
 
 def compare_certificates(call: Call, line: MediaLine) -> tuple[CertificateEvidence, ...]:
-    """For each side of a line that announced fingerprints and agreed to use them, what its certificates show.
+    """For each side of a line that announced fingerprints, and for one not seen, what its certificates show.
 
     A certificate that does not fit refutes only what it was meant for: one of a handshake after the offer and before
     the next exchange, which the same party announced nowhere else in the call.
     """
-    if line.answer is None or line.answer.is_refused:
+    if line.answer is not None and line.answer.is_refused:
         return ()
     sides = [(side, where) for side, where in ((Side.OFFERER, line.offer), (Side.ANSWERER, line.answer)) if where]
     announced = [(side, where, _fingerprints(where)) for side, where in sides]
@@ -47,10 +48,14 @@ def compare_certificates(call: Call, line: MediaLine) -> tuple[CertificateEviden
     if not announced:
         return ()
     shown = list(_shown(line))
-    return tuple(
+    judged = [
         _judge(call, line, (side, where, prints), [one for one in shown if _sender(line, one) is side])
         for side, where, prints in announced
-    )
+    ]
+    if len(sides) < len(Side):
+        other = Side.ANSWERER if line.answer is None else Side.OFFERER
+        judged.append(CertificateEvidence(other, sides[0][1].body.message.ref, None, NOT_DESCRIBED))
+    return tuple(judged)
 
 
 def _fingerprints(where: MediaSide) -> tuple[Fingerprint, ...]:

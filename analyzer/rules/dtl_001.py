@@ -5,19 +5,27 @@ from collections.abc import Iterator
 
 from analyzer.model.keying import CertificateEvidence
 from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown, worst_of
-from analyzer.rules.line_facts import LineFacts
+from analyzer.rules.base import (
+    Absent,
+    Level,
+    Meaning,
+    Need,
+    Result,
+    Rule,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+    worst_of,
+)
+from analyzer.rules.line_facts import LineFacts, Subject
 
+_NOTHING = not_applicable("No handshake was agreed on for which fingerprints were announced.")
 _GUARDS = ("an element that ends the media may have rewritten the signalling where it was captured, or failed to",)
 
 
 def _check_line(facts: LineFacts) -> Result:
-    found = facts.keying.certificates
-    if not found:
-        if facts.line.offer is None:
-            return unknown("offer", "The offer was not seen.", facts.refs)
-        return not_applicable("No handshake was agreed on for which fingerprints were announced.")
-    return worst_of(_judge(found), not_applicable("No fingerprint was announced."))
+    return worst_of(_judge(facts.keying.certificates), _NOTHING)
 
 
 def _judge(found: tuple[CertificateEvidence, ...]) -> Iterator[Result]:
@@ -47,8 +55,9 @@ RULE = Rule(
         fails="A side showed a certificate, in DTLS-SRTP or in TLS that carries media, which has none of the"
         " fingerprints that it announced.",
         unknown="A certificate can't be seen (DTLS 1.3, TLS 1.3 without its keys, a resumed session, a handshake that"
-        " was not captured), no known hash function made its fingerprint, or the offer was not seen.",
+        " was not captured), no known hash function made its fingerprint, or a side's description was not seen.",
         not_applicable="No handshake was agreed on for which fingerprints were announced.",
     ),
     check_line=_check_line,
+    absent=Absent(Subject.CERTIFICATES, _NOTHING),
 )

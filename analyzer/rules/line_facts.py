@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One media line as the rules see it: what several of them ask for is worked out once."""
 
+from itertools import product
+
 from analyzer.keying.mikey_refusals import is_signed
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
@@ -18,12 +20,12 @@ class Subject(Word):
 
     MIKEY = "MIKEY"
     SDES = "SDES"
+    CERTIFICATES = "certificates"  # of DTLS or TLS on the media path
 
 
 _SUBJECTS = {
-    (mikey, sdes): frozenset(subject for subject, occurs in ((Subject.MIKEY, mikey), (Subject.SDES, sdes)) if occurs)
-    for mikey in (False, True)
-    for sdes in (False, True)
+    occurring: frozenset(subject for subject, occurs in zip(Subject, occurring, strict=True) if occurs)
+    for occurring in product((False, True), repeat=len(Subject))
 }
 
 
@@ -76,7 +78,8 @@ class LineFacts:
     def subjects(self) -> frozenset[Subject]:
         """The ways of keying that occur on the line, whatever became of them."""
         keying = self.keying
-        return _SUBJECTS[bool(self.mikey), bool(keying.offered_crypto or keying.accepted_crypto)]
+        is_sdes = bool(keying.offered_crypto or keying.accepted_crypto)
+        return _SUBJECTS[bool(self.mikey), is_sdes, keying.certificates != ()]
 
     @property
     def offered_mikey(self) -> tuple[MikeyEvidence, ...]:

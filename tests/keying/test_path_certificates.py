@@ -57,13 +57,15 @@ def message(start: str, host: str, port: int, *lines: str) -> bytes:
     return ("\r\n".join(head) + body).encode()
 
 
-def write_call(path: Path, conversation: Conversation, offered: str, answered: str) -> None:
-    """A call whose media runs in the TLS of the conversation, which Alice opens."""
+def write_call(path: Path, conversation: Conversation, offered: str, answered: str, unseen: int | None = None) -> None:
+    """A call whose media runs in the TLS of the conversation, which Alice opens; one message may not be captured."""
     ends = f"{ALICE}:5060", f"{BOB}:5060"
     frames = [
         build_udp_frame(*ends, message("INVITE sip:b@b SIP/2.0", ALICE, 9, "a=setup:active", offered)),
         build_udp_frame(*ends[::-1], message("SIP/2.0 200 OK", BOB, 5000, "a=setup:passive", answered)),
     ]
+    if unseen is not None:
+        del frames[unseen]
     ways = (Ether() / IP(src=ALICE, dst=BOB), 40000, 5000), (Ether() / IP(src=BOB, dst=ALICE), 5000, 40000)
     for way, source, destination in ways:
         frames.append(bytes(way / TCP(sport=source, dport=destination, seq=0, flags="S")))
@@ -115,6 +117,13 @@ def test_tls_1_3_without_its_keys_hides_certificates(identity: Identity, tmp_pat
     write_call(tmp_path / "call.pcap", talk(identity, TLS_1_3, None, both=True), OTHER, OTHER)
     outcome = said(tmp_path / "call.pcap")
     assert (outcome.outcome.value, outcome.missing) == ("unknown", "certificate")
+
+
+@pytest.mark.parametrize(("fits", "value"), [(True, "unknown"), (False, "fail")])
+def test_without_the_offer_no_certificate_is_good(fits: bool, value: str, identity: Identity, tmp_path: Path) -> None:
+    line = fingerprint(identity) if fits else OTHER
+    write_call(tmp_path / "call.pcap", talk(identity, TLS_1_2, None, both=True), line, line, unseen=0)
+    assert said(tmp_path / "call.pcap").outcome.value == value
 
 
 @pytest.mark.parametrize(("function", "value"), [("sha-1", "pass"), ("sha-512", "pass"), ("md2", "unknown")])

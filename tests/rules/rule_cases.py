@@ -384,8 +384,8 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
     "DTL-001": {
         FAIL: (shown(False), shown(True, False), shown(None, False)),
         PASS: (shown(True), shown(True, True)),
-        UNKNOWN: (shown(None), shown(True, None), replace(DTLS, offer=None)),
-        NA: (PLAIN, SDES, DTLS),
+        UNKNOWN: (shown(None), shown(True, None)),
+        NA: (PLAIN, SDES, DTLS, replace(DTLS, offer=None)),
     },
     "DTL-006": {
         FAIL: (DTLS, signed(), signed(signed(media_keys=None), frame=3)),
