@@ -28,6 +28,7 @@ from reports.tally import (
 from reports.wording import CARRIERS, LINKS, VERDICT_ASCII, VERDICT_SYMBOLS, explain_missing, explain_tls
 
 MAX_ROWS = 50
+MAX_CALL_ID = 60  # characters of one that are shown
 MAX_PLACES = 3
 MAX_LINES = 12
 MAX_MIKEY = 12
@@ -113,6 +114,7 @@ def render_call(call: CallBrief, number: int, console: Console) -> None:
     ]
     if worst is not None:
         pieces.append((f"  {worst.severity} {worst.rule}", _SEVERITY_STYLES[worst.severity]))
+    pieces += [(f"  leg of {visible(leg.call_id, MAX_CALL_ID)}", "dim") for leg in call.call.other_legs]
     pen.line(*pieces)
 
 
@@ -249,7 +251,7 @@ def _print_calls(report: Report, pen: _Pen, verbose: bool) -> None:
 
 
 def _print_links(report: Report, rows: list[tuple[int, CallBrief]], pen: _Pen, verbose: bool) -> None:
-    """What calls came out of: retries after a refusal, within a call or as a new one, redirections, transfers."""
+    """What calls came out of: retries after a refusal, within a call or as a new one, redirections, transfers, legs."""
     numbers: dict[str, int] = {}
     for number, call in enumerate(report.briefs, 1):
         numbers.setdefault(call.call.call_id, number)
@@ -261,9 +263,11 @@ def _print_links(report: Report, rows: list[tuple[int, CallBrief]], pen: _Pen, v
                 lines.append((number, said))
         for link in call.call.links:
             other = numbers.get(link.call_id)
-            name = str(other) if other else visible(link.call_id, 60)
+            name = str(other) if other else visible(link.call_id, MAX_CALL_ID)
             words = LINKS[link.kind]
             lines.append((number, f"{words[0].lower()}{words[1:]} {name}"))
+        earlier = [numbers[leg.call_id] for leg in call.call.other_legs if leg.is_earlier and leg.call_id in numbers]
+        lines += [(number, f"is a later leg of call {other}") for other in earlier]
     for number, said in lines if verbose else lines[:MAX_LINES]:
         pen.line((f"call {number}  ", "dim"), (said, ""))
     if not verbose:

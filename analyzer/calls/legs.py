@@ -24,6 +24,7 @@ from dissectors.grammar.sip_extensions import leg_ids
 SIP = "sip"
 WITHIN_NS = 10_000_000_000  # from the INVITE of one leg to that of the next
 MAX_LEGS = 8  # of one call: an identifier of more calls is no call's
+MAX_RECENT = 256  # calls that ended last that are looked at while a capture runs
 JOINS_FROM = 0.7
 CONFIDENCE = {
     LegEvidence.SESSION_ID: 0.95,
@@ -66,6 +67,23 @@ def join_legs(calls: Sequence[Call]) -> tuple[Call, ...]:
     if not found:
         return tuple(calls)
     return tuple(replace(call, other_legs=tuple(found.get(place, ()))) for place, call in enumerate(calls))
+
+
+class RecentLegs:
+    """The calls that ended last, among which a call that ends now finds its legs; bounded memory, for live use."""
+
+    def __init__(self, most: int = MAX_RECENT) -> None:
+        self._ended: dict[str, Call] = {}
+        self._most = most
+
+    def join(self, call: Call) -> Call:
+        """The call with those of its other legs that have ended; it is remembered for later ones."""
+        self._ended.pop(call.call_id, None)  # it may go on and end again
+        self._ended[call.call_id] = call
+        if len(self._ended) > self._most:
+            del self._ended[next(iter(self._ended))]
+        known = sorted(self._ended.values(), key=lambda each: each.start_ns)
+        return next(each for each in join_legs(known) if each.call_id == call.call_id)
 
 
 def _join(first: Call, second: Call, kinds: set[LegEvidence]) -> tuple[OtherLeg, OtherLeg]:

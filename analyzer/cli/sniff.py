@@ -13,6 +13,7 @@ from types import FrameType
 import click
 
 from analyzer.auditor import Auditor
+from analyzer.calls.legs import RecentLegs
 from analyzer.calls.tracker import CallTracker
 from analyzer.capture.live import LiveWriter, open_live
 from analyzer.capture.source import Capture
@@ -80,6 +81,7 @@ class _Listener:
         self._outputs = outputs
         self._reading = Reading(0, auditor.ring.tls_secrets())
         self._tracker = CallTracker(auditor.policy.retry_seconds)
+        self._recent = RecentLegs()
         self._printed = 0
 
     def listen(self, capture: Capture, writer: LiveWriter, duration: float | None) -> Report:
@@ -107,7 +109,7 @@ class _Listener:
     def _print_call(self, call_id: str) -> None:
         if self._outputs.quiet or self._outputs.json == "-":
             return
-        call = self._tracker.call(call_id, merge_evidence([self._reading]))
+        call = self._recent.join(self._tracker.call(call_id, merge_evidence([self._reading])))
         audited = self._auditor.audit_call(call, self._auditor.knowledge([call]))
         self._printed += 1
         print_call(brief_call(audited), self._printed, self._outputs)

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Two calls are legs of one where they share what only legs share, and what the element between changed is told."""
 
+import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from analyzer.api import audit
+from analyzer.calls.legs import RecentLegs
 from analyzer.model.call import Call
 from analyzer.model.legs import LegChange, LegEvidence
 from reports.json_report import render_json
+from reports.terminal import render_call, render_terminal
 from tests.calls.call_builders import ALICE, BOB, PROXY, Script, sdp, track
 from tests.samples.sample_cases import FOLDER
 
@@ -165,3 +170,24 @@ def test_the_legs_of_a_b2bua(name: str, changes: list[LegChange]) -> None:
     assert [each["change"] for each in after["differences"]] == changes
     assert [each["change"] for each in before["differences"]] == changes
     assert after["differences"][0]["frame"] == before["differences"][0]["there"]["frame"]
+
+
+def test_a_call_that_ends_while_a_capture_runs_finds_its_legs_among_those_that_ended() -> None:
+    incoming, outgoing = audit([FOLDER / "b2bua_keys_anew.pcapng"]).calls
+    recent = RecentLegs()
+    first, second = (recent.join(replace(each.call, other_legs=())) for each in (incoming, outgoing))
+    assert first.other_legs == ()
+    assert second.other_legs == outgoing.call.other_legs != ()
+    small = RecentLegs(most=1)
+    for each in (incoming, outgoing, outgoing):
+        last = small.join(replace(each.call, other_legs=()))
+    assert last.other_legs == ()
+
+
+def test_legs_are_named_on_the_terminal() -> None:
+    report = audit([FOLDER / "b2bua_keys_anew.pcapng"])
+    stream = io.StringIO()
+    render_terminal(report, Console(file=stream, width=160))
+    assert "call 2  is a later leg of call 1" in stream.getvalue()
+    render_call(report.briefs[1], 2, Console(file=stream, width=200))
+    assert f"leg of {report.calls[0].call.call_id}" in stream.getvalue()
