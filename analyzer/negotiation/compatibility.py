@@ -83,6 +83,10 @@ def _configuration_misfits(line: MediaLine, offered: Sequence[MikeyEvidence], ch
     capabilities = read_capabilities(read_attributes(line.offer), offered)
     methods = {one.attribute.number: one.key_agreement for one in capabilities}
     numbers = {number for alternative in acfg.attribute_alternatives for number in alternative}
+    known = {number for alternative in pcfg.attribute_alternatives for number in alternative}
+    foreign = sorted(numbers - known)
+    if foreign:
+        yield f"The answer names the attribute {foreign[0]} with configuration {acfg.number}, which does not have it."
     taken = {method for number in numbers if (method := methods.get(number)) is not None}
     if taken and chosen not in taken:
         named = ", ".join(sorted(taken))

@@ -31,6 +31,8 @@ ATTRIBUTES = frozenset(
         Carrier.ZRTP_HELLO,
     }
 )
+# … and configurations, where all that is offered stands in one.
+WITHIN_ONE = ATTRIBUTES | {Carrier.SDPCAPNEG}
 
 
 class Effective(NamedTuple):
@@ -40,6 +42,7 @@ class Effective(NamedTuple):
     carriers: frozenset[Carrier]
     unordered: frozenset[str]
     defects: tuple[Defect, ...]
+    speaks: bool = False  # whether the paper's mechanism does, be it in a weaker carrier
 
 
 def select_list(preferences: Sequence[Preference]) -> Effective | None:
@@ -63,7 +66,8 @@ def select_list(preferences: Sequence[Preference]) -> Effective | None:
     for preference in preferences:
         if preference.name not in priorities and preference.carrier not in ELSEWHERE:
             priorities[preference.name] = None
-    return Effective(priorities, frozenset(carriers), _unordered(preferences, priorities), defects)
+    speaks = any(one.carrier in PAPER for one in preferences)
+    return Effective(priorities, frozenset(carriers), _unordered(preferences, priorities), defects, speaks)
 
 
 def _has_order(preferences: Sequence[Preference]) -> bool:
@@ -83,7 +87,7 @@ def _unordered(preferences: Sequence[Preference], priorities: Priorities) -> fro
     by_attribute = {
         one.name
         for one in preferences
-        if one.carrier in ATTRIBUTES and one.kind is CapabilityKind.KEY_AGREEMENT and one.priority is None
+        if one.carrier in WITHIN_ONE and one.kind is CapabilityKind.KEY_AGREEMENT and one.priority is None
     }
     return frozenset(name for name in by_attribute if priorities[name] is None)
 
@@ -107,4 +111,6 @@ def read_rule(
         return SelectionRule.SINGLE
     if Carrier.KEY_MGMT_ORDER in carriers and len(ordered) > 1:
         return SelectionRule.MIN_SUM
-    return SelectionRule.INITIATOR_FIRST if not carriers.isdisjoint(BINDING_ORDER) else SelectionRule.ANY_COMMON
+    if not carriers.isdisjoint(BINDING_ORDER):
+        return SelectionRule.INITIATOR_FIRST
+    return SelectionRule.MIN_SUM if offer.speaks else SelectionRule.ANY_COMMON

@@ -8,11 +8,13 @@ from scenes import CM_32, CM_80, F8, POLICY, Flow, Scene, crypto, message, sessi
 
 from analyzer.errors import PolicyError
 from analyzer.keying.mikey_refusals import read_refusal
-from analyzer.model.call import Resolution
+from analyzer.model.call import Resolution, Side
 from analyzer.model.evidence import SignallingMessage
 from analyzer.model.keying import MacState
-from analyzer.model.negotiation import Carrier, Choice, SelectionRule
-from analyzer.negotiation.inventory import read_inventory
+from analyzer.model.negotiation import CapabilityKind, Carrier, Choice, Preference, SelectionRule
+from analyzer.negotiation.carriers.mikey_lines import select_messages
+from analyzer.negotiation.compatibility import find_misfits
+from analyzer.negotiation.inventory import Endpoint, Inventory, read_inventory
 from analyzer.negotiation.knowledge import Knowledge, build_observations
 from analyzer.negotiation.negotiate import negotiate
 from dissectors.grammar.mikey import GenericIdEntry, SrtpIdEntry
@@ -227,6 +229,58 @@ def test_potential_configurations_order_methods() -> None:
     first = Scene(offer, session(message(1), "acfg:1 t=1 a=1")).negotiate()
     assert first.chosen == Choice("MIKEY-PSK", CM_80)
     assert judged(first) == (True, True, True)
+
+
+@pytest.mark.parametrize(
+    ("tag", "bobs", "expected", "reasons"),
+    [
+        (1, {}, (True, True, True), ()),
+        (2, {}, (True, None, None), ("responder-list-unknown",)),
+        (2, {CM_32: 0, CM_80: 1}, (True, True, False), ("not-winner",)),
+        (1, {CM_32: 0, CM_80: 1}, (True, True, True), ()),
+    ],
+)
+def test_alternatives_of_one_configuration_stand_in_order(tag, bobs, expected, reasons) -> None:
+    suites = (CM_80, CM_32)
+    offer = session(
+        *(f"acap:{number} {crypto(number, suite)}" for number, suite in enumerate(suites, 1)),
+        "tcap:1 RTP/SAVP",
+        "pcfg:1 t=1 a=1|2",
+        proto="RTP/AVP",
+    )
+    listed = tuple(Preference(CapabilityKind.SUITE, *entry, Carrier.INVENTORY, True, None) for entry in bobs.items())
+    known = Knowledge(Inventory((Endpoint("sip:bob@example.com", listed),) if listed else ()))
+    answer = session(crypto(tag, suites[tag - 1]), f"acfg:1 t=1 a={tag}")
+    found = Scene(offer, answer).negotiate(knowledge=known)
+    assert [one.priority for one in found.offer_preferences if one.kind is CapabilityKind.SUITE] == [1, 2]
+    assert found.expected.suite_rule is SelectionRule.INITIATOR_FIRST
+    assert (judged(found), found.reasons) == (expected, reasons)
+
+
+def test_attributes_of_the_only_configuration_have_no_order() -> None:
+    capabilities = f"acap:1 {message(PSK, (CM_80,))}", f"acap:2 {crypto(1, CM_80)}"
+    for answer in (message(1), crypto(1, CM_80)):
+        offer = session(*capabilities, "tcap:1 RTP/SAVP", "pcfg:1 t=1 a=1,2", proto="RTP/AVP")
+        found = Scene(offer, session(answer, "acfg:1 t=1 a=1,2")).negotiate()
+        assert found.expected.rule is SelectionRule.ANY_COMMON
+        assert (judged(found), found.reasons) == ((True, True, True), ())
+
+
+def test_numbers_beside_policies_in_order_need_the_list_of_the_responder() -> None:
+    offer = session(f"{message(PSK, (CM_80, CM_32))} {CM_80}=0 {CM_32}=1")
+    found = Scene(offer, session(message(1, (CM_80,)))).negotiate()
+    assert found.expected.suite_rule is SelectionRule.MIN_SUM
+    assert judged(found) == (True, True, None)
+    assert found.reasons == ("responder-list-unknown",)
+
+
+def test_an_answer_names_attributes_of_the_configuration_that_it_names() -> None:
+    messages = [message(kind, (CM_80,)) for kind in (PSK, PKE)]
+    offer = session(*(f"acap:{n} {one}" for n, one in enumerate(messages, 1)), "pcfg:1 a=1", "pcfg:2 a=2")
+    for acfg, misfits in (("2 a=2", 0), ("1 a=2", 1), ("3 a=2", 1)):
+        scene = Scene(offer, session(message(3), f"acfg:{acfg}"))
+        offered, answered = (select_messages(scene.keying.mikey, side) for side in (Side.OFFERER, Side.ANSWERER))
+        assert len(find_misfits(scene.line, offered, answered, "MIKEY-PKE")) == misfits
 
 
 def test_numbers_written_behind_the_message_count_as_a_list() -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`sdpcapneg`: potential configurations of RFC 5939, whose number is their priority (§3.5.1: lower is preferred)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from analyzer.model.call import Side
@@ -23,6 +23,7 @@ from dissectors.grammar.mikey import parse_mikey
 from dissectors.grammar.sdes import canonical_suite, parse_crypto
 
 METHODS = {"crypto": SDES, "fingerprint": "DTLS-SRTP", "zrtp-hash": "ZRTP"}
+_Place = tuple[int, int]  # the number of a configuration, and which alternative of all it is, from 1
 UNREAD = MacState(None, "a capability, not tried")
 
 
@@ -54,10 +55,11 @@ def read_configurations(
     if not configurations:
         return NO_CONFIGURATIONS
     capabilities = {found.attribute.number: found for found in read_capabilities(attributes, messages)}
-    agreements: dict[str, int] = {}
-    suites: dict[str, int] = {}
+    agreements: dict[str, _Place] = {}
+    suites: dict[str, _Place] = {}
     ordered: list[str] = []
     crowded = False
+    place = 0
     for configuration in sorted(configurations, key=lambda configuration: configuration.number):
         for alternative in configuration.attribute_alternatives or ((),):
             added = [capabilities[number] for number in alternative if number in capabilities]
@@ -65,18 +67,20 @@ def read_configurations(
             inline = [found.suite for found in added if found.suite is not None]
             crowded |= len(inline) > 1
             ordered += inline
+            place += 1
             for name in names:
                 if name is not None:
-                    agreements.setdefault(name, configuration.number)
+                    agreements.setdefault(name, (configuration.number, place))
             for suite in inline:
-                suites.setdefault(suite, configuration.number)
+                suites.setdefault(suite, (configuration.number, place))
     last = max(configuration.number for configuration in configurations) + 1
     for name in own:
-        agreements.setdefault(name, last)
+        agreements.setdefault(name, (last, place + 1))
     ref = attributes.ref
+    only_one = len(agreements) > 1 == len(set(agreements.values()))  # attributes of it have no order
     listed = tuple(
-        _preference(CapabilityKind.KEY_AGREEMENT, name, number, Carrier.SDPCAPNEG, ref)
-        for name, number in agreements.items()
+        _preference(CapabilityKind.KEY_AGREEMENT, name, None if only_one else number, Carrier.SDPCAPNEG, ref)
+        for name, number in _priorities(agreements)
     )
     found_messages = tuple(found.evidence for found in capabilities.values() if found.evidence is not None)
     if crowded:
@@ -84,9 +88,19 @@ def read_configurations(
         by_line = (_preference(CapabilityKind.SUITE, name, n, Carrier.SDES_ORDER, ref) for n, name in inside)
         return Configurations(listed, tuple(by_line), found_messages)
     for position, suite in enumerate(own_suites):
-        suites.setdefault(suite, last + position)
-    by_number = (_preference(CapabilityKind.SUITE, name, n, Carrier.SDPCAPNEG, ref) for name, n in suites.items())
+        suites.setdefault(suite, (last + position, place + 1 + position))
+    by_number = (_preference(CapabilityKind.SUITE, name, n, Carrier.SDPCAPNEG, ref) for name, n in _priorities(suites))
     return Configurations(listed, tuple(by_number), found_messages)
+
+
+def _priorities(places: Mapping[str, _Place]) -> Iterable[tuple[str, int]]:
+    """The numbers of the configurations; the places of all alternatives where one configuration orders several.
+
+    Alternatives of one configuration are in order of preference (RFC 5939 §3.5.1), which its number can't tell.
+    """
+    told = {number for number, _ in places.values()}
+    shared = len(set(places.values())) > len(told)
+    return [(name, place if shared else number) for name, (number, place) in places.items()]
 
 
 def read_capabilities(attributes: KeyingAttributes, messages: Sequence[MikeyEvidence]) -> tuple[Capability, ...]:
@@ -137,5 +151,5 @@ def _message(
     )
 
 
-def _preference(kind: CapabilityKind, name: str, priority: int, carrier: Carrier, ref: FrameRef) -> Preference:
+def _preference(kind: CapabilityKind, name: str, priority: int | None, carrier: Carrier, ref: FrameRef) -> Preference:
     return Preference(kind, name, priority, carrier, False, ref)
