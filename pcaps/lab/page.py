@@ -85,13 +85,13 @@ def carrier_rows(results: Results) -> tuple[CarrierRow, ...]:
 
 
 def unnoticed(results: Results) -> tuple[tuple[str, float, float], ...]:
-    """Of each carrier the share of attacks that a checking Bob does not notice, and that the auditor leaves unsaid."""
+    """Of each carrier the share of attacks that a checking Bob does not notice, and of these what the auditor omits."""
     found = []
     for scheme in SCHEMES:
         mine = [one for one in results.attacked if one.scheme == scheme.name and one.manner == "checking"]
         worked = [one for one in mine if one.weaker]
         unsaid = [one for one in worked if one.effect == EFFECTS[-1]]
-        found.append((scheme.name, _share(len(worked), len(mine)), _share(len(unsaid), len(mine))))
+        found.append((scheme.name, _share(len(worked), len(mine)), _share(len(unsaid), len(worked))))
     return tuple(found)
 
 

@@ -92,6 +92,15 @@ def _reorder(noticed: bool) -> Attack:
     return attack
 
 
+def _copy(noticed: bool) -> Attack:
+    """Put copies of the weakest that Bob has in the place of all others, so that the count is right."""
+
+    def attack(sent: Sequence[Option], common: Sequence[Option], strength: Strength) -> Arriving:
+        return Arriving((_weakest(common, strength),) * len(sent), noticed)
+
+    return attack
+
+
 def _replay(_sent: Sequence[Option], common: Sequence[Option], strength: Strength) -> Arriving:
     """Put in place of the message one that Alice made an hour ago, when she had the weakest suite alone."""
     return Arriving((_weakest(common, strength),), noticed=True, old=True)
@@ -202,7 +211,7 @@ SCHEMES = (
         "key-mgmt lines, counted (RFC 4567 §7)",
         True,
         MIN_SUM,
-        {"remove": _remove(noticed=True), "reorder": _reorder(noticed=False)},
+        {"remove": _remove(noticed=True), "reorder": _reorder(noticed=False), "copy": _copy(noticed=False)},
         _lines(counted=True, listed_in="no"),
     ),
     Scheme(
@@ -216,7 +225,7 @@ SCHEMES = (
         "priority extension in every message",
         True,
         MIN_SUM,
-        {"remove": _remove(noticed=True), "reorder": _reorder(noticed=True)},
+        {"remove": _remove(noticed=True), "reorder": _reorder(noticed=True), "copy": _copy(noticed=True)},
         _lines(counted=True, listed_in="every"),
     ),
     Scheme(

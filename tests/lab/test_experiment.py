@@ -13,7 +13,7 @@ from analyzer.negotiation.selection import select
 from pcaps.lab import page
 from pcaps.lab.__main__ import ATTACKED_PAIRS, PAIRS, SEED
 from pcaps.lab.endpoints import SUITES, choose
-from pcaps.lab.experiment import AUTOMATIC, EFFECTS, METHODS, REFUSED, SILENT, STATIC, Results, run
+from pcaps.lab.experiment import AUTOMATIC, EFFECTS, FOUND, METHODS, REFUSED, SILENT, STATIC, Results, run
 from pcaps.lab.schemes import SCHEMES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -49,6 +49,7 @@ def check_claims(results: Results) -> None:
     assert not [one for one in results.attacked if one.effect == SILENT]
     closed = [one for one in results.attacked if one.scheme == EVERY_MESSAGE and one.manner == "checking"]
     assert {one.effect for one in closed} == {REFUSED}
+    assert {one.effect for one in results.attacked if one.attack == "copy"} == {REFUSED, FOUND}
     assert {one.scheme for one in results.attacked if one.manner == "checking" and one.weaker} <= {
         scheme.name for scheme in SCHEMES
     } - {EVERY_MESSAGE, "MIKEY policies (SP)"}
