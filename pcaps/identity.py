@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from pcaps.flow_script import START_NS, fingerprint
-from pcaps.samples import FAIL, NOT_APPLICABLE, PASS, PLAIN_OUTCOMES, Expected, Sample
+from pcaps.samples import FAIL, NOT_APPLICABLE, PASS, Expected, Sample, expect_no_media
 from pcaps.scripted import ScriptedCall
 
 KEYS = '[[certificate]]\nfile = "keys/identity_cert.pem"\n'  # of the key below
@@ -52,17 +52,8 @@ def busy(*headers: str) -> ScriptedCall:
 
 def expected(exit_code: int = 0, **outcomes: str) -> Expected:
     """A call that was refused, and what the rules say of its offer."""
-    said = {"IDN-001": PASS, "IDN-002": PASS, "IDN-003": PASS, "DTL-006": PASS, "PRI-009": PASS}
-    said |= {rule.replace("_", "-"): outcome for rule, outcome in outcomes.items()}
-    return Expected(
-        verdict="no-media",
-        reasons=("rejected",),
-        rule="single",
-        verified="",
-        wire=(),
-        outcomes={**PLAIN_OUTCOMES, **said},
-        exit_code=exit_code,
-    )
+    said = {"IDN_001": PASS, "IDN_002": PASS, "IDN_003": PASS, "DTL_006": PASS, "PRI_009": PASS}
+    return expect_no_media("rejected", exit_code, rule="single", **said | outcomes)
 
 
 SAMPLES = (

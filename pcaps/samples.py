@@ -76,6 +76,20 @@ class Expected:
     exit_code: int = 0
 
 
+def expect_no_media(reason: str, exit_code: int = 0, *, rule: str = "", **outcomes: str) -> Expected:
+    """Of a call without media; `outcomes` are those that differ from a plain call's (`SIG_010` names SIG-010)."""
+    said = {name.replace("_", "-"): outcome for name, outcome in outcomes.items()}
+    return Expected(
+        verdict="no-media",
+        reasons=(reason,),
+        rule=rule,
+        verified="",
+        wire=(),
+        outcomes={**PLAIN_OUTCOMES, **said},
+        exit_code=exit_code,
+    )
+
+
 @dataclass(frozen=True)
 class Sample:
     """One capture: the call, its one flaw ("" for none) with the clause, its twin, its keys, what to expect.

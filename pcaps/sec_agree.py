@@ -6,7 +6,7 @@
 `sec_agree_kept`: the list comes back as it was, and its most preferred mechanism is used.
 """
 
-from pcaps.samples import FAIL, PASS, PLAIN_OUTCOMES, Expected, Sample
+from pcaps.samples import FAIL, PASS, Sample, expect_no_media
 from pcaps.scripted import ScriptedCall
 
 LISTED = "digest;q=0.2;d-alg=MD5, tls;q=0.1"
@@ -29,25 +29,12 @@ def agreement(name: str, listed: str, verify: str) -> ScriptedCall:
     """)  # fmt: skip
 
 
-def expected(exit_code: int = 0, **outcomes: str) -> Expected:
-    """A call that was on hold throughout."""
-    said = {rule.replace("_", "-"): outcome for rule, outcome in outcomes.items()}
-    return Expected(
-        verdict="no-media",
-        reasons=("inactive",),
-        verified="",
-        wire=(),
-        outcomes={**PLAIN_OUTCOMES, **said},
-        exit_code=exit_code,
-    )
-
-
 SAMPLES = (
     Sample(
         "sec_agree_altered",
         "A security agreement whose list was altered on the way",
         agreement("sec_agree", LISTED, "digest;q=0.2;d-alg=MD5"),
-        expected(5, SIG_010=FAIL, SIG_011=PASS),
+        expect_no_media("inactive", 5, SIG_010=FAIL, SIG_011=PASS),
         "sec_agree",
         flaw="TLS is missing from the list that the client gives back",
         clause="RFC 3329 §2.3.1",
@@ -57,7 +44,7 @@ SAMPLES = (
         "sec_agree_not_preferred",
         "A security agreement on TLS, and a request without it",
         agreement("sec_agree", LISTED_TLS_FIRST, LISTED_TLS_FIRST),
-        expected(5, SIG_010=PASS, SIG_011=FAIL),
+        expect_no_media("inactive", 5, SIG_010=PASS, SIG_011=FAIL),
         "sec_agree",
         flaw="the mechanism with the highest preference is not used",
         clause="RFC 3329 §2.3.1",
@@ -67,7 +54,7 @@ SAMPLES = (
         "sec_agree_kept",
         "A security agreement that is kept",
         agreement("sec_agree", LISTED, LISTED),
-        expected(0, SIG_010=PASS, SIG_011=PASS),
+        expect_no_media("inactive", SIG_010=PASS, SIG_011=PASS),
         "sec_agree",
     ),
 )
