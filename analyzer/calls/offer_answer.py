@@ -24,7 +24,7 @@ class Proposal(NamedTuple):
     the final refusal. `hop` names the elements between which another session was described than nearest the caller.
     `optional` stands for what only media makes worth telling: an early dialog that another one's answer ended
     (at `lost_ns`), a hop whose description differs in addresses alone. `late` says that another dialog of the same
-    INVITE was described before.
+    INVITE was described before. `confirmed_ns` is when an ACK told of an answer that nobody saw.
     """
 
     dialog: Dialog
@@ -39,6 +39,7 @@ class Proposal(NamedTuple):
     optional: bool = False
     late: bool = False
     lost_ns: int | None = None
+    confirmed_ns: int | None = None
 
     @property
     def session(self) -> Session:
@@ -47,8 +48,8 @@ class Proposal(NamedTuple):
 
     @property
     def answered_ns(self) -> int | None:
-        """When the answer was seen."""
-        return self.answer.message.timestamp_ns if self.answer else None
+        """When the answer was seen, or an ACK that tells of it."""
+        return self.answer.message.timestamp_ns if self.answer else self.confirmed_ns
 
     @property
     def offerer(self) -> Party | None:
@@ -265,7 +266,10 @@ class ProposalReader:
         early = failure is not None and answer is not None
         status = (failure.sip.status or 0) if failure else 0
         key = self._dialog(transaction, dialog.tag)
-        self.proposals.append(Proposal(key, offer, answer, resolution, final, start, early, status))
+        proposal = Proposal(key, offer, answer, resolution, final, start, early, status)
+        if offer is not None and answer is None and final is None and transaction.acks:
+            proposal = proposal._replace(confirmed_ns=_confirmed_ns(transaction))
+        self.proposals.append(proposal)
 
     def _read_simple(self, transaction: Transaction) -> None:
         """UPDATE and PRACK: the offer in the request, the answer in its 2xx (RFC 3311 §5.1, RFC 3262 §5)."""
@@ -292,6 +296,21 @@ class ProposalReader:
 def other_party(party: Party) -> Party:
     """The one who is not `party`."""
     return Party.CALLEE if party is Party.CALLER else Party.CALLER
+
+
+def _confirmed_ns(transaction: Transaction) -> int | None:
+    """When its sender's ACK told of a 2xx that nobody saw: that of a refusal has the INVITE's branch.
+
+    RFC 3261 §17.1.1.3.
+    """
+    sent = {(hop.request.source, hop.request.sip.branch) for hop in transaction.hops if hop.request}
+    senders = {source for source, _ in sent}
+    times = [
+        ack.timestamp_ns
+        for ack in transaction.acks
+        if ack.source in senders and ack.sip.branch and (ack.source, ack.sip.branch) not in sent
+    ]
+    return min(times, default=None)
 
 
 def _as_onward(proposal: Proposal, between: Pair, home: list[Proposal]) -> Proposal:

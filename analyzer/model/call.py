@@ -83,7 +83,8 @@ class Exchange(NamedTuple):
     """One offer/answer exchange of a call; times in nanoseconds since the epoch, `end_ns` where the next begins.
 
     `between` names two elements where they show the offer otherwise than the hop nearest the caller does. `retry_of`
-    is the number of the refused exchange that this one tries again in another way (RFC 3261 §8.1.3.5).
+    is the number of the refused exchange that this one tries again in another way (RFC 3261 §8.1.3.5). `answered_ns` is
+    when the answer was seen, or an ACK that tells of one which was not.
     """
 
     number: int

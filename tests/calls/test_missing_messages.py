@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pcaps.flow_script import Datagram
+from pcaps.flow_script import Datagram, FlowScript
 from pcaps.flow_table import FLOWS, Flow
 from tests.calls.flow_calls import audit_datagrams, datagrams_of
 
@@ -73,3 +73,17 @@ def test_a_call_whose_messages_are_all_there_is_still_contradicted(tmp_path: Pat
     ]
     report = audit_datagrams(lost, tmp_path)
     assert "mismatch" not in [media.verdict.value for media in report.calls[0].media]
+
+
+@pytest.mark.parametrize(
+    ("settled", "says"),
+    [
+        ("B>A 200 B.avp unseen\nA>B ACK", ("unprotected", ("clear-media",))),
+        ("B>A 200 B.avp unseen", ("inconclusive", ("answer-unseen",))),
+        ("B>A 486 unseen\nA>B ACK refused", ("inconclusive", ("answer-unseen",))),
+    ],
+)
+def test_an_ack_tells_of_an_answer_that_nobody_saw(settled: str, says: object, tmp_path: Path) -> None:
+    script = f"A>B INVITE A.avp\nB>A 180\n{settled}\nA~B 60 A.avp B.avp"
+    (call,) = audit_datagrams(FlowScript("answer-lost").run(script), tmp_path).calls
+    assert [(media.verdict.value, media.reasons) for media in call.media] == [says]
