@@ -20,7 +20,7 @@ Line = tuple[str, str]  # what a keying line offers, and the key or message with
 
 def compare_offers(first: Call, second: Call) -> tuple[LegDifference, ...]:
     """The differences between the first offers of two legs, from the earlier leg to the later one."""
-    one, other = _first_offer(first), _first_offer(second)
+    one, other = first_offer(first), first_offer(second)
     return () if one is None or other is None else compare_bodies(one, other)
 
 
@@ -39,8 +39,14 @@ def compare_bodies(one: SdpBody, other: SdpBody) -> tuple[LegDifference, ...]:
     return tuple(found)
 
 
-def _first_offer(call: Call) -> SdpBody | None:
+def first_offer(call: Call) -> SdpBody | None:
+    """The call's first offer, None where none was seen."""
     return next((exchange.offer for exchange in call.exchanges if exchange.offer is not None), None)
+
+
+def offers_keying(body: SdpBody) -> bool:
+    """Whether a session description names a key agreement for any medium."""
+    return any(keying_lines(body.session, media) for media in body.session.media)
 
 
 def keying_lines(session: SessionDescription, media: MediaDescription) -> list[Line]:

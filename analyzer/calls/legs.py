@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from analyzer.calls.leg_differences import compare_offers
+from analyzer.calls.leg_differences import compare_offers, first_offer, offers_keying
 from analyzer.model.call import Call
 from analyzer.model.evidence import SignallingMessage
 from analyzer.model.legs import LegEvidence, OtherLeg
@@ -92,10 +92,14 @@ def _join(first: Call, second: Call, kinds: set[LegEvidence]) -> tuple[OtherLeg,
     back = tuple(each._replace(here=each.there, there=each.here) for each in differences)
     evidence = tuple(kind for kind in LegEvidence if kind in kinds)
     confidence = _confidence(kinds)
-    there = OtherLeg(
-        second.call_id, is_earlier=False, evidence=evidence, confidence=confidence, differences=differences
-    )
-    return there, OtherLeg(first.call_id, is_earlier=True, evidence=evidence, confidence=confidence, differences=back)
+    there, here = _other_leg(second, evidence, confidence), _other_leg(first, evidence, confidence)
+    return there._replace(differences=differences), here._replace(is_earlier=True, differences=back)
+
+
+def _other_leg(call: Call, evidence: tuple[LegEvidence, ...], confidence: float) -> OtherLeg:
+    offer = first_offer(call)
+    is_keyed = None if offer is None else offers_keying(offer)
+    return OtherLeg(call.call_id, False, evidence, confidence, (), is_keyed)
 
 
 def _confidence(evidence: Iterable[LegEvidence]) -> float:

@@ -43,7 +43,8 @@ class LegDifference(NamedTuple):
 class OtherLeg(NamedTuple):
     """A call that is another leg of this one; `confidence` from 0 to 1, `is_earlier` says that its offer came first.
 
-    Differences read from the earlier leg to the later one.
+    Differences read from the earlier leg to the later one. `is_keyed` says whether its offer has keying for any medium,
+    None where that was not seen.
     """
 
     call_id: str
@@ -51,6 +52,7 @@ class OtherLeg(NamedTuple):
     evidence: tuple[LegEvidence, ...]
     confidence: float
     differences: tuple[LegDifference, ...]
+    is_keyed: bool | None
 
 
 class KeyingHabit(NamedTuple):

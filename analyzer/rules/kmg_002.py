@@ -17,7 +17,15 @@ def _has_list(message: MikeyMessage) -> bool:
 
 def _lacks_list(evidence: MikeyEvidence) -> bool:
     message = evidence.message
-    return message is not None and message.header.data_type != DataType.ERROR and not _has_list(message)
+    if message is None or message.header.data_type == DataType.ERROR:
+        return False
+    return message.is_read_whole and not _has_list(message)
+
+
+def _is_shut(evidence: MikeyEvidence) -> bool:
+    """Whether the list may stand where nobody can read it."""
+    message = evidence.message
+    return message is None or not (message.is_read_whole or _has_list(message))
 
 
 def _check_line(facts: LineFacts) -> Result:
@@ -32,8 +40,8 @@ def _check_line(facts: LineFacts) -> Result:
             tuple(dict.fromkeys(one.ref for one in bare)),
         )
     refs = tuple(dict.fromkeys(one.ref for one in offered))
-    if any(one.message is None for one in offered):
-        return unknown("readable-mikey", "A MIKEY message can't be read.", refs)
+    if any(map(_is_shut, offered)):
+        return unknown("readable-mikey", "A MIKEY message can't be read to its end.", refs)
     return passed("Every offered MIKEY message carries the list of the offered protocols.", refs)
 
 
@@ -49,7 +57,7 @@ RULE = Rule(
     meaning=Meaning(
         passes="Every offered MIKEY message carries the SDP IDs extension.",
         fails="An offered MIKEY message has no General Extension of type 1 (SDP IDs).",
-        unknown="An offered message can't be read.",
+        unknown="An offered message can't be read to its end.",
         not_applicable="No MIKEY message was offered.",
     ),
     check_line=_check_line,

@@ -15,13 +15,14 @@ from analyzer.rules.protection import KEYING_ATTRIBUTES
 HABIT = Parameter("habit_calls", 3, 1, "how many calls before, with keying in each of them, make a habit")
 _HABIT_GUARDS = ("the endpoint may have been set up anew, or may speak plain RTP to some peers",)
 _NO_EARLIER_LEG = not_applicable("No other offer of this call is known, of an earlier leg or hop.")
+_NOTHING_KEYED = not_applicable("No earlier leg or hop offered keying.")
 _GUARDS = ("a back-to-back user agent, or the provider behind it, may speak plain RTP on its other side",)
 
 
 def _check_call(call: Call, _media: tuple[AuditedMedia, ...], *, habit_calls: int = HABIT.default) -> Result:
     onward = list(iter_offers_onward(call))
     if not onward:
-        return _judge_habits(call.lost_keying, habit_calls)
+        return _judge_habits(call.lost_keying, habit_calls) or _NO_EARLIER_LEG
     offers = [each.offer for each in onward if each.offer is not None]
     if not offers:
         return unknown("offer", "An earlier leg is known, and the offer of this one was not seen.")
@@ -31,11 +32,15 @@ def _check_call(call: Call, _media: tuple[AuditedMedia, ...], *, habit_calls: in
         taken = ", ".join(dict.fromkeys(each.detail for each in stripped))
         return failed(f"The leg before offered keying that this one lacks altogether: {taken}.", refs, _GUARDS)
     refs = tuple(dict.fromkeys(offer.message.ref for offer in offers))
+    if any(each.was_keyed is None for each in onward):
+        return unknown("offer", "An earlier leg is known, and its offer was not seen.", refs)
+    if not any(each.was_keyed for each in onward):
+        return _judge_habits(call.lost_keying, habit_calls) or _NOTHING_KEYED
     return passed("Each medium that was keyed on the leg before is keyed on this one.", refs)
 
 
-def _judge_habits(lost: tuple[KeyingHabit, ...], habit_calls: int) -> Result:
-    """An offer without keying, beside what its endpoint offered in the calls before."""
+def _judge_habits(lost: tuple[KeyingHabit, ...], habit_calls: int) -> Result | None:
+    """An offer without keying, beside what its endpoint offered in the calls before; None where that tells nothing."""
     always = [each for each in lost if not each.plain and each.keyed >= habit_calls]
     if always:
         refs = tuple(dict.fromkeys(ref for each in always for ref in (each.last, each.here)))
@@ -45,7 +50,7 @@ def _judge_habits(lost: tuple[KeyingHabit, ...], habit_calls: int) -> Result:
     if mostly:
         text = "The endpoint offered keying before, and none here; whether that was stripped another leg would tell."
         return unknown("other-leg", text, (mostly[0].last, mostly[0].here))
-    return _NO_EARLIER_LEG
+    return None
 
 
 def _stripped(onward: OfferOnward) -> Iterator[LegDifference]:
@@ -73,12 +78,13 @@ RULE = Rule(
     remediation="Let the element between the legs key its other side too, or refuse calls that it can't protect;"
     " endpoints that require protection must refuse plain RTP, as no list inside a message can show that all is gone.",
     meaning=Meaning(
-        passes="The call was seen on two legs or hops, and every medium keyed on the earlier is keyed on the later.",
+        passes="The call was seen on two legs or hops; the earlier keyed media, and the later keys each of them.",
         fails="An earlier leg offered keying for a medium, and the offer of this leg has none for it; or the endpoint"
         " offered keying in each of `habit_calls` or more calls before, and none here.",
-        unknown="An earlier leg is known, and the offer of this leg was not seen; or the endpoint mostly offered keying"
-        " in calls before, and no other leg is known.",
-        not_applicable="No earlier leg of the call is known, and the endpoint had no habit of offering keying.",
+        unknown="An earlier leg is known, and its offer or that of this leg was not seen; or the endpoint mostly"
+        " offered keying in calls before, and no other leg is known.",
+        not_applicable="No earlier leg of the call is known, or it offered no keying either; and the endpoint had no"
+        " habit of offering keying.",
     ),
     check_call=_check_call,
     parameters=(HABIT,),

@@ -38,8 +38,9 @@ def _check(facts: MikeyFacts) -> Result:
     if found:
         why = "A capture agent sent messages that carry keys unencrypted; whether TLS protected them it does not say."
         return unknown("transport-unknown", why, refs_of(found))
-    if any(one.message is None for one in messages):
-        return unknown("readable-mikey", "A MIKEY message can't be read.", tuple(one.ref for one in messages))
+    shut = [one for one in messages if one.message is None or not (one.message.is_read_whole or _transported(one))]
+    if shut:
+        return unknown("readable-mikey", "A MIKEY message can't be read to its end.", refs_of(shut))
     carriers = tuple(dict.fromkeys(one.ref for one in messages if _transported(one)))
     return passed("Keys are transported encrypted.", carriers) if carriers else _NO_TRANSPORT
 
@@ -56,7 +57,7 @@ RULE = Rule(
     meaning=Meaning(
         passes="Every MIKEY message that transports keys encrypts them, or came in protected signalling.",
         fails="A KEMAC payload with key data has the NULL encryption algorithm, in readable signalling.",
-        unknown="A MIKEY message can't be read, or a capture agent does not say whether TLS protected it.",
+        unknown="A MIKEY message can't be read to its end, or a capture agent does not say whether TLS protected it.",
         not_applicable="No MIKEY message transports keys.",
     ),
     check_line=_check,

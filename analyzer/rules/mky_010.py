@@ -4,11 +4,12 @@
 from analyzer.model.call import Side
 from analyzer.model.keying import MikeyEvidence, Shared
 from analyzer.model.mikey_modes import MIKEY_MODES
-from analyzer.model.outcome import Confidence, Severity
-from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed
+from analyzer.model.outcome import Confidence, OutcomeValue, Severity
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.exchange_facts import MikeyFacts
-from analyzer.rules.line_facts import Subject
+from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.mikey_reuse import cited, compared, initiators_messages, refs_of, reuses_of, unreadable
+from analyzer.rules.protection import is_pending
 from dissectors.grammar.mikey import Timestamp
 from dissectors.grammar.mikey.registries import DataType
 
@@ -34,6 +35,13 @@ def _differs(response: MikeyEvidence, offered: list[MikeyEvidence]) -> str:
     if method not in OWN_TIMESTAMP and own is not None and sent is not None and own.value != sent.value:
         return "The response has a timestamp of its own, not the initiator's."
     return ""
+
+
+def _check_line(facts: LineFacts) -> Result:
+    found = _check(facts)
+    if found.value is OutcomeValue.PASS and is_pending(facts.line):
+        return unknown("answer", "The CSB ID is new; whether a response repeats it was not seen.", found.refs)
+    return found
 
 
 def _check(facts: MikeyFacts) -> Result:
@@ -65,10 +73,10 @@ RULE = Rule(
         passes="No other call of the two parties in the capture set has this CSB ID, and a response that was seen"
         " repeats it and the initiator's timestamp.",
         fails="Another call of the two parties has this CSB ID, or a response differs in CSB ID or timestamp.",
-        unknown="A MIKEY message of the offer can't be read.",
+        unknown="A MIKEY message of the offer can't be read, or neither answer nor refusal was seen.",
         not_applicable="No initiator's MIKEY message was offered.",
     ),
-    check_line=_check,
+    check_line=_check_line,
     check_exchange=_check,
     absent=Absent(Subject.MIKEY, _NOTHING),
 )

@@ -23,7 +23,7 @@ RULE = Rule(
     meaning=Meaning(
         passes="Key agreement and suite that were chosen stand in the lists of both sides.",
         fails="The choice was not offered, or is not in the list that the responder itself sent.",
-        unknown="The offer or a list that would settle it was not seen.",
+        unknown="The offer, the answer or a list that would settle it was not seen.",
         not_applicable="Nothing was chosen.",
     ),
     check_line=_check_line,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """SRT-002: the authentication tag has another length than the suite says."""
 
+from analyzer.model.evidence import Protection
 from analyzer.model.keying import StreamAudit
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules import protection
@@ -28,7 +29,7 @@ def _fits(stream: StreamAudit) -> bool:
 
 
 def _judge(streams: tuple[StreamAudit, ...]) -> Result:
-    wrong = tuple(stream for stream in streams if not stream.clear and _differs(stream))
+    wrong = tuple(stream for stream in streams if stream.protection is not Protection.RTP and _differs(stream))
     if wrong:
         first = wrong[0]
         return failed(

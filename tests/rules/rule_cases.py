@@ -60,6 +60,7 @@ from dissectors.grammar.mikey import (
     GeneralExtension,
     Header,
     MikeyMessage,
+    Opaque,
     Payload,
     Rand,
     Timestamp,
@@ -85,6 +86,11 @@ OFFERED = Keying(None, None, "no answer", offered_crypto=crypto(CRYPTO_80))
 REJECTED = sdes_scene(answer=None, streams=(), resolution=Resolution.REJECTED, state=CallState.REJECTED, keying=OFFERED)
 UNANSWERED = sdes_scene(answer=None, streams=(), resolution=Resolution.UNANSWERED, keying=OFFERED)
 SAVP = sdp_lines("RTP/SAVP")
+CUT_OFF = Opaque(11, b"\0\0")
+ONE_OFFERED = (Preference(CapabilityKind.SUITE, CRYPTO_80.split()[1], 0, Carrier.SDES_ORDER, None, FrameRef(0, 1)),)
+NOTHING_TOLD = negotiation(
+    chosen=Choice(None, None), mutual=NO_CHOICE, undominated=NO_CHOICE, winner=NO_CHOICE, offer_preferences=ONE_OFFERED
+)
 
 
 def keyed(scene: Scene, **changes: object) -> Scene:
@@ -156,7 +162,11 @@ def listing(*statements: ListStatement, **changes: object) -> Scene:
 
 def judged(name: str) -> dict[OutcomeValue, tuple[Scene, ...]]:
     by_value = {PASS: YES, FAIL: NO, UNKNOWN: OPEN, NA: NO_CHOICE}
-    return {value: (replace(SDES, negotiation=negotiation(**{name: one})),) for value, one in by_value.items()}
+    cases = {value: (replace(SDES, negotiation=negotiation(**{name: one})),) for value, one in by_value.items()}
+    return cases | {
+        UNKNOWN: (*cases[UNKNOWN], replace(UNANSWERED, negotiation=NOTHING_TOLD)),
+        NA: (*cases[NA], replace(REJECTED, negotiation=NOTHING_TOLD)),
+    }
 
 
 DTLS_LINES = sdp_lines("UDP/TLS/RTP/SAVPF", ("fingerprint:sha-256 00:11",))
@@ -240,10 +250,12 @@ REFUSED = {"answer": None, "streams": (), "resolution": Resolution.REJECTED}
 SILENT = {"answer": None, "streams": (), "resolution": Resolution.UNANSWERED}
 
 
-def after_leg(scene: Scene, change: LegChange, detail: str, *, is_earlier: bool = True) -> Scene:
+def after_leg(
+    scene: Scene, change: LegChange, detail: str, *, is_earlier: bool = True, is_keyed: bool | None = True
+) -> Scene:
     """The scene as the leg behind another one, from which its offer differs in one thing."""
     difference = LegDifference(change, 0, detail, FrameRef(0, 1), FrameRef(0, 9))
-    leg = OtherLeg("other@example.com", is_earlier, (LegEvidence.SESSION_ID,), 0.95, (difference,))
+    leg = OtherLeg("other@example.com", is_earlier, (LegEvidence.SESSION_ID,), 0.95, (difference,), is_keyed)
     return replace(scene, other_legs=(leg,))
 
 
@@ -500,7 +512,11 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             offering(None, mikey_message(extension_types=())),
         ),
         PASS: (MIKEY, offering(mikey_message(extension_types=(0, 1)))),
-        UNKNOWN: (offering(None), offering(mikey_message(), None)),
+        UNKNOWN: (
+            offering(None),
+            offering(mikey_message(), None),
+            offering(mikey_message(extension_types=(), extra=(CUT_OFF,))),
+        ),
         NA: (PLAIN, SDES),
     },
     "KMG-003": {
@@ -535,6 +551,7 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
         ),
         UNKNOWN: (
             after_leg(replace(SDES, offer=None), LegChange.LINES_REMOVED, "key-mgmt mikey"),
+            after_leg(PLAIN, LegChange.PROFILE_CHANGED, "", is_keyed=None),
             after_calls(PLAIN, 2),
             after_calls(PLAIN, 9, 1),
         ),
@@ -544,12 +561,18 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             MIKEY,
             after_calls(PLAIN, 2, 2),
             after_leg(PLAIN, LegChange.LINES_REMOVED, "key-mgmt mikey", is_earlier=False),
+            after_leg(PLAIN, LegChange.LINES_REMOVED, "m=video RTP/AVP", is_keyed=False),
+            after_leg(SDES, LegChange.LINES_ADDED, "crypto X", is_keyed=False),
         ),
     },
     "MKY-001": {
         FAIL: (offering(mikey_message(encryption=0)), offering(mikey_message(), mikey_message(encryption=0))),
         PASS: (MIKEY, replace(offering(mikey_message(encryption=0)), transport="TLS")),
-        UNKNOWN: (offering(None), replace(offering(mikey_message(encryption=0)), transport="HEP")),
+        UNKNOWN: (
+            offering(None),
+            offering(mikey_message(data=b"", extra=(CUT_OFF,))),
+            replace(offering(mikey_message(encryption=0)), transport="HEP"),
+        ),
         NA: (PLAIN, SDES, offering(mikey_message(encryption=0, data=b""))),
     },
     "MKY-004": {
@@ -601,7 +624,10 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             exchanging(mikey_message(), mikey_message(kind=6, csb_id=0)),
             exchanging(mikey_message(), mikey_message(kind=3, csb_id=8)),
         ),
-        UNKNOWN: (offering(None),),
+        UNKNOWN: (
+            offering(None),
+            replace(offering(mikey_message()), answer=None, streams=(), resolution=Resolution.UNANSWERED),
+        ),
         NA: (PLAIN, SDES),
     },
     "MKY-011": {
@@ -741,6 +767,7 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             replace(SDES, streams=()),
             replace(SDES, streams=(stream(),)),
             replace(SDES, streams=(proved(), stream(expected_tag_octets=10))),
+            replace(BOTH_AVP_CRYPTO, streams=(clear(clear=0, clear_early=98, tag_octets=0, expected_tag_octets=10),)),
             UNANSWERED,
         ),
         NA: (PLAIN, REJECTED, replace(SDES, streams=(clear(tag_octets=0, expected_tag_octets=10),))),

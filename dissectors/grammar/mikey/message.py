@@ -106,6 +106,11 @@ class MikeyMessage:
     trailing: bytes = field(default=b"", repr=False)
     defects: tuple[Defect, ...] = ()
 
+    @property
+    def is_read_whole(self) -> bool:
+        """Whether every payload was understood; what is not ends the chain, and more may stand behind it."""
+        return self.header.map_complete and not any(isinstance(payload, Opaque) for payload in self.payloads)
+
     def find(self, kind: type[_P]) -> _P | None:
         """The first payload of that class, or None."""
         for payload in self.payloads:
