@@ -270,6 +270,23 @@ def test_several_processes_write_the_same_files(
     assert len(found[0]) == 17
 
 
+@pytest.mark.captures
+def test_several_processes_write_the_same_files_of_streams_without_a_call(
+    captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_writer, "MIN_PACKETS_TO_FORK", 1)
+    name = "peers/libsrtp/tampered_AES_CM_128_HMAC_SHA1_80.srtp.pcap"
+    (tmp_path / "keys.toml").write_text(libsrtp_keys(sidecar_of(name), bound=True))
+    found = []
+    for jobs in ("1", "3"):
+        more = ["--keys", str(tmp_path / "keys.toml"), "--jobs", jobs, "-q"]
+        with pytest.raises(SystemExit):
+            main(["decrypt", str(captures / name), "-o", str(tmp_path / jobs), *more])
+        found.append({path.name: path.read_bytes() for path in (tmp_path / jobs).iterdir()})
+    assert found[0] == found[1]
+    assert len([file for file in found[0] if file.endswith(".pcapng")]) == 3
+
+
 HEARD = {
     "aiortc/dtls_cm80_pcmu": ("dtls_cm80_pcmu.{}.decoded.s16le", "ab"),
     "ffmpeg/srtp_80": ("srtp_80.clear.ulaw", "-"),
