@@ -40,6 +40,7 @@ from analyzer.negotiation.knowledge import Knowledge, build_observations
 from analyzer.negotiation.negotiate import negotiate
 from analyzer.rules.briefing import outcomes_outside
 from analyzer.rules.catalogue import rule_texts
+from analyzer.rules.damage import find_damage_outside
 from analyzer.rules.exchange_facts import ExchangeFacts
 from analyzer.rules.findings import collect_findings
 from analyzer.rules.runner import evaluate_call, evaluate_exchange, evaluate_messages, evaluate_stream
@@ -255,6 +256,7 @@ class Auditor:
             notes=(*notes, *skipped),
             drops=sum(drops) if drops else None,
             endpoints=build_profiles(judged.briefs),
+            damage=find_damage_outside(calls.outside, loose),
             renditions=judged.renditions,
         )
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, NamedTuple, Protocol, overload
 
 from analyzer.evidence.spool import Spool
-from analyzer.model.brief import CallBrief, Failure, LineBrief, NotedStream
+from analyzer.model.brief import CallBrief, Damage, Failure, LineBrief, NotedStream
 from analyzer.model.call import Call
 from analyzer.model.report import AuditedCall
 from analyzer.rules.briefing import TallyCounter, brief_call
@@ -194,6 +194,7 @@ def _encode(share: _Share) -> bytes:
             brief.is_quiet,
             [(rule, severity, [tuple(place) for place in places]) for rule, severity, places in brief.failures],
             [tuple(noted) for noted in brief.noted],
+            [tuple(damage) for damage in brief.damage],
         )
         for brief in share.briefs
     ]
@@ -213,7 +214,8 @@ def _decode(octets: bytes, calls: Sequence[Call]) -> _Share:
             is_quiet,
             tuple([Failure(rule, severity, tuple(refs)) for rule, severity, refs in failures]),
             tuple([NotedStream(*each) for each in noted]),
+            tuple([Damage(*each) for each in damage]),
         )
-        for number, (own, proved, streams, unknown, is_quiet, failures, noted) in enumerate(rows, start)
+        for number, (own, proved, streams, unknown, is_quiet, failures, noted, damage) in enumerate(rows, start)
     )
     return _Share(start, briefs, counts, tuple([_Place(*place) for place in places]))

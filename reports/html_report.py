@@ -66,6 +66,7 @@ def _environment() -> Environment:
         "aor": spelling.short_uri,
         "block": visible_block,
         "clock": spelling.clock_text,
+        "damage": spelling.damage_text,
         "count": spelling.count_text,
         "age": spelling.age_text,
         "duration": spelling.duration_text,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from analyzer.model.brief import CallBrief, Failure
+from analyzer.model.brief import CallBrief, Damage, Failure
 from analyzer.model.call import Call, CallState
 from analyzer.model.keying import StreamAudit
 from analyzer.model.negotiation import (
@@ -136,6 +136,7 @@ class CallRow:
     worst: Failure | None
     unknown: int
     has_page: bool
+    damage: tuple[Damage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,7 @@ def _keyed(call: CallBrief) -> tuple[str, ...]:
 
 def _call_row(number: int, call: CallBrief, has_page: bool) -> CallRow:
     verdict, counts = call_verdict(call), (call.proved, call.streams)
-    return CallRow(number, call.call, verdict, _keyed(call), *counts, call.worst, call.unknown, has_page)
+    return CallRow(number, call.call, verdict, _keyed(call), *counts, call.worst, call.unknown, has_page, call.damage)
 
 
 def choose_pages(report: Report) -> frozenset[int]:

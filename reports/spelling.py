@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from analyzer.model.brief import Damage
 from analyzer.model.channel import split_interleaved
 from reports.safe_text import VisibleText
 
@@ -26,6 +27,13 @@ def clock_text(timestamp_ns: int | None) -> str:
     """Date and time of day to the millisecond, UTC, for people."""
     text = time_text(timestamp_ns)
     return "unknown" if text is None else f"{text[:10]} {text[11:23]} UTC"
+
+
+def damage_text(damage: Damage) -> str:
+    """What could not be read and where in it: `MIKEY message: payload truncated at octet 82 (RFC 3830 §6.2): …`."""
+    clause = f" ({damage.clause})" if damage.clause else ""
+    detail = f": {damage.detail}" if damage.detail else ""
+    return f"{damage.what}: {damage.code.replace('-', ' ')} at octet {damage.offset}{clause}{detail}"
 
 
 def offset_text(timestamp_ns: int, start_ns: int) -> str:

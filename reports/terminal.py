@@ -16,7 +16,7 @@ from reports.endpoints import PeriodView, view_endpoints
 from reports.messages import mikey_name
 from reports.safe_text import visible
 from reports.second_opinion import print_second_opinion
-from reports.spelling import clock_text, frames_text, plural, short_uri, ssrc_text
+from reports.spelling import clock_text, damage_text, frames_text, plural, short_uri, ssrc_text
 from reports.summary import headline
 from reports.tally import (
     call_verdict,
@@ -92,6 +92,7 @@ def render_terminal(report: Report, console: Console, *, verbose: bool = False) 
     _print_findings(report, pen, verbose)
     _print_unjudged(report, pen, verbose)
     _print_noted(report, pen, verbose)
+    _print_damage(report, pen, verbose)
     _print_endpoints(report, pen, verbose)
     _print_outside(report, pen)
     if report.cross_check is not None:
@@ -396,6 +397,16 @@ def _print_list(title: str, mark: tuple[str, str], lines: list[str], pen: _Pen, 
     for line in lines[:limit]:
         pen.line(mark, (line, ""), indent=2)
     _print_more(len(lines) - limit, pen)
+
+
+def _print_damage(report: Report, pen: _Pen, verbose: bool) -> None:
+    """What could not be read in messages, and where."""
+    found = [(f"call {number}, ", each) for number, call in enumerate(report.briefs, 1) for each in call.damage]
+    lines = []
+    for call, damage in (*found, *(("", each) for each in report.damage)):
+        path = f" of {report.captures[damage.capture].path}" if len(report.captures) > 1 else ""
+        lines.append(f"{call}frame {damage.frame}{path}: {damage_text(damage)}")
+    _print_list("Not readable", ("!  ", "yellow"), lines, pen, verbose)
 
 
 def _print_more(number: int, pen: _Pen) -> None:

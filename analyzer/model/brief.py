@@ -59,6 +59,18 @@ def note_stream(audit: StreamAudit) -> NotedStream | None:
     return noted if said and tried else None
 
 
+class Damage(NamedTuple):
+    """What could not be read in a frame: in which part of it, there from which octet on; `code` is a defect's."""
+
+    capture: int
+    frame: int
+    what: str
+    code: str
+    offset: int
+    clause: str
+    detail: str
+
+
 class CallBrief(NamedTuple):
     """One call: its media lines, how many streams it has and how many are proved, what failed, what stays unknown.
 
@@ -73,6 +85,7 @@ class CallBrief(NamedTuple):
     is_quiet: bool
     failures: tuple[Failure, ...]
     noted: tuple[NotedStream, ...]
+    damage: tuple[Damage, ...]
 
     @property
     def worst(self) -> Failure | None:

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from analyzer.model.brief import CallBrief, Tally
+from analyzer.model.brief import CallBrief, Damage, Tally
 from analyzer.model.call import Call, MediaLine
 from analyzer.model.capture_comment import CaptureComment
 from analyzer.model.cross_check import CrossCheck
@@ -146,5 +146,6 @@ class Report:
     endpoints: tuple[EndpointProfile, ...] = ()
     mikey: tuple[AuditedMikey, ...] = ()
     cross_check: CrossCheck | None = None  # None: nobody asked for a second opinion
+    damage: tuple[Damage, ...] = ()  # outside calls; that of calls stands in their briefs
     renditions: Sequence[bytes] = ()  # of each call, if a renderer was given for calls
     drops: int | None = None  # packets the system dropped before they were captured; None: nobody counted

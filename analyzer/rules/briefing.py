@@ -13,6 +13,7 @@ from analyzer.model.negotiation import Carrier, Negotiation, Sight
 from analyzer.model.outcome import Outcome, OutcomeValue, Severity
 from analyzer.model.report import AuditedCall, AuditedMedia, AuditedMessage, AuditedMikey, AuditedStream
 from analyzer.negotiation.endpoint_profiles import offered_security
+from analyzer.rules.damage import find_damage
 
 _QUIET = frozenset((OutcomeValue.PASS, OutcomeValue.NOT_APPLICABLE))
 _UNJUDGED = frozenset((OutcomeValue.UNKNOWN, OutcomeValue.ERROR))
@@ -32,6 +33,7 @@ def brief_call(audited: AuditedCall) -> CallBrief:
         is_quiet=not loud,
         failures=brief_failures(loud),
         noted=tuple(noted for noted in map(note_stream, streams) if noted is not None),
+        damage=find_damage(audited),
     )
 
 
