@@ -117,10 +117,10 @@ class Auditor:
 
     def _allow_for_unseen(self, call: Call, media: tuple[AuditedMedia, ...]) -> tuple[AuditedMedia, ...]:
         """The lines judged without the packets that messages which nobody saw may explain."""
-        gaps = find_gaps(call)
+        gaps, last_message_ns = find_gaps(call), max(message.timestamp_ns for message in call.messages)
         judged = []
         for each in media:
-            streams = allow_for_unseen(each, gaps) if contradicts(each) else each.streams
+            streams = allow_for_unseen(each, gaps, last_message_ns) if contradicts(each) else each.streams
             if streams != each.streams:
                 verdict, reasons = judge(each.line, each.negotiation, each.keying, streams)
                 each = replace(each, streams=streams, verdict=verdict, reasons=reasons)

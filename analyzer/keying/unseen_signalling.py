@@ -18,14 +18,20 @@ from analyzer.model.report import AuditedMedia
 
 LONG_AGO = -(2**63)
 LATE_NS = 2_000_000_000  # how long packets under replaced keys may still come
+SILENCE_NS = 2_000_000_000  # how long nothing may be seen of a call before its end may have been missed
 MAX_CSEQ_STEP = 1000  # a larger one is another count, no gap
 REASON = "messages of the call are missing, which may have brought other keys"
 OFFERING = frozenset(("INVITE", "UPDATE", "PRACK"))
 
 
-def allow_for_unseen(media: AuditedMedia, gaps: Sequence[int]) -> tuple[StreamAudit, ...]:
-    """The line's streams, where failed packets that messages nobody saw may explain count as not tried."""
+def allow_for_unseen(media: AuditedMedia, gaps: Sequence[int], last_message_ns: int) -> tuple[StreamAudit, ...]:
+    """The line's streams, where failed packets that messages nobody saw may explain count as not tried.
+
+    `gaps` are those of `find_gaps`; `last_message_ns` is when the last message of the call was seen.
+    """
     streams = media.streams
+    silence = _find_silence(streams, last_message_ns)
+    gaps = gaps if silence is None else (*gaps, silence)
     return tuple(
         _excuse(one) if _is_open(one) and _is_explained(media.line, one, streams, gaps) else one for one in streams
     )
@@ -101,6 +107,23 @@ def _is_incomplete(messages: Sequence[SignallingMessage]) -> bool:
     requested = any(one.sip.method in OFFERING for one in messages)
     settled = any((one.sip.status or 0) >= 200 for one in messages)
     return not (requested and settled)
+
+
+def _find_silence(streams: Sequence[StreamAudit], last_message_ns: int) -> int | None:
+    """From when on nothing was seen of a line whose packets fail later, and no message of the call comes after them.
+
+    The call may have ended in that time, and another have taken its ports.
+    """
+    first = min((_failing_times(one)[0] for one in streams if _is_open(one)), default=last_message_ns)
+    begin = max(last_message_ns, *(_last_before(one, first) for one in streams))
+    return begin if first - begin >= SILENCE_NS else None
+
+
+def _last_before(stream: StreamAudit, moment: int) -> int:
+    bound = stream.bound
+    times = np.asarray(bound.stream.timestamp_ns[bound.start : bound.stop])
+    earlier = times[times < moment]
+    return int(earlier.max()) if len(earlier) else LONG_AGO
 
 
 def _is_explained(line: MediaLine, stream: StreamAudit, beside: Sequence[StreamAudit], gaps: Sequence[int]) -> bool:

@@ -87,3 +87,17 @@ def test_an_ack_tells_of_an_answer_that_nobody_saw(settled: str, says: object, t
     script = f"A>B INVITE A.avp\nB>A 180\n{settled}\nA~B 60 A.avp B.avp"
     (call,) = audit_datagrams(FlowScript("answer-lost").run(script), tmp_path).calls
     assert [(media.verdict.value, media.reasons) for media in call.media] == [says]
+
+
+@pytest.mark.parametrize(("silence", "says"), [("wait 4", "inconclusive"), ("", "mismatch")])
+def test_the_end_of_a_call_may_have_been_missed(silence: str, says: str, tmp_path: Path) -> None:
+    """Packets under other keys at the ports of a call without BYE: after a silence they may be another call's."""
+    script = f"A>B INVITE A\nB>A 200 B\nA>B ACK\nA~B 40\n{silence}\nA~B 40 A.k2 B.k2"
+    (call,) = audit_datagrams(FlowScript("end-missed").run(script), tmp_path).calls
+    assert [media.verdict.value for media in call.media] == [says]
+
+
+def test_after_a_silence_within_a_call_other_keys_contradict(tmp_path: Path) -> None:
+    script = "A>B INVITE A\nB>A 200 B\nA>B ACK\nA~B 40\nwait 4\nA~B 40 A.k2 B.k2\nA>B BYE\nB>A 200"
+    (call,) = audit_datagrams(FlowScript("end-seen").run(script), tmp_path).calls
+    assert [media.verdict.value for media in call.media] == ["mismatch"]
