@@ -23,7 +23,8 @@ RULE = Rule(
     meaning=Meaning(
         passes="No other common choice is at least as good for both sides and better for one.",
         fails="Another common choice is at least as good for both sides and better for one.",
-        unknown="A list is not on the wire, and the lists that the evidence allows differ in their result.",
+        unknown="The answer was not seen; or a list is not on the wire, and the lists that the evidence allows differ"
+        " in their result.",
         not_applicable="Nothing was chosen.",
     ),
     check_line=_check_line,

@@ -23,7 +23,8 @@ RULE = Rule(
     meaning=Meaning(
         passes="The choice wins under the selection rule that governs this negotiation.",
         fails="Another common choice wins under the selection rule that governs this negotiation.",
-        unknown="A list is not on the wire, and the lists that the evidence allows differ in their result.",
+        unknown="The answer was not seen; or a list is not on the wire, and the lists that the evidence allows differ"
+        " in their result.",
         not_applicable="Nothing was chosen.",
     ),
     check_line=_check_line,
