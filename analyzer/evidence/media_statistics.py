@@ -63,7 +63,6 @@ class StreamStatistics:
     last_frame: int
     first_time_ns: int
     last_time_ns: int
-    delta: Spread
     jitter: Spread | None
 
 
@@ -74,7 +73,6 @@ def stream_statistics(stream: MediaStream, clock_rate: int | None = None) -> Str
     if clock_rate is None and len(types) == 1:
         clock_rate = STATIC_CLOCK_RATES.get(types[0])
     times, frames = stream.timestamp_ns, stream.frame
-    jitter, delta = arrival_spreads(times, stream.rtp_timestamp, clock_rate or 0)
     return StreamStatistics(
         packets=len(stream),
         expected=counts.expected,
@@ -88,8 +86,7 @@ def stream_statistics(stream: MediaStream, clock_rate: int | None = None) -> Str
         last_frame=int(frames[-1]),
         first_time_ns=int(times[0]),
         last_time_ns=int(times[-1]),
-        delta=delta,
-        jitter=None if clock_rate is None else jitter,
+        jitter=jitter_spread(times, stream.rtp_timestamp, clock_rate) if clock_rate else None,
     )
 
 
@@ -130,19 +127,17 @@ def sequence_runs(sequence_number: Column) -> list[npt.NDArray[np.int64]]:
     return np.split(extended, np.flatnonzero(back & stays) + 1)
 
 
-def arrival_spreads(timestamp_ns: Column, rtp_timestamp: Column, clock_rate: int) -> tuple[Spread, Spread]:
-    """Of interarrival jitter (RFC 3550 A.8), senseless without a clock rate, and of the time from packet to packet."""
-    spread = np.zeros(6)
-    tick_ms = 1000 / clock_rate if clock_rate else 0.0
+def jitter_spread(timestamp_ns: Column, rtp_timestamp: Column, clock_rate: int) -> Spread:
+    """Interarrival jitter in milliseconds over all packets but the first (RFC 3550 A.8)."""
+    spread = np.zeros(3)
     module: Any = at_hand(_JITTER)
     times = np.ascontiguousarray(timestamp_ns, np.int64)
     stamps = np.ascontiguousarray(rtp_timestamp, np.int64)
     if module is plain(_JITTER):
-        module.measure_jitter(times.tolist(), stamps.tolist(), tick_ms, spread)
+        module.measure_jitter(times.tolist(), stamps.tolist(), 1000 / clock_rate, spread)
     else:
-        module.measure_jitter(times, stamps, tick_ms, spread)
-    told = spread.tolist()
-    return Spread(*told[:3]), Spread(*told[3:])
+        module.measure_jitter(times, stamps, 1000 / clock_rate, spread)
+    return Spread(*spread.tolist())
 
 
 def is_plausible_rtp(stream: MediaStream) -> bool:
