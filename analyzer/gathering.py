@@ -132,7 +132,7 @@ def _point_notes(facts: Sequence[CaptureFacts], points: CapturePoints) -> Iterat
 
 
 def _copy_notes(facts: Sequence[CaptureFacts], readings: Sequence[Reading]) -> Iterator[str]:
-    """Which captures hold media packets twice."""
+    """Which captures hold media packets more than once."""
     for each, reading in zip(facts, readings, strict=True):
         if copies := reading.media.copies:
-            yield f"{each.path}: {copies} media packet(s) stand in it twice, as two taps see them, and count once"
+            yield f"{each.path}: {copies} copies of media packets, as several taps see them, were not counted again"

@@ -108,7 +108,7 @@ def _fails_badly(call: CallBrief) -> bool:
 
 def _shut_sips(report: Report) -> list[TlsFlow]:
     """TLS connections that stayed shut and whose port says that signalling is inside."""
-    return [flow for flow in report.tls_flows if not flow.opened and flow.server.endswith(f":{SIPS_PORT}")]
+    return [flow for flow in report.tls_flows if flow.is_shut and flow.server.endswith(f":{SIPS_PORT}")]
 
 
 def _outside(report: Report) -> list[str]:
@@ -116,7 +116,7 @@ def _outside(report: Report) -> list[str]:
     if report.streams:
         streams = plural(len(report.streams), "media stream belongs", "media streams belong")
         sentences.append(f"{streams} to no call that the captures show.")
-    shut = [flow for flow in report.tls_flows if not flow.opened]
+    shut = [flow for flow in report.tls_flows if flow.is_shut]
     sips = _shut_sips(report)
     if sips:
         flows = plural(len(sips), "TLS connection runs", "TLS connections run")

@@ -25,7 +25,15 @@ from reports.tally import (
     sorted_findings,
     urgency,
 )
-from reports.wording import CARRIERS, LINKS, VERDICT_ASCII, VERDICT_SYMBOLS, explain_missing, explain_tls
+from reports.wording import (
+    CARRIERS,
+    LINKS,
+    VERDICT_ASCII,
+    VERDICT_SYMBOLS,
+    explain_capture_defect,
+    explain_missing,
+    explain_tls,
+)
 
 MAX_ROWS = 50
 MAX_CALL_ID = 60  # characters of one that are shown
@@ -164,7 +172,7 @@ def _print_capture(capture: CaptureFacts, pen: _Pen) -> None:
         pen.line((capture.path, ""))
         pen.line((" · ".join(facts), "dim"), indent=2)
     for defect in capture.defects[:MAX_LINES]:
-        pen.line((f"{defect.code} at octet {defect.offset} {defect.detail}".rstrip(), "yellow"), indent=2)
+        pen.line((explain_capture_defect(defect), "yellow"), indent=2)
     skipped = [f"{what} ({plural(packets, 'packet')})" for what, packets in capture.unread]
     if capture.interface_drops:
         skipped.insert(0, f"dropped at the interface ({plural(capture.interface_drops, 'packet')})")
@@ -442,7 +450,7 @@ def _print_outside(report: Report, pen: _Pen) -> None:
         (len(report.streams), "media stream"),
         (len(report.messages), "message"),
         (len(report.mikey), "MIKEY message"),
-        (len([flow for flow in report.tls_flows if not flow.opened]), "TLS connection"),
+        (len([flow for flow in report.tls_flows if flow.is_shut]), "TLS connection"),
     )
     if parts:
         pen.line()

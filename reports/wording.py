@@ -7,6 +7,7 @@ from analyzer.model.legs import LegChange
 from analyzer.model.negotiation import Carrier, ListOrigin, Method, SelectionRule, Sight
 from analyzer.model.outcome import Confidence, OutcomeValue, Verdict
 from analyzer.model.reasons import REASONS
+from dissectors.grammar.defects import Defect
 from reports.spelling import plural
 
 VERDICTS = {
@@ -48,6 +49,10 @@ LEG_CHANGES = {
     LegChange.KEYS_REPLACED: "Keys replaced",
     LegChange.FINGERPRINT_REPLACED: "Fingerprint replaced",
 }
+CAPTURE_DEFECTS = {
+    "packet-cut-by-snaplen": "cut short by the snaplen: what stood behind is not in the capture",
+    "damaged-packet": "left out: their headers make no sense",
+}
 SIPS_PORT = 5061  # IANA: sips
 
 
@@ -56,6 +61,8 @@ def explain_tls(flow: TlsFlow) -> str:
     if flow.opened:
         inside = plural(flow.opened, "record")
         return f"{inside} opened" + (f", {flow.reason}" if flow.reason else "")
+    if not flow.reason:
+        return "nothing but a handshake was sent"
     by_port = flow.server.endswith(f":{SIPS_PORT}")
     return f"{flow.reason}; " + ("its port is that of SIP over TLS" if by_port else "signalling may be inside")
 
@@ -204,6 +211,14 @@ def explain_reason(code: str) -> str:
     """The sentence for a reason code; the code in words where there is none."""
     reason = REASONS.get(code)
     return reason.explanation if reason is not None else code.replace("-", " ").capitalize() + "."
+
+
+def explain_capture_defect(defect: Defect) -> str:
+    """What is amiss in a capture file, and at which octet where it is at one."""
+    said = CAPTURE_DEFECTS.get(defect.code)
+    detail = "1 packet" + defect.detail[9:] if defect.detail[:9] == "1 packets" else defect.detail
+    text = f"{detail} {said}" if said else f"{defect.code} {detail}".rstrip()
+    return f"{text} (at octet {defect.offset})" if defect.offset else text
 
 
 def explain_missing(code: str) -> str:

@@ -77,5 +77,23 @@ def shape_of(session: SessionDescription) -> tuple[tuple[str, str, bool], ...]:
 
 
 def unversioned(session: SessionDescription) -> tuple[bytes, ...]:
-    """The lines without `o=`: a session refresh may count its version up and change nothing (RFC 3264 §8)."""
-    return tuple(line for line in session.lines if line[:2] != b"o=")
+    """The lines without `o=`, the attributes of a level by name: what says nothing new leaves them alike.
+
+    A session refresh may count its version up and change nothing (RFC 3264 §8). Order tells among attributes of one
+    name alone; between names it is the program's that wrote them.
+    """
+    kept: list[bytes] = []
+    attributes: list[bytes] = []
+    for line in session.lines:
+        if line[:2] == b"a=":
+            attributes.append(line)
+        elif line[:2] != b"o=":
+            if line[:2] == b"m=":
+                kept += sorted(attributes, key=_attribute_name)
+                attributes.clear()
+            kept.append(line)
+    return (*kept, *sorted(attributes, key=_attribute_name))
+
+
+def _attribute_name(line: bytes) -> bytes:
+    return line.partition(b":")[0].rstrip()

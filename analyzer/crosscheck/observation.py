@@ -37,6 +37,7 @@ class Observation:
     """Frames; methods and statuses, media lines, crypto lines and MIKEY headers by frame; RTP streams by their ends.
 
     `hidden` are frames whose messages lay inside TLS, `media_level` counts MIKEY messages in media-level attributes.
+    `stopped` is why the file was not read to its end.
     """
 
     frames: int | None = None
@@ -47,6 +48,7 @@ class Observation:
     streams: dict[str, StreamFacts] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
     media_level: dict[int, int] = field(default_factory=dict)
+    stopped: str = ""
 
 
 def stream_name(source: str, source_port: str, destination: str, destination_port: str, ssrc: int) -> str:

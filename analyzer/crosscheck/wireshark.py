@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Wireshark's reading of a capture: signalling through pyshark, frames and RTP streams from tshark's own statistics."""
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from analyzer.errors import CaptureError, UsageError
 TSHARK = "tshark"
 CAPINFOS = "capinfos"
 MAX_PORTS = 1000
+SIP_ALONE = "sip && !icmp && !icmpv6"  # an ICMP error quotes a message that was sent before
 _STREAM = re.compile(
     r"^\s*\S+\s+\S+\s+(\S+)\s+(\d+)\s+(\S+)\s+(\d+)\s+0x([0-9A-Fa-f]+)\s+.*?\s+(\d+)\s+(-?\d+) \(\S+%\)"
     r"\s+\S+\s+\S+\s+\S+\s+(\S+)\s+(\S+)",
@@ -46,8 +48,12 @@ def observe_capture(path: Path, ports: Sequence[int] = ()) -> Observation:
     """
     seen = Observation()
     _read_statistics(path, ports, seen)
-    for frame, fields in _iter_sip(path):
-        _add_message(seen, frame, fields)
+    try:
+        for frame, fields in _iter_sip(path):
+            _add_message(seen, frame, fields)
+    except CaptureError:
+        if not seen.stopped:  # else it has told already that it reads no further, and what it had read counts
+            raise
     return seen
 
 
@@ -58,6 +64,8 @@ def _read_statistics(path: Path, ports: Sequence[int], seen: Observation) -> Non
     done = subprocess.run(command, capture_output=True, text=True, errors="backslashreplace", check=False)
     if done.returncode and not done.stdout:
         raise CaptureError(f"{path}: tshark: {_last_line(done.stderr)}")
+    if done.returncode:
+        seen.stopped = _last_line(done.stderr)
     for source, source_port, destination, destination_port, ssrc, packets, lost, *jitter in _STREAM.findall(
         done.stdout
     ):
@@ -82,16 +90,18 @@ def _iter_sip(path: Path) -> Iterator[tuple[int, Fields]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pyshark uses asyncio in ways that newer Pythons warn of
         pyshark = _pyshark()
-        capture = pyshark.FileCapture(str(path), display_filter="sip", keep_packets=False, custom_parameters=["-n"])
+        capture = pyshark.FileCapture(str(path), display_filter=SIP_ALONE, keep_packets=False, custom_parameters=["-n"])
         try:
             for packet in capture:
                 for layer in packet.get_multiple_layers("sip"):
                     found = layer._all_fields  # noqa: SLF001 - the public names lose the protocols
                     yield int(packet.number), {name: field.all_fields for name, field in found.items()}
-        except pyshark.capture.capture.TSharkCrashException as error:
+            capture.close()
+        except pyshark.capture.capture.TSharkCrashException as error:  # by the last packet, or when it is closed
             raise CaptureError(f"{path}: tshark: {_last_line(str(error))}") from error
         finally:
-            capture.close()
+            with contextlib.suppress(pyshark.capture.capture.TSharkCrashException):
+                capture.close()
 
 
 def _add_message(seen: Observation, frame: int, fields: Fields) -> None:

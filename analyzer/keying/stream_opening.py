@@ -162,8 +162,8 @@ def _shut(case: Case, packets: StreamPackets) -> Tally:
         keys = keys_of(found.context, under.key)
         return _opened(case, packets, Candidate(found.context, keys[0], under.bound), reason)
     if not first.bound:
-        clear = found.reason is FailureReason.CLEAR
-        reason = reason if clear else f"no key in the ring fits: {reason}"
+        speaks_of_keys = found.reason not in {FailureReason.CLEAR, FailureReason.TRUNCATED}
+        reason = f"no key in the ring fits: {reason}" if speaks_of_keys else reason
         return Tally(nothing, not_tried=size, reason=reason)
     if found.reason in {FailureReason.NO_PACKETS, FailureReason.TRUNCATED}:
         return Tally(nothing, not_tried=size, reason=reason)

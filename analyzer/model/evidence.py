@@ -243,6 +243,11 @@ class TlsFlow(NamedTuple):
     client_certificates: tuple[bytes, ...] = ()
     server_certificates: tuple[bytes, ...] = ()
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether something in it stays unread, and nothing of it was read."""
+        return not self.opened and bool(self.reason)
+
 
 class Protection(Word):
     """What the payload of a stream is, by authentication or by the clear/encrypted test."""

@@ -135,6 +135,8 @@ class TlsConnection:
             return NO_HANDSHAKE if self._secrets else NO_KEY
         if self._state.suite is None:
             return f"{self.version} with {self.cipher_suite} is not read"
+        if not self.shut and any(side.opener is not None for side in self._sides):
+            return ""  # its handshake was all there was to open
         return NO_KEY_FITS if self._secrets else NO_KEY
 
     def feed(self, direction: int, data: bytes, frame: int, timestamp_ns: int, gap: int) -> list[TlsData]:

@@ -195,6 +195,23 @@ def test_a_reinvite_is_a_new_exchange_and_a_refresh_is_none():
     assert bodies(one_call(script)) == [(OFFER, ANSWER), (rekeyed, ANSWER)]
 
 
+def test_an_early_answer_that_200_repeats_with_its_attributes_in_another_order_is_no_other_answer():
+    lines = ["sendrecv", "crypto:1 S inline:A", "ptime:20", "crypto:2 T inline:B"]
+    early = sdp("10.0.0.2", 6000, *lines)
+    said = {
+        "reordered": sdp("10.0.0.2", 6000, lines[2], lines[0], lines[1], lines[3], version=2),
+        "other preference": sdp("10.0.0.2", 6000, lines[0], lines[3], lines[2], lines[1], version=2),
+    }
+    found = {}
+    for name, later in said.items():
+        script = Script()
+        invite = script.request("INVITE", 1, SAVP)
+        script.response(invite, 183, early)
+        script.response(invite, 200, later)
+        found[name] = [answer for _, answer in bodies(one_call(script))]
+    assert found == {"reordered": [early], "other preference": [said["other preference"]]}
+
+
 def test_a_refused_reinvite_leaves_the_session_in_force():
     script = answered(bye=False)
     script.response(script.request("INVITE", 2, SAVP, to_tag="b"), 488)

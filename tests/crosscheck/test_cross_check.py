@@ -6,10 +6,16 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 from rich.console import Console
+from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+from scapy.utils import wrpcap
 
 from analyzer.api import audit
 from analyzer.crosscheck import compare
@@ -29,6 +35,10 @@ AGREEING = [
     "peers/libsrtp/rekey_AES_CM_128_HMAC_SHA1_80.srtp.pcap",
     "public/wireshark-wiki/SampleCaptures/mikey_psk.pcap",
 ]
+OPTIONS = (
+    b"OPTIONS sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nCSeq: 1 OPTIONS\r\n"
+    b"From: <sip:alice@example.com>;tag=a\r\nTo: <sip:bob@example.com>\r\nCall-ID: 1@example.com\r\n\r\n"
+)
 SCHEMA = Path(__file__).resolve().parents[2] / "reports/schema/report-1.json"
 
 
@@ -102,6 +112,43 @@ def test_known_gaps_are_no_differences(captures: Path) -> None:
     )
     assert check.differences == ()
     assert {gap.gap: gap.number for gap in check.gaps} == {"inside-tls": 6, "stream-not-announced": 2}
+
+
+@pytest.mark.tool("tshark")
+@pytest.mark.parametrize("family", ["IPv4", "IPv6"])
+def test_a_message_that_an_icmp_error_quotes_is_none(family: str, tmp_path: Path) -> None:
+    there, back = ("192.0.2.1", "192.0.2.2") if family == "IPv4" else ("2001:db8::1", "2001:db8::2")
+    network: Any = IP if family == "IPv4" else IPv6
+    error: Any = ICMP(type=3, code=3) if family == "IPv4" else ICMPv6DestUnreach(code=4)
+    sent = network(src=there, dst=back) / UDP(sport=5060, dport=5060) / Raw(OPTIONS)
+    path = tmp_path / "refused.pcap"
+    wrpcap(
+        str(path),
+        [
+            Ether(dst="02:00:00:00:00:02") / sent,
+            Ether(dst="02:00:00:00:00:01") / network(src=back, dst=there) / error / network(bytes(sent)),
+        ],
+    )
+    check = cross_check([path], audit([path]))
+    assert check.differences == ()
+    assert {each.topic: each.number for each in check.agreements}["SIP methods and statuses"] == 1
+
+
+@pytest.mark.tool("tshark")
+def test_a_damaged_capture_is_compared_where_tshark_reads_as_far(tmp_path: Path) -> None:
+    sent = IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=5060, dport=5060) / Raw(OPTIONS)
+    cut, damaged = tmp_path / "cut.pcap", tmp_path / "damaged.pcap"
+    wrpcap(str(cut), [Ether(dst="02:00:00:00:00:02") / sent] * 3)
+    whole = cut.read_bytes()
+    first_record = slice(24, 24 + (len(whole) - 24) // 3)
+    cut.write_bytes(whole[:-9])
+    damaged.write_bytes(whole + b"\xff" * 40 + whole[first_record] * 20)
+    found = {path: cross_check([path], audit([path])) for path in (cut, damaged)}
+    numbers = {each.topic: each.number for each in found[cut].agreements}
+    assert (numbers["SIP methods and statuses"], found[cut].notes) == (2, ())
+    assert [check.differences for check in found.values()] == [(), ()]
+    (note,) = found[damaged].notes
+    assert note.startswith(f"{damaged}: tshark did not read it to its end, not compared: ")
 
 
 @pytest.mark.tool("tshark")

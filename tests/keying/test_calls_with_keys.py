@@ -16,6 +16,7 @@ from analyzer.capture.frames import build_udp_frame
 from analyzer.capture.source import open_capture
 from analyzer.capture.writer import PcapngWriter
 from analyzer.keying.key_ring import KeyRing, PskEntry
+from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.keying.opening import context_that_opened, iter_clear_rtp
 from analyzer.model.evidence import Wire
 from analyzer.model.outcome import Verdict
@@ -213,6 +214,20 @@ def test_packets_cut_by_the_snaplen_are_not_tried(tmp_path: Path) -> None:
     assert all(s.reason for s in media.streams)
     assert media.verdict in (Verdict.CONFORM, Verdict.INCONCLUSIVE)
     assert outcomes(found)["SRT-003"] == "unknown"
+
+
+def test_packets_cut_by_the_snaplen_do_not_say_that_a_key_fits_not(tmp_path: Path) -> None:
+    output = io.BytesIO()
+    writer = PcapngWriter(output)
+    for number, packet in enumerate(both(K_A, K_B)):
+        frame = build_udp_frame(*packet)
+        writer.write(number * 10**7, frame[:120], original_octets=len(frame))
+    (tmp_path / "x.pcapng").write_bytes(output.getvalue())
+    (tmp_path / "keys.txt").write_text(f"a=crypto:1 {CM_80} inline:{KEY_A}\n")
+    found = audit([tmp_path / "x.pcapng"], ring=read_key_ring(tmp_path / "keys.txt")).streams
+    assert [each.audit.reason for each in found] == [
+        "cut by the snaplen (120 packets are not whole in the capture)"
+    ] * 2
 
 
 def mikey_call(

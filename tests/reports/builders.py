@@ -679,7 +679,7 @@ def full_report(words: Words | None = None) -> Report:
             AuditedMessage(register, (outcome("SIG-002", "not-applicable", media_index=None, exchange=None),)),
             AuditedMessage(text, ()),
         ),
-        tls_flows=(TlsFlow(0, 2000, "192.0.2.10:51000", "198.51.100.20:5061", 42),),
+        tls_flows=(TlsFlow(0, 2000, "192.0.2.10:51000", "198.51.100.20:5061", 42, reason="no key at hand"),),
         trees=(
             FrameTree(
                 0,

@@ -6,13 +6,15 @@ from dataclasses import replace
 import pytest
 
 from analyzer.model.call import CallState, Resolution
-from analyzer.model.evidence import Wire
+from analyzer.model.evidence import TlsFlow, Wire
 from analyzer.model.negotiation import Carrier, SelectionRule
 from analyzer.model.outcome import Confidence, OutcomeValue, Verdict
 from analyzer.model.reasons import Reason
 from analyzer.model.report import AuditedStream
+from dissectors.grammar.defects import Defect
 from reports import wording
 from reports.summary import headline, plain_words
+from reports.wording import explain_capture_defect, explain_tls
 from tests.reports.builders import Plan, clear, full_report, make_call, make_report, outcome, shut
 
 
@@ -38,6 +40,28 @@ def test_each_verdict_has_its_own_symbol() -> None:
 def test_reasons_are_explained_and_unknown_codes_show_themselves() -> None:
     assert wording.explain_reason("dominated") == Reason.DOMINATED.explanation
     assert wording.explain_reason("some-new-code") == "Some new code."
+
+
+@pytest.mark.parametrize(
+    ("defect", "said"),
+    [
+        (
+            Defect("packet-cut-by-snaplen", 0, "", "1 packets"),
+            "1 packet cut short by the snaplen: what stood behind is not in the capture",
+        ),
+        (Defect("damaged-record", 40, "", "octets 40 to 60"), "damaged-record octets 40 to 60 (at octet 40)"),
+        (Defect("not-counted", 0, "", "12 packets"), "not-counted 12 packets"),
+    ],
+)
+def test_what_is_amiss_in_a_capture_is_said_in_words(defect: Defect, said: str) -> None:
+    assert explain_capture_defect(defect) == said
+
+
+def test_a_tls_connection_that_carried_nothing_hides_nothing() -> None:
+    shut = TlsFlow(0, 1, "10.0.0.1:40000", "10.0.0.2:5061", 9, reason="no key at hand")
+    empty = shut._replace(reason="")
+    assert (shut.is_shut, explain_tls(shut)) == (True, "no key at hand; its port is that of SIP over TLS")
+    assert (empty.is_shut, explain_tls(empty)) == (False, "nothing but a handshake was sent")
 
 
 def test_a_healthy_call() -> None:

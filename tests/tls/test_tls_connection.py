@@ -172,6 +172,19 @@ def test_secrets_that_come_late_open_what_waits(version: ssl.TLSVersion, rsa_ser
 
 
 @pytest.mark.parametrize("version", [V12, V13])
+def test_a_handshake_without_data_leaves_nothing_shut(
+    version: ssl.TLSVersion, rsa_server: Identity, tmp_path: Path
+) -> None:
+    conversation = Conversation(rsa_server, tmp_path / "log", version=version)
+    found = {}
+    for name, secrets in (("its own", logged(tmp_path / "log")), ("none", TlsSecrets())):
+        heard, connection = read(conversation, secrets)
+        assert heard == []
+        found[name] = connection.reason
+    assert found == {"its own": "", "none": NO_KEY}
+
+
+@pytest.mark.parametrize("version", [V12, V13])
 def test_a_connection_joined_in_its_middle_says_so(
     version: ssl.TLSVersion, rsa_server: Identity, tmp_path: Path
 ) -> None:
