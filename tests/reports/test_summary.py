@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The sentences: unknown never sounds like a pass, and every code has words."""
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from analyzer import rules
 from analyzer.model.call import CallState, Resolution
 from analyzer.model.evidence import TlsFlow, Wire
 from analyzer.model.negotiation import Carrier, SelectionRule
 from analyzer.model.outcome import Confidence, OutcomeValue, Verdict
 from analyzer.model.reasons import Reason
 from analyzer.model.report import AuditedStream
+from analyzer.negotiation import judgements
 from dissectors.grammar.defects import Defect
 from reports import wording
 from reports.summary import headline, plain_words
@@ -30,6 +34,18 @@ from tests.reports.builders import Plan, clear, full_report, make_call, make_rep
 def test_every_name_has_words(table: dict[object, str], names: type) -> None:
     assert set(table) == set(names)
     assert all(table.values())
+
+
+def test_whatever_a_rule_may_miss_has_words() -> None:
+    codes = {judgements.OFFER_LIST, judgements.ANSWER_LIST, judgements.CHOICE}
+    for path in Path(rules.__file__).parent.glob("*.py"):
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        for call in calls:
+            asked = call.args[:1] if getattr(call.func, "id", "") == "unknown" else []
+            asked += [keyword.value for keyword in call.keywords if keyword.arg == "missing"]
+            codes |= {node.value for node in asked if isinstance(node, ast.Constant) and node.value}
+    assert len(codes) > 20
+    assert codes <= set(wording.MISSING)
 
 
 def test_each_verdict_has_its_own_symbol() -> None:
