@@ -66,7 +66,7 @@ def decrypt_command(
         "warning": WARNING,
         **CallWriter(report, ring, target, redact).write(jobs or available_cores()),
     }
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(document, indent=2) + "\n"
     write_output(str(target / "decrypt.json"), [text.encode()])
     if not quiet:
         _print(document, target)
@@ -105,13 +105,16 @@ def _print(document: dict[str, Any], target: Path) -> None:
         ends = f"{stream['source']} → {stream['destination']}"
         opened = f"{stream['decrypted']} of {stream['packets']} opened, {stream['authenticated']} authenticated"
         rest = f", {stream['failed']} failed, {stream['not_tried']} not tried, {stream['clear']} clear"
-        why = f": {stream['reason']}" if stream["reason"] else ""
+        why = f": {visible(stream['reason'])}" if stream["reason"] else ""
         click.echo(f"{safe_name(call_id)}  {stream['ssrc']}  {ends}  {stream['suite'] or '-'}  {opened}{rest}{why}")
         for defect in stream["defects"]:
             click.echo(f"    noted: {visible(defect['detail'])}")
         for line in _heard(stream):
             click.echo(f"    {line}")
-    click.echo(f"srtp-audit: {target} now holds private conversations in the clear", err=True)
+    told = "now holds private conversations in the clear"
+    if not any(each["file"] for each in (*document["calls"], *document["streams"])):
+        told = "holds the account alone: nothing was opened"
+    click.echo(f"srtp-audit: {visible(str(target))} {told}", err=True)
 
 
 def _exit_code(report: Report) -> ExitCode:

@@ -20,6 +20,6 @@ def explain_command(rule: str) -> ExitCode:
     if found is None:
         near = difflib.get_close_matches(rule.upper(), known, n=1, cutoff=0.4)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise UsageError(f"no rule is called {rule[:40]!r}{hint} The rules are {', '.join(known)}.")
+        raise UsageError(f"no rule is called {rule[:40]!r}{hint or '.'} The rules are {', '.join(known)}.")
     click.echo(render_rule(found))
     return ExitCode.OK

@@ -72,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         click.echo("srtp-audit: interrupted before a report could be written", err=True)
         code = ExitCode.INTERRUPTED
     except AuditorError as error:
-        click.echo(f"srtp-audit: {error}", err=True)
+        from reports.safe_text import visible_block  # noqa: PLC0415 - only where something is amiss
+
+        click.echo(f"srtp-audit: {visible_block(str(error))}", err=True)
         code = exit_code_of(error)
     except (BrokenPipeError, SystemExit):
         # The reader of our output went away (Click exits then): nothing is left to say, and nobody to say it to.

@@ -6,6 +6,7 @@ import click
 from analyzer.model.exit_code import ExitCode
 from analyzer.policies import check_policy, list_policies, read_policy
 from analyzer.rules.registry import rule_by_id
+from reports.safe_text import visible
 
 
 @click.group("policy", short_help="List, show and check policies.")
@@ -44,7 +45,7 @@ def check_command(path: str) -> ExitCode:
     """Whether a policy file can be used; says what is wrong with it, and where."""
     problems = check_policy(path)
     for problem in problems:
-        click.echo(problem, err=True)
+        click.echo(visible(problem), err=True)
     if not problems:
-        click.echo(f"{path}: usable")
+        click.echo(f"{visible(path)}: usable")
     return ExitCode.USAGE if problems else ExitCode.OK

@@ -8,7 +8,7 @@ from analyzer.model.brief import CallBrief
 from analyzer.model.call import Party
 from analyzer.model.endpoint import EndpointProfile, Listed, OfferedSecurity, OfferPeriod
 from analyzer.model.evidence import AnySignalling, SignallingMessage
-from analyzer.model.negotiation import CapabilityKind, Preference
+from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
 from analyzer.model.report import AuditedMedia
 from analyzer.negotiation.inventory import host_of
 from dissectors.grammar.sip_address import bare_address
@@ -17,6 +17,7 @@ from dissectors.grammar.sip_extensions import asserted_aors
 MAX_PERIODS = 64  # of one endpoint that are kept
 MAX_HOSTS = 8
 MAX_ASSERTED = 8
+_IN_MEDIA = frozenset({Carrier.DTLS_USE_SRTP, Carrier.ZRTP_HELLO})
 Endpoint = tuple[str, str | None]
 _Offer = tuple[AnySignalling, str, OfferedSecurity]  # with the address-of-record that sent it
 
@@ -122,4 +123,5 @@ def offered_security(audited: AuditedMedia) -> OfferedSecurity | None:
 
 
 def _listed(preferences: tuple[Preference, ...], kind: CapabilityKind) -> Listed:
-    return tuple([(one.name, one.priority) for one in preferences if one.kind is kind])
+    """Without what a handshake in the media says: one that was not captured is no change of the offer."""
+    return tuple([(one.name, one.priority) for one in preferences if one.kind is kind and one.carrier not in _IN_MEDIA])

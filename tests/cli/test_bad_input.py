@@ -165,6 +165,19 @@ def test_a_key_file_that_is_not_there(tmp_path: Path) -> None:
     assert b"none.toml" in done.stderr
 
 
+def test_names_in_messages_steer_no_terminal(tmp_path: Path) -> None:
+    name = "x\x1b[31m\u202e\x9b.toml"
+    capture = saved(tmp_path, pcapng(sdes_call()))
+    keys = saved(tmp_path, b"\xff", name)
+    shut = saved(tmp_path, pcapng(call(sdp("192.0.2.1", 4000), sdp("192.0.2.2", 6000), [])))
+    for words in (
+        ("analyze", capture, "--keys", keys), ("analyze", capture, "--policy", keys), ("analyze", keys),
+        ("decrypt", shut, "-o", tmp_path / name.removesuffix(".toml")), ("policy", "check", keys),
+    ):  # fmt: skip
+        said = run(*words).stderr.decode()
+        assert not set(said) & {"\x1b", "\u202e", "\x9b"}, words
+
+
 def test_the_pre_shared_key_of_another_call(tmp_path: Path) -> None:
     import base64
 

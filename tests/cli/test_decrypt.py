@@ -20,7 +20,7 @@ from analyzer.cli.call_writer import safe_name
 from analyzer.cli.clear_copy import clear_signalling
 from tests.captures.end_to_end import sidecar_of
 from tests.captures.test_opened_media import libsrtp_keys
-from tests.cli.command_line import KEY_A, pcapng, run, sdes_call
+from tests.cli.command_line import ALICE, BOB, KEY_A, ROOT, message, pcapng, run
 from tests.srtp.srtp_peers import read_datagrams
 
 CALLS = ["udp_sdes_cm80_mand", "tcp_sdes_cm80_mand", "udp_sdes_cm32_mand"]
@@ -135,13 +135,24 @@ def test_a_clear_call_is_copied_as_it_was(captures: Path, tmp_path: Path) -> Non
 
 
 def test_the_exit_code_and_the_warning(tmp_path: Path) -> None:
-    (tmp_path / "x.pcapng").write_bytes(pcapng(sdes_call()))
-    done = run("decrypt", tmp_path / "x.pcapng", "-o", tmp_path / "deep" / "out")
+    sample = ROOT / "pcaps" / "baresip_sdes_call.pcapng"
+    done = run("decrypt", sample, "-o", tmp_path / "deep" / "out")
     assert (done.returncode, b"private" in done.stderr) == (0, True)
-    quiet = run("decrypt", tmp_path / "x.pcapng", "-o", tmp_path / "deep" / "out", "--quiet")
+    quiet = run("decrypt", sample, "-o", tmp_path / "deep" / "out", "--quiet")
     assert (quiet.stdout, quiet.stderr) == (b"", b"")
     (tmp_path / "bad.pcap").write_bytes(b"no capture")
     assert run("decrypt", tmp_path / "bad.pcap", "-o", tmp_path / "o").returncode == 3
+
+
+def test_nothing_is_said_of_conversations_where_nothing_opened(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcapng"
+    text = message("INVITE sip:bob@example.com SIP/2.0", "1 INVITE", call_id="\u202e\u009b1")
+    path.write_bytes(pcapng([(ALICE, BOB, text)]))
+    done = run("decrypt", path, "-o", tmp_path / "out")
+    assert done.stderr.endswith(b"out holds the account alone: nothing was opened\n")
+    account = (tmp_path / "out/decrypt.json").read_bytes()
+    assert account.isascii()
+    assert json.loads(account)["calls"][0]["call_id"].startswith("\u202e")
 
 
 def test_names_of_files_are_safe() -> None:

@@ -67,6 +67,14 @@ def test_a_change_and_its_return_are_told_with_their_frames(tmp_path: Path) -> N
     assert [one["first"]["frame"] for one in document[0]["offered"]] == [1, 6, 11]
 
 
+@pytest.mark.captures
+def test_what_a_handshake_in_the_media_offers_is_none_of_the_offer(captures: Path) -> None:
+    (caller,) = audit([captures / "peers/baresip/udp_dtls_srtp.pcap"]).endpoints
+    (period,) = caller.periods
+    assert [name for name, _ in period.offered.key_agreements] == ["DTLS-SRTP"]
+    assert period.offered.suites == ()
+
+
 def test_agents_of_one_address_are_endpoints_of_their_own(tmp_path: Path) -> None:
     report = report_of(tmp_path, call("A"), call("A.avp", "B.avp", agent="Softphone <b>"))
     assert [(one.user_agent, len(one.periods)) for one in report.endpoints] == [("Phone/1", 1), ("Softphone <b>", 1)]
