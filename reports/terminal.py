@@ -33,6 +33,7 @@ from reports.wording import (
     explain_capture_defect,
     explain_missing,
     explain_tls,
+    name_traffic,
 )
 
 MAX_ROWS = 50
@@ -173,7 +174,7 @@ def _print_capture(capture: CaptureFacts, pen: _Pen) -> None:
         pen.line((" · ".join(facts), "dim"), indent=2)
     for defect in capture.defects[:MAX_LINES]:
         pen.line((explain_capture_defect(defect), "yellow"), indent=2)
-    skipped = [f"{what} ({plural(packets, 'packet')})" for what, packets in capture.unread]
+    skipped = [f"{name_traffic(what)} ({plural(packets, 'packet')})" for what, packets in capture.unread]
     if capture.interface_drops:
         skipped.insert(0, f"dropped at the interface ({plural(capture.interface_drops, 'packet')})")
     if skipped:

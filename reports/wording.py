@@ -53,6 +53,20 @@ CAPTURE_DEFECTS = {
     "packet-cut-by-snaplen": "cut short by the snaplen: what stood behind is not in the capture",
     "damaged-packet": "left out: their headers make no sense",
 }
+OTHER_TRAFFIC = {
+    "EtherType 0x0806": "ARP",
+    "EtherType 0x2000": "CDP",
+    "EtherType 0x8035": "RARP",
+    "EtherType 0x888e": "802.1X",
+    "EtherType 0x88cc": "LLDP",
+    "EtherType 0x9000": "loopback tests",
+    "IP protocol 1": "ICMP",
+    "IP protocol 2": "IGMP",
+    "IP protocol 58": "ICMPv6",
+    "IP protocol 89": "OSPF",
+    "IP protocol 103": "PIM",
+    "IP protocol 112": "VRRP",
+}
 SIPS_PORT = 5061  # IANA: sips
 
 
@@ -235,6 +249,11 @@ def explain_capture_defect(defect: Defect) -> str:
     detail = "1 packet" + defect.detail[9:] if defect.detail[:9] == "1 packets" else defect.detail
     text = f"{detail} {said}" if said else f"{defect.code} {detail}".rstrip()
     return f"{text} (at octet {defect.offset})" if defect.offset else text
+
+
+def name_traffic(what: str) -> str:
+    """What carries no call, by its protocol's name; anything else is said as it stands."""
+    return OTHER_TRAFFIC.get(what, what)
 
 
 def explain_missing(code: str) -> str:

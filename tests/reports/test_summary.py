@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from analyzer import rules
+from analyzer.evidence.reading import OTHER_TRAFFIC
 from analyzer.model.call import CallState, Resolution
 from analyzer.model.evidence import TlsFlow, Wire
 from analyzer.model.negotiation import Carrier, SelectionRule
@@ -46,6 +47,12 @@ def test_whatever_a_rule_may_miss_has_words() -> None:
             codes |= {node.value for node in asked if isinstance(node, ast.Constant) and node.value}
     assert len(codes) > 20
     assert codes <= set(wording.MISSING)
+
+
+def test_traffic_without_calls_has_its_name() -> None:
+    codes = {f"{'EtherType' if kind == 'not-ip' else 'IP protocol'} {number}" for kind, number in OTHER_TRAFFIC}
+    assert codes == set(wording.OTHER_TRAFFIC)
+    assert (wording.name_traffic("IP protocol 58"), wording.name_traffic("PPP")) == ("ICMPv6", "PPP")
 
 
 def test_each_verdict_has_its_own_symbol() -> None:
