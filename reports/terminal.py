@@ -42,6 +42,7 @@ MAX_PLACES = 3
 MAX_LINES = 12
 MAX_MIKEY = 12
 WIDE = 112
+MIN_PARTIES = 8
 
 _VERDICT_STYLES = {
     Verdict.UNPROTECTED: "bold red",
@@ -189,7 +190,10 @@ def _chosen_rows(report: Report, verbose: bool) -> list[tuple[int, CallBrief]]:
 
 
 def _widths(pen: _Pen, rows: list[tuple[int, CallBrief]], *, wide: bool) -> list[tuple[str, int]]:
-    """Titles and widths of the columns; the parties take what the longest of them needs and is left, at least 8."""
+    """Titles and widths of the columns; the parties take what the longest of them needs and is left, at least 8.
+
+    Where even that does not fit, the parties and their keying share what there is, so that no other column shrinks.
+    """
     parties = max(len(line) for _, call in rows for line in _parties(call, _separator(wide)).split("\n"))
     keyed = max(len(line) for _, call in rows for line in _keyed_text(call, wide).split("\n"))
     numbers = len(str(rows[-1][0]))
@@ -201,7 +205,11 @@ def _widths(pen: _Pen, rows: list[tuple[int, CallBrief]], *, wide: bool) -> list
         ("Worst", 16 if wide else 9),
     ]
     left = pen.width - sum(width for _, width in columns) - 2 * (len(columns) - 1)
-    return [(title, width or max(8, min(left, max(parties, 9)))) for title, width in columns]
+    if left < MIN_PARTIES:
+        shared = left + dict(columns)["Keyed by"]
+        left = max(MIN_PARTIES, shared - shared // 2)
+        columns = [(title, max(MIN_PARTIES, shared // 2) if title == "Keyed by" else width) for title, width in columns]
+    return [(title, width or max(MIN_PARTIES, min(left, max(parties, 9)))) for title, width in columns]
 
 
 def _fits_one_line(pen: _Pen, rows: list[tuple[int, CallBrief]]) -> bool:
@@ -221,7 +229,7 @@ def _table(pen: _Pen, columns: list[tuple[str, int]]) -> Table:
 
 def _keyed_text(call: CallBrief, wide: bool) -> str:
     keyed = _keyed(call, " " if wide else "\n")
-    return keyed[0] + (f" and {len(keyed) - 1} more" if len(keyed) > 1 else "")
+    return keyed[0] + (f"{' ' if wide else chr(10)}and {len(keyed) - 1} more" if len(keyed) > 1 else "")
 
 
 def _row(number: int, call: CallBrief, pen: _Pen, *, wide: bool) -> Iterator[Text]:

@@ -27,6 +27,24 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(map(len, shown(full_report(), width).splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [56, 60, 66])
+def test_a_narrow_terminal_keeps_the_numbers_of_calls(width: int) -> None:
+    lines = shown(full_report(), width).splitlines()
+    title = next(number for number, line in enumerate(lines) if line.startswith("#  Verdict"))
+    assert "Proved  Worst" in lines[title]
+    assert lines[title + 2].startswith("1  ")
+
+
+def test_eighty_columns_show_the_first_of_several_keyings_whole() -> None:
+    report = make_report([make_call()])
+    (brief,) = report.briefs
+    first = brief.lines[0]._replace(method="SDES", suite="AES_CM_128_HMAC_SHA1_80")
+    several = brief._replace(lines=(first, first._replace(suite="AEAD_AES_256_GCM")))
+    lines = shown(replace(report, briefs=(several,)), 80).splitlines()
+    assert any("AES_CM_128_HMAC_SHA1_80 " in line for line in lines)
+    assert any(line.split() == ["and", "1", "more"] for line in lines)
+
+
 def test_eighty_columns_tell_everything_at_a_glance() -> None:
     text = shown(full_report())
     for piece in (
