@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The report for a terminal: a row for each call, findings with frames, what stayed unknown, one last sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich import box
 from rich.console import Console, OverflowMethod
@@ -32,6 +32,7 @@ from reports.wording import (
     VERDICT_SYMBOLS,
     explain_capture_defect,
     explain_missing,
+    explain_reason,
     explain_tls,
     name_traffic,
 )
@@ -264,7 +265,7 @@ def _print_calls(report: Report, pen: _Pen, verbose: bool) -> None:
         pen.line((text, "dim"))
     for number, call in rows[: None if verbose else MAX_LINES]:
         if needs_a_page(call):
-            _print_reasons(number, call, pen)
+            _print_reasons(number, call, pen, verbose)
     _print_links(report, rows, pen, verbose)
 
 
@@ -292,10 +293,22 @@ def _print_links(report: Report, rows: list[tuple[int, CallBrief]], pen: _Pen, v
         _print_more(len(lines) - MAX_LINES, pen)
 
 
-def _print_reasons(number: int, call: CallBrief, pen: _Pen) -> None:
-    reasons = dict.fromkeys(reason for line in call.lines for reason in line.reasons)
-    if reasons:
-        pen.line((f"call {number}  ", "dim"), (", ".join(reasons), ""))
+def _print_reasons(number: int, call: CallBrief, pen: _Pen, verbose: bool) -> None:
+    """Why its lines got their verdicts, and in which exchange where that is not all of them."""
+    exchanges = dict.fromkeys(line.exchange.number for line in call.call.media)
+    found: dict[str, dict[int, None]] = {}
+    for line, said in zip(call.call.media, call.lines, strict=True):
+        for reason in said.reasons:
+            found.setdefault(reason, {})[line.exchange.number] = None
+    told = {reason: "" if len(at) == len(exchanges) else f" (exchange {_numbers(at)})" for reason, at in found.items()}
+    if found:
+        pen.line((f"call {number}  ", "dim"), (", ".join(f"{reason}{where}" for reason, where in told.items()), ""))
+    for reason in found if verbose else ():
+        pen.line((f"{reason}: ", "dim"), (explain_reason(reason), "dim"), indent=8)
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _print_steering(report: Report, pen: _Pen, verbose: bool) -> None:

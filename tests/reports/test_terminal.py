@@ -4,11 +4,15 @@
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from analyzer.api import audit
+from analyzer.model.reasons import Reason
 from analyzer.model.report import Report
+from pcaps.flow_script import FlowScript, write_capture
 from reports.terminal import MAX_ROWS, render_call, render_terminal
 from tests.reports.builders import Words, full_report, make_call, make_report
 
@@ -66,6 +70,16 @@ def test_eighty_columns_tell_everything_at_a_glance() -> None:
         "lab-trunk.pcapng",
     ):
         assert piece in text
+
+
+def test_a_reason_names_its_exchange_and_verbose_says_what_it_means(tmp_path: Path) -> None:
+    held = "A>B INVITE A.hold.v2\nB>A 200 B.recv.v2\nA>B ACK\nwait 3\nA>B BYE\nB>A 200"
+    path = tmp_path / "held.pcapng"
+    flow = FlowScript("held").run(f"A>B INVITE A\nB>A 200 B\nA>B ACK\nA~B 20\n{held}")
+    path.write_bytes(write_capture(flow))
+    report = audit([path])
+    assert "call 1  wire-unseen (exchange 1)\n" in shown(report)
+    assert f"wire-unseen: {Reason.WIRE_UNSEEN.explanation}" in shown(report, 120, verbose=True)
 
 
 def test_last_line_is_the_verdict_in_one_sentence() -> None:
