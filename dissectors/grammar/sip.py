@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from dissectors.grammar.content_coding import Decoded, decode_content, is_coded
 from dissectors.grammar.defects import Defect
-from dissectors.grammar.errors import Malformed
 from dissectors.grammar.sip_address import NameAddr, parse_name_addr, split_header_list
 from dissectors.grammar.sip_body import BodyPart, BodyParts, media_type, parse_body
 from dissectors.grammar.sip_headers import (
@@ -21,6 +20,13 @@ from dissectors.grammar.sip_headers import (
     long_name,
     parse_headers,
     split_ordinary_section,
+)
+from dissectors.grammar.sip_start_line import (
+    REMEMBERED,
+    WORD,
+    looks_like_sip,
+    ordinary_start_line,
+    parse_start_line,
 )
 
 __all__ = [
@@ -41,20 +47,10 @@ __all__ = [
 ]
 
 MAX_CSEQ = 2**31 - 1
-_CHARS = r"[A-Za-z0-9\-.!%*_+`'~]+"
-_REQUEST_LINE = re.compile(rf"({_CHARS}) ([^\s<>]+) SIP/2\.0".encode())
-_STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r\n]*)")
-_VERSION = re.compile(rb"SIP/([0-9]{1,10}\.[0-9]{1,10})", re.IGNORECASE)
-_METHOD = re.compile(_CHARS.encode())
-_FIRST_OCTETS = frozenset(bytes((octet,)) for octet in range(256) if _METHOD.fullmatch(bytes((octet,)))) | {
-    b"\r",
-    b"\n",
-}
-_ADDRESS = re.compile(rf'(?:"[^"\\<>]*"[ \t]*|[A-Za-z0-9\-.!%*_+`\'~ \t]*)<([^<>"\s]+)>(?:;tag=({_CHARS}))?')
-_CSEQ = re.compile(rf"([0-9]+)[ \t]+({_CHARS})")
+_ADDRESS = re.compile(rf'(?:"[^"\\<>]*"[ \t]*|[A-Za-z0-9\-.!%*_+`\'~ \t]*)<([^<>"\s]+)>(?:;tag=({WORD}))?')
+_CSEQ = re.compile(rf"([0-9]+)[ \t]+({WORD})")
 _BRANCH = ";branch="
 _DIGITS = re.compile(r"[0-9]{1,18}")
-_REMEMBERED = 4096  # lines and values that stand alike in the messages of a call are understood once
 
 _MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
 MIKEY_TYPE = "application/mikey"
@@ -71,16 +67,6 @@ class SdpBody(NamedTuple):
     content: bytes
     offset: int
     is_coded: bool = False
-
-
-class _StartLine(NamedTuple):
-    """What the first line says; `end` is the offset of its line end."""
-
-    method: str | None
-    request_uri: str | None
-    status: int | None
-    reason: str | None
-    end: int
 
 
 class _Section(NamedTuple):
@@ -269,69 +255,6 @@ def first_sdp(parts: Iterable[BodyPart]) -> SdpBody | None:
     return None
 
 
-def looks_like_sip(data: bytes) -> bool:
-    """Whether the first line is a SIP start line; by content alone, and quick on anything else."""
-    if data[:8] == b"SIP/2.0 ":
-        return True
-    if data[:1] not in _FIRST_OCTETS:
-        return False
-    data = data.lstrip(b"\r\n")
-    end = data.find(b"\n")
-    line = (data if end < 0 else data[:end]).rstrip()
-    if _REQUEST_LINE.fullmatch(line):
-        return True
-    words = line.split(None, 1)
-    if len(words) < 2:
-        return False
-    if _VERSION.fullmatch(words[0]):
-        return words[1][:3].isdigit()
-    last = words[1].rsplit(None, 1)
-    return len(last) == 2 and bool(_VERSION.fullmatch(last[1]) and _METHOD.fullmatch(words[0]))
-
-
-def _parse_start_line(data: bytes, start: int, defects: list[Defect]) -> _StartLine:
-    end = data.find(b"\n", start)
-    if end < 0:
-        end = len(data)
-    line = data[start : end - 1] if data[end - 1 : end] == b"\r" and end > start else data[start:end]
-    ordinary = _ordinary_start_line(line)
-    if ordinary is not None:
-        return _StartLine(*ordinary, end)
-    return _parse_odd_start_line(line, start, end, defects)
-
-
-@functools.lru_cache(maxsize=_REMEMBERED)
-def _ordinary_start_line(line: bytes) -> tuple[str | None, str | None, int | None, str | None] | None:
-    """Method and Request-URI, or status and reason, of a line as the grammar has it (RFC 3261 §7.1, §7.2)."""
-    if (response := _STATUS_LINE.fullmatch(line)) is not None:
-        return None, None, int(response[1]), decode_text(response[2])
-    if (request := _REQUEST_LINE.fullmatch(line)) is not None:
-        return request[1].decode("ascii"), decode_text(request[2]), None, None
-    return None
-
-
-def _parse_odd_start_line(line: bytes, start: int, end: int, defects: list[Defect]) -> _StartLine:
-    """A start line that strays from the grammar but leaves no doubt what it is (RFC 4475 has many)."""
-    head, _, rest = line.strip().partition(b" ")
-    rest = rest.strip()
-    before, _, last = rest.rpartition(b" ")
-    status, _, reason = rest.partition(b" ")
-    clause = "RFC 3261 §7.1"
-    if (version := _VERSION.fullmatch(head)) is not None and _DIGITS.fullmatch(decode_text(status)):
-        clause = "RFC 3261 §7.2"
-        parsed = _StartLine(None, None, int(status), decode_text(reason.strip()), end)
-        if not 100 <= int(status) <= 699:
-            defects.append(Defect("status-out-of-range", start, clause, status.decode("ascii")))
-    elif (version := _VERSION.fullmatch(last)) is not None and _METHOD.fullmatch(head) and before.strip():
-        parsed = _StartLine(head.decode("ascii"), decode_text(before.strip()), None, None, end)
-    else:
-        raise Malformed("the first line is not a SIP start line", offset=start, clause="RFC 3261 §7")
-    if version[1] != b"2.0":
-        defects.append(Defect("sip-version", start, clause, version[1].decode("ascii")))
-    defects.append(Defect("start-line-form", start, clause, decode_text(line[:64])))
-    return parsed
-
-
 def _parse_address(value: str | None, name: str, section: _Section, defects: list[Defect]) -> _Address:
     if value is None:
         return _Address(None, None)
@@ -345,7 +268,7 @@ def _parse_address(value: str | None, name: str, section: _Section, defects: lis
     return _Address(address.uri, address.param("tag"))
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
+@functools.lru_cache(maxsize=REMEMBERED)
 def _ordinary_address(value: str) -> _Address | None:
     found = _ADDRESS.fullmatch(value.strip(" \t"))
     return None if found is None else _Address(found[1], found[2])
@@ -371,7 +294,7 @@ def _parse_cseq(
     return number, found[2]
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
+@functools.lru_cache(maxsize=REMEMBERED)
 def _ordinary_cseq(value: str) -> tuple[int, str] | None:
     found = _CSEQ.fullmatch(value.strip(" \t"))
     if found is None or not _DIGITS.fullmatch(found[1]) or int(found[1]) > MAX_CSEQ:
@@ -419,7 +342,7 @@ def _parse_ordinary(data: bytes) -> SipMessage | None:
     start, end = data.find(b"\r\n") + 2, data.find(b"\r\n\r\n") + 2
     if end < start:
         return None
-    start_line = _ordinary_start_line(data[: start - 2])
+    start_line = ordinary_start_line(data[: start - 2])
     ordinary = split_ordinary_section(decode_text(data[start:end]))
     if start_line is None or ordinary is None:
         return None
@@ -456,7 +379,7 @@ def _parse_any(data: bytes) -> SipMessage:
     """Step by step, with a defect for every oddity."""
     start = 0 if data[:1] not in (b"\r", b"\n") else len(data) - len(data.lstrip(b"\r\n"))
     defects: list[Defect] = []
-    line = _parse_start_line(data, start, defects)
+    line = parse_start_line(data, start, defects)
     headers_start = min(line.end + 1, len(data))
     headers_end, body_offset = find_section_end(data, line.end)
     if headers_end < 0:
