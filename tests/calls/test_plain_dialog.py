@@ -19,6 +19,7 @@ from pcaps.flow_script import Datagram
 from pcaps.flow_table import FLOWS, Flow
 from tests.calls.flow_calls import datagrams_of
 
+MINUTE_NS = 60 * 1_000_000_000
 BODIES = (b"", b"", OFFER, ANSWER, sdp(version=2), sdp(port=4002), b"no description")
 HOPS = ((ALICE, BOB), (BOB, ALICE), (ALICE, PROXY), (PROXY, BOB))
 REQUESTS = ("INVITE", "ACK", "ACK", "BYE", "CANCEL", "UPDATE", "PRACK", "INFO")
@@ -31,7 +32,8 @@ def both_ways(messages: list[SignallingMessage]) -> bool:
     plain = read_plain_dialog(messages, sessions)
     if plain is None:
         return False
-    assert dialog._from_plain("id", messages, plain) == dialog._read_carefully("id", messages, sessions)
+    carefully = dialog._read_carefully("id", messages, sessions, retry_within_ns=MINUTE_NS)
+    assert dialog._from_plain("id", messages, plain) == carefully
     return True
 
 
