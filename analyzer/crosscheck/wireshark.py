@@ -102,6 +102,7 @@ def _iter_sip(path: Path) -> Iterator[tuple[int, Fields]]:
         finally:
             with contextlib.suppress(pyshark.capture.capture.TSharkCrashException):
                 capture.close()
+            capture._running_processes.clear()  # noqa: SLF001 - else it fails once more when it is collected
 
 
 def _add_message(seen: Observation, frame: int, fields: Fields) -> None:
