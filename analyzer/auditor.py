@@ -251,7 +251,7 @@ class Auditor:
             messages=messages,
             findings=collect_findings(judged.briefs, streams, messages, loose),
             rules=rule_texts(self.policy),
-            tls_flows=tuple(flow for reading in readings for flow in reading.signalling.tls),
+            tls_flows=tuple(flow for reading in readings for flow in reading.tls),
             mikey=loose,
             notes=(*notes, *skipped),
             drops=sum(drops) if drops else None,

@@ -5,11 +5,14 @@ Calls of a single capture are read as they end, while the capture is; several ca
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from analyzer.calls.tracker import CallTracker
+from analyzer.capture.file_sets import FileEnd, Member, goes_on, plan_sets
+from analyzer.capture.source import Capture, CaptureAccount, CaptureHead
 from analyzer.errors import CaptureError
+from analyzer.evidence.capture_clocks import ClockOffset
 from analyzer.evidence.capture_points import CapturePoints, compare_captures
 from analyzer.evidence.reading import Reading, merge_evidence
 from analyzer.evidence.reading_ahead import CaptureReader, open_reader
@@ -45,30 +48,117 @@ def gather(
 ) -> Gathered:
     """Read captures as one set; those that can't be read have facts that say so.
 
-    With more than one of `jobs` a capture is read by threads or by a child as well; what comes of it is the same.
-    `ahead` is a reading of the first capture that has begun already. `retry_seconds`: see `CallTracker`.
+    Files that go on where another ended are read as one capture with it (`capture.file_sets`). With more than one of
+    `jobs` a capture is read by threads or by a child as well; what comes of it is the same. `ahead` is a reading of
+    the first capture that has begun already. `retry_seconds`: see `CallTracker`.
     """
-    readings = tuple(Reading(index, secrets) for index in range(len(paths)))
-    messages = _Messages(retry_seconds, is_single=len(paths) == 1)
-    facts = []
-    for path, reading in zip(paths, readings, strict=True):
-        try:
-            reader = ahead if ahead is not None and reading.index == 0 else open_reader(path, jobs, digest=digests)
-        except CaptureError as error:
-            defect = Defect("capture-unreadable", 0, "", str(error))
-            facts.append(CaptureFacts(str(path), "", "", 0, 0, None, None, (defect,), readable=False))
-            continue
-        with reader:
-            facts.append(_read(reader, reading, messages, progress))
+    plan = plan_sets(paths)
+    messages = _Messages(retry_seconds, is_single=len(plan) == 1)
+    way = _PassOver(paths, secrets, messages, progress, jobs, digests, ahead)
+    for members in plan:
+        way.read(members)
+    readings = tuple(way.readings)
     media = merge_evidence(readings)
-    points = compare_captures(messages.in_order(), len(paths), media.streams)
+    points = compare_captures(messages.in_order(), [reading.index for reading in readings], media.streams)
     calls = messages.tracker(points.messages).finish(points.align(media))
-    moved = [
-        each if clock is None else replace(each, clock_offset_ns=clock.offset_ns)
-        for each, clock in zip(facts, points.clocks, strict=True)
-    ]
-    notes = (*_point_notes(moved, points), *_copy_notes(moved, readings))
-    return Gathered(tuple(moved), readings, calls, notes)
+    facts = [_moved(way.facts[index], points.clocks.get(way.sets.get(index, index))) for index in range(len(paths))]
+    notes = (*_set_notes(facts), *_point_notes(facts, points), *_copy_notes(facts, readings))
+    return Gathered(tuple(facts), readings, calls, notes)
+
+
+def _moved(facts: CaptureFacts, clock: ClockOffset | None) -> CaptureFacts:
+    return facts if clock is None else replace(facts, clock_offset_ns=clock.offset_ns)
+
+
+@dataclass(slots=True)
+class _OpenFile:
+    """The file that was read last: whoever goes on with it takes what waits at its end."""
+
+    index: int
+    head: CaptureHead | None
+    capture: Capture
+    account: CaptureAccount
+    continues: int | None  # the file that it goes on with
+
+
+@dataclass(slots=True)
+class _PassOver:
+    """The captures one after the other; files of a set in one reading, whose first file stands in `sets` for each."""
+
+    paths: Sequence[Path | str]
+    secrets: TlsSecrets
+    messages: "_Messages"
+    progress: Progress | None
+    jobs: int
+    digests: bool
+    ahead: CaptureReader | None
+    facts: dict[int, CaptureFacts] = field(default_factory=dict)
+    readings: list[Reading] = field(default_factory=list)
+    sets: dict[int, int] = field(default_factory=dict)
+
+    def read(self, members: Sequence[Member]) -> None:
+        """Read captures of which each may go on where the one before ended."""
+        last: _OpenFile | None = None
+        for member in members:
+            before = last if last is not None and self._is_continued(last, member) else None
+            carried = () if before is None else before.account.fragments
+            try:
+                reader = self._open(member.capture, is_alone=not carried)
+            except CaptureError as error:
+                self._note_unreadable(member.capture, error)
+                continue
+            if last is not None:
+                self._conclude(last, is_continued=before is not None)
+            self._begin(member.capture, is_new=before is None)
+            reader.capture.carried = carried
+            with reader:
+                self._read(reader)
+            continues = None if before is None else before.index
+            last = _OpenFile(member.capture, member.head, reader.capture, reader.account, continues)
+        if last is not None:
+            self._conclude(last)
+
+    def _is_continued(self, file: _OpenFile, member: Member) -> bool:
+        if file.head is None or member.head is None:
+            return False
+        return goes_on(FileEnd(file.head, self.readings[-1].last_time_ns), member.head)
+
+    def _begin(self, index: int, *, is_new: bool) -> None:
+        if is_new:
+            self.readings.append(Reading(index, self.secrets))
+            self.messages.begin()
+        else:
+            self.readings[-1].begin_file(index)
+        self.sets[index] = self.readings[-1].index
+
+    def _open(self, index: int, *, is_alone: bool) -> CaptureReader:
+        """A reader; by a child only where none has to know how the file before ended."""
+        if self.ahead is not None and index == 0 and is_alone:
+            return self.ahead
+        return open_reader(self.paths[index], self.jobs if is_alone else 1, digest=self.digests)
+
+    def _read(self, reader: CaptureReader) -> None:
+        reading = self.readings[-1]
+        reader.capture.begin_digest()
+        for batch, ahead in reader.batches(reading.index):
+            self.messages.take(reading.feed(batch, ahead))
+            if self.progress is not None:
+                self.progress(str(reader.capture.path), reading.packets)
+
+    def _conclude(self, file: _OpenFile, *, is_continued: bool = False) -> None:
+        """What the report says of a file; the reading ends with it where no other goes on."""
+        reading, account = self.readings[-1], file.account
+        if is_continued:
+            account = account._replace(fragments=())
+        else:
+            self.messages.take(reading.finish())
+        number = reading.places.files - 1 if is_continued else None
+        facts = reading.facts(file.capture, account, file=number)
+        self.facts[file.index] = replace(facts, continues=file.continues)
+
+    def _note_unreadable(self, index: int, error: CaptureError) -> None:
+        defect = Defect("capture-unreadable", 0, "", str(error))
+        self.facts[index] = CaptureFacts(str(self.paths[index]), "", "", 0, 0, None, None, (defect,), readable=False)
 
 
 class _Messages:
@@ -80,6 +170,13 @@ class _Messages:
         self._is_single = is_single
         self._tracker: CallTracker | None = CallTracker(retry_seconds) if is_single else None
         self._last_frame = 0
+        self._readings = 0
+
+    def begin(self) -> None:
+        """What comes now is of another capture than before."""
+        self._readings += 1
+        if self._readings > 1:
+            self._is_single, self._tracker = False, None
 
     def take(self, messages: Sequence[AnySignalling]) -> None:
         """The next messages of a capture, by frame; they may come after later ones."""
@@ -108,19 +205,17 @@ class _Messages:
         return tracker
 
 
-def _read(reader: CaptureReader, reading: Reading, messages: _Messages, progress: Progress | None) -> CaptureFacts:
-    reader.capture.begin_digest()
-    for batch, ahead in reader.batches(reading.index):
-        messages.take(reading.feed(batch, ahead))
-        if progress is not None:
-            progress(str(reader.capture.path), reading.packets)
-    messages.take(reading.finish())
-    return reading.facts(reader.capture, reader.account)
+def _set_notes(facts: Sequence[CaptureFacts]) -> Iterator[str]:
+    """Which captures were read as one."""
+    for each in facts:
+        if each.continues is not None:
+            before = facts[each.continues].path
+            yield f"{each.path}: goes on where {before} ends; both are read as one capture, frames are numbered in each"
 
 
 def _point_notes(facts: Sequence[CaptureFacts], points: CapturePoints) -> Iterator[str]:
     """What was done about captures that show the same network."""
-    for each, clock, copies in zip(facts, points.clocks, points.repeated, strict=True):
+    for capture, clock in points.clocks.items():
         if clock is not None:
             way = "ahead of" if clock.offset_ns >= 0 else "behind"
             ahead = f"its clock is {abs(clock.offset_ns) / 1e9:.6f} s {way} that of the capture before"
@@ -128,11 +223,13 @@ def _point_notes(facts: Sequence[CaptureFacts], points: CapturePoints) -> Iterat
             if clock.uncertainty_ns is not None:
                 exact = f"within {clock.uncertainty_ns / 1e9:.6f} s"
             moved = f"by {clock.basis}, {exact}; its times were moved by that"
-            yield f"{each.path}: {ahead}, {moved}; {copies} message(s) that both show count once"
+            copies = f"{points.repeated[capture]} message(s) that both show count once"
+            yield f"{facts[capture].path}: {ahead}, {moved}; {copies}"
 
 
 def _copy_notes(facts: Sequence[CaptureFacts], readings: Sequence[Reading]) -> Iterator[str]:
     """Which captures hold media packets more than once."""
-    for each, reading in zip(facts, readings, strict=True):
+    for reading in readings:
         if copies := reading.media.copies:
-            yield f"{each.path}: {copies} copies of media packets, as several taps see them, were not counted again"
+            path = facts[reading.index].path
+            yield f"{path}: {copies} copies of media packets, as several taps see them, were not counted again"

@@ -292,7 +292,7 @@ def view_rows(report: Report) -> tuple[CallRow, ...]:
 def _filters(call: AuditedCall) -> tuple[tuple[int, str], ...]:
     frames: dict[int, list[int]] = {}
     for message in call.call.messages:
-        frames.setdefault(message.capture, []).append(message.frame)
+        frames.setdefault(message.ref.capture, []).append(message.ref.frame)
     return tuple((capture, display_filter(numbers)) for capture, numbers in sorted(frames.items()))
 
 
@@ -302,7 +302,7 @@ def view_page(row: CallRow, call: AuditedCall, trees: dict[tuple[int, int], Fram
     ordered = sorted(call.outcomes, key=lambda outcome: (-outcome.severity.rank, outcome.rule))
     loud = [outcome for value in loud_values for outcome in ordered if outcome.outcome is value]
     quiet = [outcome for outcome in ordered if outcome.outcome not in loud_values]
-    frames = dict.fromkeys((message.capture, message.frame) for message in call.call.messages)
+    frames = dict.fromkeys(tuple(message.ref) for message in call.call.messages)
     shown = tuple(trees[place] for place in frames if place in trees)[:MAX_TREES_PER_CALL]
     return CallPage(
         row=row,

@@ -73,8 +73,7 @@ def _side(side: MediaSide | None, preferences: tuple[Preference, ...] | None) ->
     if side is None:
         return None
     return {
-        "capture": side.body.message.capture,
-        "frame": side.body.message.frame,
+        **side.body.message.ref._asdict(),
         "profile": side.media.proto,
         "port": side.media.port,
         "preferences": None if preferences is None else [_preference(preference) for preference in preferences],
@@ -200,7 +199,7 @@ def stream_object(stream: StreamAudit) -> dict[str, Any]:
     bound = stream.bound
     return {
         "ssrc": ssrc_text(bound.stream.ssrc),
-        "capture": bound.stream.capture,
+        "capture": stream.first.capture,
         "source": split_interleaved(bound.stream.source)[0],
         "destination": split_interleaved(bound.stream.destination)[0],
         "channel": split_interleaved(bound.stream.source)[1],
@@ -208,8 +207,9 @@ def stream_object(stream: StreamAudit) -> dict[str, Any]:
         "payload_types": list(stream.payload_types),
         "packets": stream.packets,
         "lost": stream.lost,
-        "first_frame": stream.first_frame,
-        "last_frame": stream.last_frame,
+        "first_frame": stream.first.frame,
+        "last_capture": stream.last.capture,
+        "last_frame": stream.last.frame,
         "protection": stream.protection.value,
         "wire": stream.wire.value,
         "suite": stream.suite,
@@ -219,6 +219,17 @@ def stream_object(stream: StreamAudit) -> dict[str, Any]:
         "duration_seconds": stream.duration_seconds,
         "defects": defect_objects(stream.defects),
     }
+
+
+def _listed_frames(stream: StreamAudit) -> dict[str, Any]:
+    """The frames it lists: those in the file where it begins, and under `elsewhere` those in later files of a set."""
+    listed = {"failed_frames": stream.failed_frames, "clear_frames": stream.clear_frames}
+    files: dict[int, dict[str, list[int]]] = {stream.first.capture: {name: [] for name in listed}}
+    for name, frames in listed.items():
+        for ref in map(stream.bound.stream.ref, frames):
+            files.setdefault(ref.capture, {name: [] for name in listed})[name].append(ref.frame)
+    first = files.pop(stream.first.capture)
+    return {**first, "elsewhere": [{"capture": capture, **found} for capture, found in files.items()]}
 
 
 def _proof(stream: StreamAudit) -> dict[str, Any]:
@@ -235,6 +246,5 @@ def _proof(stream: StreamAudit) -> dict[str, Any]:
         "expected_tag_octets": stream.expected_tag_octets,
         "bound_key": stream.bound_key,
         "reason": stream.reason,
-        "failed_frames": list(stream.failed_frames),
-        "clear_frames": list(stream.clear_frames),
+        **_listed_frames(stream),
     }

@@ -142,6 +142,7 @@ def _capture(capture: CaptureFacts) -> dict[str, Any]:
         "signalling_messages": capture.signalling_messages,
         "media_packets": capture.media_packets,
         "unread": [{"what": what, "packets": packets} for what, packets in capture.unread],
+        "continues": capture.continues,
         "comments": [{"frame": frame or None, "text": text} for frame, text in capture.comments],
     }
 
@@ -191,8 +192,7 @@ def _mikey(audited: AuditedMikey) -> dict[str, Any]:
     message, found = audited.message, audited.evidence
     parsed = found.message
     return {
-        "capture": message.capture,
-        "frame": message.frame,
+        **message.ref._asdict(),
         "time": time_text(message.timestamp_ns),
         "source": message.source,
         "destination": message.destination,
@@ -252,10 +252,12 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def _tls_flow(flow: TlsFlow) -> dict[str, Any]:
     shown = flow._asdict() | {
+        "capture": flow.ref.capture,
+        "first_frame": flow.ref.frame,
         "version": flow.version or None,
         "cipher_suite": flow.cipher_suite or None,
         "reason": explain_tls(flow),
     }
-    del shown["first_ns"]  # its first frame says when, as precisely as anybody needs it
+    del shown["first_ns"], shown["place"]  # its first frame says when, as precisely as anybody needs it
     del shown["client_certificates"], shown["server_certificates"]  # rules say whether they fit
     return shown

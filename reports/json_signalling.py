@@ -15,13 +15,12 @@ from reports.spelling import time_text
 
 def message_object(message: AnySignalling, call_id: str | None) -> dict[str, Any]:
     """One message: a request has `method`, a response `status` and `reason_phrase`."""
-    sip = message.text
+    sip, repeated = message.text, message.retransmission_of
     name: dict[str, Any] = {"method": sip.method}
     if sip.method is None:
         name = {"status": sip.status, "reason_phrase": sip.reason}
     return {
-        "capture": message.capture,
-        "frame": message.frame,
+        **message.ref._asdict(),
         "time": time_text(message.timestamp_ns),
         "source": message.source,
         "destination": message.destination,
@@ -29,7 +28,8 @@ def message_object(message: AnySignalling, call_id: str | None) -> dict[str, Any
         **name,
         "cseq": cseq_text(message),
         "call_id": call_id,
-        "retransmission_of": message.retransmission_of,
+        "retransmission_of": repeated.frame if repeated else None,
+        "retransmission_capture": repeated.capture if repeated else None,
         "reasons": [reason._asdict() for reason in reasons_of(message)],
         "body": [part._asdict() for part in shown_parts(message)],
         "defects": [defect._replace(detail=mask_sdp_secrets(defect.detail))._asdict() for defect in sip.defects],
@@ -56,8 +56,8 @@ def link_object(link: CallLink) -> dict[str, Any]:
     return {
         "kind": link.kind.value,
         "call_id": link.call_id,
-        "capture": message.capture if message else None,
-        "frame": message.frame if message else None,
+        "capture": message.ref.capture if message else None,
+        "frame": message.ref.frame if message else None,
     }
 
 
@@ -88,17 +88,18 @@ def legs_of(messages: Iterable[AnySignalling]) -> list[dict[str, Any]]:
         key = (message.capture, frozenset((message.source, message.destination)))
         leg = legs.setdefault(key, _new_leg(message))
         leg["messages"] += 1
-        leg["last_frame"] = message.frame
+        leg["last_capture"], leg["last_frame"] = message.ref
     return list(legs.values())
 
 
 def _new_leg(message: AnySignalling) -> dict[str, Any]:
     return {
-        "capture": message.capture,
+        "capture": message.ref.capture,
         "source": message.source,
         "destination": message.destination,
         "transport": message.transport,
         "messages": 0,
-        "first_frame": message.frame,
-        "last_frame": message.frame,
+        "first_frame": message.ref.frame,
+        "last_capture": message.ref.capture,
+        "last_frame": message.ref.frame,
     }

@@ -133,7 +133,7 @@ def _spoken(what: str, message: AnySignalling) -> str:
 
 def _note(message: AnySignalling, notes: dict[FrameRef, str]) -> str:
     if message.retransmission_of is not None:
-        return f"repeats #{message.retransmission_of}"
+        return f"repeats #{message.retransmission_of.frame}"
     if carries_sdp(message):
         return notes.get(message.ref) or "SDP"
     return notes.get(message.ref) or visible("; ".join(map(reason_text, reasons_of(message))), 36)
@@ -152,7 +152,7 @@ def _arrow(message: AnySignalling, y: int, places: _Places, call: Call, notes: d
         middle=(x1 + x2) // 2,
         tip=_tip(x1, x2, y),
         kind=_kind(message),
-        frame=message.frame,
+        frame=message.ref.frame,
         offset=offset_text(message.timestamp_ns, call.start_ns),
         name=visible(message_name(message), 36),
         note=_note(message, notes),
@@ -200,8 +200,8 @@ def _band(stream: StreamAudit, media: AuditedMedia, y: int, call: Call, places: 
         middle=(x1 + x2) // 2,
         tip=f"M{x2} {y}L{back} {y - 13}L{back} {y + 13}Z",
         wire=stream.wire.value,
-        frame=stream.first_frame,
-        last_frame=stream.last_frame,
+        frame=stream.first.frame,
+        last_frame=stream.last.frame,
         label=f"{name} {ssrc_text(stream.bound.stream.ssrc)} · {count_text(stream.packets)} packets",
         state=f"{WIRE_SYMBOLS[stream.wire]} {stream.wire.value}",
     )

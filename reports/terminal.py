@@ -478,9 +478,8 @@ def _print_outside(report: Report, pen: _Pen) -> None:
         pen.line()
         pen.line(("Outside calls  ", "bold"), (", ".join(parts), ""))
         for each in report.mikey[:MAX_MIKEY]:
-            said = (
-                f"  frame {each.message.frame}: {mikey_name(each)}, {each.message.source} → {each.message.destination}"
-            )
+            message = each.message
+            said = f"  frame {message.ref.frame}: {mikey_name(each)}, {message.source} → {message.destination}"
             pen.line((f"{said}: {each.evidence.mac.how}", ""))
         if len(report.mikey) > MAX_MIKEY:
             pen.line((f"  {len(report.mikey) - MAX_MIKEY} more MIKEY messages", ""))

@@ -7,7 +7,7 @@ from analyzer.calls.claims import LINGER_NS
 from analyzer.calls.dialog import CallDraft
 from analyzer.calls.rtsp_draft import RtspSession, RtspTransaction, build_rtsp_draft, without_credentials
 from analyzer.calls.session_reader import SessionReader
-from analyzer.model.evidence import RtspSignallingMessage
+from analyzer.model.evidence import FrameRef, RtspSignallingMessage
 
 MAX_WAITING = 256  # messages of one connection that no session has claimed
 MAX_PENDING = 256  # requests of one connection without response
@@ -26,7 +26,7 @@ class _Connection:
     waiting: list[RtspSignallingMessage] = field(default_factory=list)
     transactions: list[RtspTransaction] = field(default_factory=list)  # of `waiting`
     current: SessionKey | None = None
-    seen: dict[tuple[str, bytes], int] = field(default_factory=dict)  # over UDP: octets -> frame of the first copy
+    seen: dict[tuple[str, bytes], FrameRef] = field(default_factory=dict)  # over UDP: octets -> the first copy
 
 
 class RtspSessions:
@@ -44,8 +44,8 @@ class RtspSessions:
         """Take the next message."""
         connection = self._connections.setdefault((message.capture, _peers(message)), _Connection())
         if message.transport == "UDP":
-            first = connection.seen.setdefault((message.source, message.rtsp.raw), message.frame)
-            if first != message.frame:
+            first = connection.seen.setdefault((message.source, message.rtsp.raw), message.ref)
+            if first != message.ref:
                 message = message._replace(retransmission_of=first)
                 self._place(connection, message, None)
                 return

@@ -19,6 +19,7 @@ from analyzer.model.call import Call, CallSet
 from analyzer.model.evidence import (
     AnySignalling,
     DatagramFlow,
+    FrameRef,
     MediaEvidence,
     MediaStream,
     RtspSignallingMessage,
@@ -36,7 +37,7 @@ class _Record:
     """All messages of one Call-ID."""
 
     messages: list[SignallingMessage] = field(default_factory=list)
-    seen: dict[tuple[object, ...], int] = field(default_factory=dict)  # a message's identity -> frame of its first copy
+    seen: dict[tuple[object, ...], FrameRef] = field(default_factory=dict)  # a message's identity -> its first copy
     is_call: bool = False
     is_answered: bool = False
     has_strays: bool = False  # REGISTER under this Call-ID, which never belongs to a call
@@ -91,8 +92,8 @@ class CallTracker:
         record = self._records.get(call_id)
         if record is None:
             record = self._records[call_id] = _Record()
-        first = record.seen.setdefault(_identity(message), message.frame)
-        if first != message.frame:
+        first = record.seen.setdefault(_identity(message), message.ref)
+        if first != message.ref:
             message = message._replace(retransmission_of=first)
         else:
             self._note(call_id, record, message)

@@ -3,13 +3,16 @@
 
 import bisect
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, field
+from typing import Any, NamedTuple
 
 MAX_PENDING_DATAGRAMS = 4096
 MAX_FRAGMENTS = 8192  # of one datagram: 65,535 octets in pieces of 8
 MAX_DATAGRAM_OCTETS = 65_535
 TIMEOUT_NS = 60_000_000_000  # RFC 8200 §4.5
+INCOMPLETE = "fragment-incomplete"
+PlainPending = tuple[Any, ...]  # a key and the cells of what waits under it, as plain values
 
 
 class FragmentKey(NamedTuple):
@@ -35,11 +38,11 @@ class Datagram(NamedTuple):
 class _Pending:
     since_ns: int
     pieces: dict[int, bytes] = field(default_factory=dict)
-    starts: list[int] = field(default_factory=list)  # sorted
+    starts: list[int] = field(default_factory=list)
     octets: int = 0
     protocol: int = 0
     total: int | None = None
-    spoilt: bool = False
+    spoilt: bool = False  # stays the last field
 
 
 class FragmentTable:
@@ -77,10 +80,15 @@ class FragmentTable:
         self._pending.setdefault(key, _Pending(timestamp_ns)).spoilt = True
         self.defects["fragment-cut"] += 1
 
-    def finish(self) -> None:
-        """Count what never became whole."""
-        while self._pending:
-            self._drop()
+    @property
+    def pending(self) -> tuple[PlainPending, ...]:
+        """What is not whole yet, the oldest first."""
+        return tuple((tuple(key), *astuple(entry)) for key, entry in self._pending.items())
+
+    def resume(self, pending: Iterable[PlainPending]) -> None:
+        """Go on from what another table had."""
+        for key, since_ns, pieces, starts, *rest in pending:
+            self._pending[FragmentKey(*key)] = _Pending(since_ns, dict(pieces), list(starts), *rest)
 
     def _add(self, entry: _Pending, offset: int, more: bool, data: bytes) -> None:
         end = offset + len(data)
@@ -114,7 +122,12 @@ class FragmentTable:
     def _drop(self) -> None:
         _, entry = self._pending.popitem(last=False)
         if not entry.spoilt:
-            self.defects["fragment-incomplete"] += 1
+            self.defects[INCOMPLETE] += 1
+
+
+def count_incomplete(pending: Iterable[PlainPending]) -> int:
+    """How many datagrams are missed that wait for more, without those whose loss was told already."""
+    return sum(not cells[-1] for cells in pending)
 
 
 def _overlaps(entry: _Pending, start: int, end: int) -> bool:

@@ -25,6 +25,7 @@ from analyzer.capture.columns import (
     empty_table,
     table_columns,
 )
+from analyzer.capture.fragments import INCOMPLETE, PlainPending, count_incomplete
 from analyzer.capture.intake import STDIN, read_head, take_in
 from analyzer.capture.octets import FileOctets, let_go, map_file
 from analyzer.capture.ordinary import scan_ordinary
@@ -59,23 +60,46 @@ def open_capture(path: Path | str, *, follow: bool = False, jobs: int = 1, diges
         raise CaptureError(message) from error
 
 
-def first_time_ns(path: Path | str) -> int:
-    """When the first packets of a capture were captured; 0 for one that can't be read, or has none."""
+class CaptureHead(NamedTuple):
+    """How a capture begins: its format, the link types of its first interfaces, the time of its first packet.
+
+    A capture without packets has the time 0.
+    """
+
+    format: str
+    link_types: tuple[int, ...]
+    first_time_ns: int
+
+
+def peek_capture(path: Path | str) -> CaptureHead | None:
+    """How a capture begins; None for one that can't be read."""
     try:
         capture = Capture(path, str(path), head=read_head(Path(path)))
         batch = next(capture.batches(1), None)
     except (CaptureError, OSError):
-        return 0
-    return 0 if batch is None or not len(batch) else int(batch.timestamp_ns[0])
+        return None
+    time_ns = 0 if batch is None or not len(batch) else int(batch.timestamp_ns[0])
+    return CaptureHead(capture.format, capture.link_types, time_ns)
 
 
 class CaptureAccount(NamedTuple):
     """What a pass over a capture tells beside its packets; the fields are those of `Capture`."""
 
     format: str
-    defects: tuple[Defect, ...]
+    damage: tuple[Defect, ...]  # all defects but those of fragments
     interface_drops: int | None
     comments: tuple[CaptureComment, ...]
+    fragment_defects: tuple[tuple[str, int], ...] = ()
+    fragments: tuple[PlainPending, ...] = ()  # what still waits at the end, unless another file goes on with it
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """What was damaged, cut or not read."""
+        counts = Counter(dict(self.fragment_defects))
+        counts[INCOMPLETE] += count_incomplete(self.fragments)
+        clause = "RFC 791 §3.2, RFC 8200 §4.5"
+        pieces = [Defect(code, 0, clause, f"{number} times") for code, number in sorted(counts.items()) if number]
+        return (*self.damage, *pieces)
 
 
 class Capture:
@@ -108,6 +132,7 @@ class Capture:
         self.archive: FileOctets | None = None  # has the octets of `buffer` for later, where they are not in memory
         self._windows: WindowScans | None = None
         self._polled = False
+        self.carried: tuple[PlainPending, ...] = ()  # fragments of the file before, where this one continues it
         self.bytes = 0
         self.buffer: Octets = self._load() if head is None else head
         self._finished = False
@@ -119,6 +144,7 @@ class Capture:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._last_row_ns = -1
         self._unwrapper = Unwrapper()
+        self._unwrapper.resume(self.carried)
         self._fast = False
         self._layout: Layout = read_file_header(bytes(self.buffer[:64]), self.name)
         self._finished = False
@@ -149,7 +175,14 @@ class Capture:
     @property
     def account(self) -> CaptureAccount:
         """What was found out so far beside the packets."""
-        return CaptureAccount(self.format, self.defects, self.interface_drops, self.comments)
+        return CaptureAccount(
+            self.format,
+            self._damage,
+            self.interface_drops,
+            self.comments,
+            tuple(sorted(self._unwrapper.defects.items())),
+            self._unwrapper.pending if self._finished else (),
+        )
 
     @property
     def format(self) -> str:
@@ -179,14 +212,22 @@ class Capture:
     @property
     def defects(self) -> tuple[Defect, ...]:
         """What was damaged, cut or not read; counted kinds come once each with their number."""
+        return self.account.defects
+
+    @property
+    def _damage(self) -> tuple[Defect, ...]:
         counted = [Defect(code, 0, "", f"{number} {what}") for (code, what), number in sorted(self._counts.items())]
-        pieces = [
-            Defect(code, 0, "RFC 791 §3.2, RFC 8200 §4.5", f"{number} times")
-            for code, number in sorted(self._unwrapper.defects.items())
-        ]
         more = self._layout.comments_left_out
         unkept = (Defect("more-comments", 0, "", f"{more} comments of packets are not kept"),) if more else ()
-        return (*self._defects, *self._layout.defects, *counted, *pieces, *unkept)
+        return (*self._defects, *self._layout.defects, *counted, *unkept)
+
+    @property
+    def link_types(self) -> tuple[int, ...]:
+        """Those of the interfaces that were described so far, in the section that is read."""
+        state = self._layout.state
+        if self.format == "pcap":
+            return (int(state[scan.S_LINK]),)
+        return tuple(self._layout.interfaces[: int(state[scan.S_INTERFACES]), scan.I_LINK].tolist())
 
     @property
     def offset(self) -> int:
@@ -277,7 +318,7 @@ class Capture:
             self._last_row_ns = int(columns.timestamp_ns[-1])
         side = self._unwrapper.feed_batch(table, columns, self.buffer, fast=self._fast)
         if self._at_end() and not self.follow:
-            self._finish()
+            self._finished = True
         self._account(columns)
         secrets, self._layout.secrets = tuple(self._layout.secrets), []
         return PacketBatch(columns, self.buffer, side, self.archive, table if self._fast else None, secrets)
@@ -352,11 +393,6 @@ class Capture:
             self._defects.append(defect)
         else:
             self._counts[("more-defects", "further damaged places are not listed")] += 1
-
-    def _finish(self) -> None:
-        if not self._finished:
-            self._finished = True
-            self._unwrapper.finish()
 
     def _account(self, columns: Columns) -> None:
         self.packets += len(columns.frame)

@@ -231,7 +231,7 @@ def _counts(stream: StreamAudit) -> dict[str, Any]:
     media = stream.bound.stream
     return {
         "ssrc": f"{media.ssrc:#010x}",
-        "capture": media.capture,
+        "capture": stream.first.capture,
         "source": split_interleaved(media.source)[0],
         "destination": split_interleaved(media.destination)[0],
         "channel": split_interleaved(media.source)[1],

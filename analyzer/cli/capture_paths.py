@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from analyzer.capture.source import first_time_ns
+from analyzer.capture.source import peek_capture
 from analyzer.errors import UsageError
 
 STDIN = "-"
@@ -24,12 +24,17 @@ def expand_paths(names: Sequence[str]) -> list[str]:
             if not found:
                 looked_for = f"{', '.join(_FORMATS)}, also with {', '.join(_COMPRESSED[1:])}"
                 raise UsageError(f"{name}: no capture in this directory (looked for {looked_for})")
-            paths += sorted(found, key=lambda path: (first_time_ns(path), path))
+            paths += sorted(found, key=lambda path: (_first_time_ns(path), path))
         else:
             paths.append(name)
     if paths.count(STDIN) > 1:
         raise UsageError("standard input can be read only once")
     return paths
+
+
+def _first_time_ns(path: str) -> int:
+    head = peek_capture(path)
+    return 0 if head is None else head.first_time_ns
 
 
 def _is_named_capture(entry: Path) -> bool:

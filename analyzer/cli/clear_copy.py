@@ -42,7 +42,7 @@ class ClearCopy:
     def add(self, item: AnySignalling | ClearPacket) -> None:
         """Write one message or packet."""
         try:
-            framed, comment = _frame(item, item.frame)
+            framed, comment = _frame(item, item.ref.frame)
         except ValueError:
             self.left_out += 1
             return

@@ -19,6 +19,7 @@ GAPS = {
     "inside-tls": "Wireshark was given no keys: what we read inside TLS stays closed to it",
     "mikey-at-media-level": "Wireshark reads MIKEY in a=key-mgmt at session level only",
     "stream-not-announced": "Wireshark takes UDP for RTP only where signalling announces it or its heuristic is sure",
+    "stream-over-files": "Wireshark reads each file of a set by itself: a stream that goes on in the next is two to it",
     "stream-too-short": "Wireshark's heuristic calls a few packets that look like RTP a stream; we ask for four",
 }
 TOPICS = ("frames", "SIP methods and statuses", "SDP media", "SDP crypto", "MIKEY headers", "RTP streams")
@@ -106,7 +107,9 @@ def _compare_texts(topic: str, capture: int, texts: tuple[Texts, Texts], hidden:
 def _compare_streams(capture: int, ours: Observation, theirs: Observation, tally: _Tally) -> None:
     for name in sorted(ours.streams.keys() | theirs.streams.keys()):
         own, their = ours.streams.get(name), theirs.streams.get(name)
-        if own is None:
+        if own is not None and name in ours.parted:
+            tally.note_gap("stream-over-files", capture, own.first_frame)
+        elif own is None:
             if their is not None and their.packets < MIN_STREAM_PACKETS:
                 tally.note_gap("stream-too-short", capture, 0)
             else:

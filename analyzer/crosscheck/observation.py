@@ -38,6 +38,7 @@ class Observation:
 
     `hidden` are frames whose messages lay inside TLS, `media_level` counts MIKEY messages in media-level attributes.
     `stopped` is why the file was not read to its end.
+    `parted` names streams that go on in another file of a set.
     """
 
     frames: int | None = None
@@ -49,6 +50,7 @@ class Observation:
     hidden: set[int] = field(default_factory=set)
     media_level: dict[int, int] = field(default_factory=dict)
     stopped: str = ""
+    parted: set[str] = field(default_factory=set)
 
 
 def stream_name(source: str, source_port: str, destination: str, destination_port: str, ssrc: int) -> str:

@@ -21,23 +21,33 @@ def observe_report(report: Report, capture: int) -> Observation:
     """What the report says of one of its captures."""
     seen = Observation(frames=report.captures[capture].packets)
     for message in _messages(report):
-        if message.capture == capture:
+        if message.ref.capture == capture:
             _add_message(seen, message)
     for stream, clock_rate in _streams(report):
-        if stream.capture == capture:
+        files = _files_of(stream)
+        if capture in files:
             told = stream_statistics(stream, clock_rate)
             jitter_ms = told.jitter.mean if told.jitter is not None and len(told.payload_types) == 1 else None
             ends = (*stream.source.rpartition(":")[::2], *stream.destination.rpartition(":")[::2])
             source, source_port, destination, destination_port = (end.strip("[]") for end in ends)
             name = stream_name(source, source_port, destination, destination_port, stream.ssrc)
-            seen.streams[name] = StreamFacts(told.packets, told.lost, told.first_frame, jitter_ms)
+            seen.streams[name] = StreamFacts(told.packets, told.lost, stream.ref(told.first_frame).frame, jitter_ms)
+            if len(files) > 1:
+                seen.parted.add(name)
     return seen
 
 
 def loose_ports(report: Report, capture: int) -> list[int]:
     """The UDP ports to which streams went that belong to no call."""
     bounds = [stream.audit.bound.stream for stream in report.streams]
-    return sorted({int(stream.destination.rpartition(":")[2]) for stream in bounds if stream.capture == capture})
+    found = (stream for stream in bounds if capture in _files_of(stream))
+    return sorted({int(stream.destination.rpartition(":")[2]) for stream in found})
+
+
+def _files_of(stream: MediaStream) -> set[int]:
+    """The files that hold packets of a stream: several where it goes over the joints of a set."""
+    ends = {stream.ref(int(stream.frame[0])).capture, stream.ref(int(stream.frame[-1])).capture}
+    return ends if len(ends) == 1 else {stream.ref(frame).capture for frame in stream.frame.tolist()}
 
 
 def _messages(report: Report) -> Iterator[SignallingMessage]:
@@ -60,7 +70,7 @@ def _streams(report: Report) -> Iterator[tuple[MediaStream, int | None]]:
 
 
 def _add_message(seen: Observation, message: SignallingMessage) -> None:
-    sip, frame = message.sip, message.frame
+    sip, frame = message.sip, message.ref.frame
     if message.transport not in PLAIN_TRANSPORTS:
         seen.hidden.add(frame)
     start = sip.method if sip.status is None else str(sip.status)

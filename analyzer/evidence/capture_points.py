@@ -5,7 +5,7 @@ A message that stands in two captures octet by octet was captured twice; `captur
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
@@ -28,11 +28,11 @@ class CapturePoints:
     """How the captures of a set stand to each other.
 
     `clocks` are by capture: how far its clock is ahead of that of the captures before, None where it shares nothing
-    with them. `repeated` counts messages that an earlier capture has too.
+    with them. `repeated` counts messages that an earlier capture has too. A set of files counts as its first.
     """
 
-    clocks: tuple[ClockOffset | None, ...]
-    repeated: tuple[int, ...]
+    clocks: Mapping[int, ClockOffset | None]
+    repeated: Mapping[int, int]
     messages: tuple[AnySignalling, ...] = field(repr=False)
 
     def offset_ns(self, capture: int) -> int:
@@ -42,7 +42,7 @@ class CapturePoints:
 
     def align(self, media: MediaEvidence) -> MediaEvidence:
         """The media with its times as the first capture's clock tells them."""
-        if not any(map(self.offset_ns, range(len(self.clocks)))):
+        if not any(map(self.offset_ns, self.clocks)):
             return media
         return MediaEvidence(
             streams=self._shifted(media.streams),
@@ -85,36 +85,36 @@ class ShiftedFlow:
 
 
 def compare_captures(
-    messages: Sequence[AnySignalling], captures: int, streams: Sequence[MediaStream] = ()
+    messages: Sequence[AnySignalling], captures: Sequence[int], streams: Sequence[MediaStream] = ()
 ) -> CapturePoints:
     """The messages of all captures in one order of time, each once, and what they and the media say of the clocks.
 
     One capture is passed on as it is: there a message that stands twice was sent twice.
     """
-    if captures == 1:
-        return CapturePoints((None,), (0,), tuple(messages))
-    by_capture: list[list[AnySignalling]] = [[] for _ in range(captures)]
+    if len(captures) < 2:
+        return CapturePoints(dict.fromkeys(captures), dict.fromkeys(captures, 0), tuple(messages))
+    by_capture: dict[int, list[AnySignalling]] = {capture: [] for capture in captures}
     for message in messages:
         by_capture[message.capture].append(message)
-    clocks: list[ClockOffset | None] = []
-    repeated: list[int] = []
+    clocks: dict[int, ClockOffset | None] = {}
+    repeated: dict[int, int] = {}
     kept: list[AnySignalling] = []
     reference: ClockEvidence | None = None
     seen: Counter[bytes] = Counter()
-    for capture, own in enumerate(by_capture):
+    for capture, own in by_capture.items():
         evidence = ClockEvidence.of(own, (stream for stream in streams if stream.capture == capture))
         clock = None if reference is None else evidence.compare(reference)
-        clocks.append(clock)
+        clocks[capture] = clock
         shift = 0 if clock is None else clock.offset_ns
         fresh = list(_unseen(own, seen))
-        repeated.append(len(own) - len(fresh))
+        repeated[capture] = len(own) - len(fresh)
         kept += (each._replace(timestamp_ns=each.timestamp_ns - shift) for each in fresh) if shift else fresh
         if reference is None:
             reference = evidence
         elif clock is not None:
             reference.absorb(evidence, shift)
     kept.sort(key=lambda message: message.timestamp_ns)
-    return CapturePoints(tuple(clocks), tuple(repeated), tuple(kept))
+    return CapturePoints(clocks, repeated, tuple(kept))
 
 
 def _unseen(own: Iterable[AnySignalling], seen: Counter[bytes]) -> Iterator[AnySignalling]:

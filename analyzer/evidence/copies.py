@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.model.evidence import RUN_PACKETS, MediaStream, PacketRun
+from analyzer.model.evidence import RUN_PACKETS, FrameRef, MediaStream, PacketRun
 
 MAX_APART_NS = 10_000_000  # less than the shortest usual packet time
 COMPARED_PACKETS = 1 << 12  # at a time
@@ -76,6 +76,10 @@ class StreamOnce:
     def capture(self) -> int:
         """Index of the capture."""
         return self._whole.capture
+
+    def ref(self, frame: int) -> FrameRef:
+        """Where one of these frames stands."""
+        return self._whole.ref(frame)
 
     @property
     def source(self) -> str:

@@ -20,6 +20,7 @@ from analyzer.evidence.copies import IdentifiedStream, StreamOnce, find_original
 from analyzer.evidence.packet_store import RECORD, Facts, PacketStore, Records
 from analyzer.model.channel import interleaved_suffix
 from analyzer.model.evidence import RUN_PACKETS, DatagramFlow, MediaEvidence, MediaStream, PacketRun
+from analyzer.model.frame_places import FramePlaces
 from dissectors.grammar.defects import Defect
 
 MAX_FLOWS = 200_000
@@ -60,8 +61,9 @@ class PacketColumns:
     are read when they are asked for and not kept: hold on to one that is used often.
     """
 
-    def __init__(self, capture: int, key: FlowKey, store: PacketStore, flow: int) -> None:
+    def __init__(self, capture: int, key: FlowKey, store: PacketStore, flow: int, places: FramePlaces) -> None:
         self.capture = capture
+        self.ref = places.ref
         self.key = key
         channel = interleaved_suffix((key.ports >> 32) - 1)
         self.source = format_endpoint(key.src_hi, key.src_lo, key.ports >> 16 & 0xFFFF) + channel
@@ -220,8 +222,9 @@ class PacketColumns:
 class MediaTable:
     """Takes the batches of one capture in order and sorts their media packets into flows, without touching each."""
 
-    def __init__(self, capture: int = 0) -> None:
+    def __init__(self, capture: int = 0, places: FramePlaces | None = None) -> None:
         self.capture = capture
+        self._places = places or FramePlaces(capture)
         self._store = PacketStore()
         self._keys: Cells = np.zeros((FIRST_FLOWS, flow_scan.FLOW_CELLS), np.int64)
         self._state: Cells = np.zeros(flow_scan.STATE_CELLS, np.int64)
@@ -320,7 +323,7 @@ class MediaTable:
         self._store.seal()
         keys = self._keys[: self._flows]
         found = np.flatnonzero(keys[:, 0] == kind).tolist()
-        columns = [PacketColumns(self.capture, self._key(flow), self._store, flow) for flow in found]
+        columns = [PacketColumns(self.capture, self._key(flow), self._store, flow, self._places) for flow in found]
         order = sorted(
             range(len(found)), key=lambda place: (keys[found[place], flow_scan.K_FIRST_FRAME], columns[place].key)
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.model.evidence import RUN_PACKETS, MediaStream, PacketRun
+from analyzer.model.evidence import RUN_PACKETS, FrameRef, MediaStream, PacketRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,10 @@ class StreamSlice:
     def capture(self) -> int:
         """Index of the capture."""
         return self.whole.capture
+
+    def ref(self, frame: int) -> FrameRef:
+        """Where one of these frames stands."""
+        return self.whole.ref(frame)
 
     @property
     def source(self) -> str:

@@ -51,4 +51,5 @@ def iter_mikey_bodies(message: SignallingMessage) -> Iterator[LooseMikey]:
             sip.call_id,
             parties if sip.status is None else parties[::-1],
             message.transport,
+            message.place,
         )

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+import numpy as np
+
 from analyzer.capture.columns import PacketBatch, PayloadKind
 from analyzer.capture.source import Capture, CaptureAccount
 from analyzer.evidence.media import MediaTable
@@ -16,7 +18,9 @@ from analyzer.model.evidence import (
     MediaEvidence,
     RtspSignallingMessage,
     SignallingMessage,
+    TlsFlow,
 )
+from analyzer.model.frame_places import FramePlaces
 from analyzer.model.report import CaptureFacts
 from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
@@ -35,26 +39,67 @@ OTHER_TRAFFIC = frozenset(
 
 
 @dataclass(slots=True)
-class Reading:
-    """One capture on its way into evidence: batches in, signalling messages out, media kept as columns."""
+class _FileTally:
+    """What was found in one file of a reading."""
 
-    index: int
-    secrets: TlsSecrets = field(default_factory=TlsSecrets)
-    media: MediaTable = field(init=False)
-    signalling: SignallingReader = field(init=False)
     packets: int = 0
     messages: int = 0
     media_packets: int = 0
     first_time_ns: int | None = None
     last_time_ns: int | None = None
+    unreadable: list[Defect] = field(default_factory=list)
+    unreadable_count: int = 0
+
+    def add_times(self, first: int, last: int) -> None:
+        """Widen the time it covers."""
+        self.first_time_ns = first if self.first_time_ns is None else min(first, self.first_time_ns)
+        self.last_time_ns = last if self.last_time_ns is None else max(last, self.last_time_ns)
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """Which messages could not be read, and how many."""
+        more = self.unreadable_count - len(self.unreadable)
+        rest = (Defect("sip-unreadable", 0, "", f"{more} more messages"),) if more else ()
+        return (*self.unreadable, *rest)
+
+
+@dataclass(slots=True)
+class Reading:
+    """One capture on its way into evidence: batches in, signalling messages out, media kept as columns.
+
+    A capture may lie in several files (`begin_file`): frames are counted on over them, and whatever refers to one can
+    say where it stands. `index` is that of the first file.
+    """
+
+    index: int
+    secrets: TlsSecrets = field(default_factory=TlsSecrets)
+    media: MediaTable = field(init=False)
+    signalling: SignallingReader = field(init=False)
     mikey: list[LooseMikey] = field(default_factory=list)
     key_log: list[KeyLogSecret] = field(default_factory=list)
-    _unreadable: list[Defect] = field(default_factory=list)
-    _unreadable_count: int = 0
+    places: FramePlaces = field(init=False)
+    _files: list[_FileTally] = field(default_factory=lambda: [_FileTally()])
 
     def __post_init__(self) -> None:
-        self.media = MediaTable(self.index)
+        self.places = FramePlaces(self.index)
+        self.media = MediaTable(self.index, self.places)
         self.signalling = SignallingReader(self.index, self.secrets)
+
+    @property
+    def packets(self) -> int:
+        """How many packets were read."""
+        return sum(file.packets for file in self._files)
+
+    @property
+    def last_time_ns(self) -> int | None:
+        """The time of the latest packet in the last file that has any."""
+        times = (file.last_time_ns for file in reversed(self._files))
+        return next((time_ns for time_ns in times if time_ns is not None), None)
+
+    def begin_file(self, index: int) -> None:
+        """The capture goes on in the file with this index."""
+        self.places.begin(index, self.packets)
+        self._files.append(_FileTally())
 
     def feed(self, batch: PacketBatch, ahead: Sequence[Found] | None = None) -> list[AnySignalling]:
         """Take one batch of packets; returns the messages that it completes, by frame.
@@ -68,14 +113,16 @@ class Reading:
         if not len(batch):
             return self._parse(self.signalling.feed(batch))
         columns = batch.columns
-        self.packets += len(batch)
-        times = columns.timestamp_ns
-        first, last = int(times.min()), int(times.max())
-        self.first_time_ns = first if self.first_time_ns is None else min(first, self.first_time_ns)
-        self.last_time_ns = last if self.last_time_ns is None else max(last, self.last_time_ns)
-        self.media_packets += int((columns.kind == PayloadKind.RTP_LIKE).sum())
+        file = self._files[-1]
+        file.packets += len(batch)
+        file.add_times(int(columns.timestamp_ns.min()), int(columns.timestamp_ns.max()))
+        file.media_packets += int((columns.kind == PayloadKind.RTP_LIKE).sum())
+        if self.places.before:
+            np.add(columns.frame, self.places.before, out=columns.frame)
+            ahead = ahead and [each._replace(frame=each.frame + self.places.before) for each in ahead]
         self.media.feed(batch)
-        self.mikey += iter_mikey_datagrams(batch, self.index)
+        moved = self.places.moved
+        self.mikey += [each._replace(place=moved(each.frame)) for each in iter_mikey_datagrams(batch, self.index)]
         found = self._parse(self._find(batch, ahead))
         self._take_interleaved(batch)
         return found
@@ -90,7 +137,7 @@ class Reading:
         """Media that came on RTSP connections, beside that of the batch's datagrams."""
         interleaved = self.signalling.take_media(batch)
         if interleaved is not None:
-            self.media_packets += int((interleaved.columns.kind == PayloadKind.RTP_LIKE).sum())
+            self._files[-1].media_packets += int((interleaved.columns.kind == PayloadKind.RTP_LIKE).sum())
             self.media.feed(interleaved)
 
     def _find(self, batch: PacketBatch, ahead: Sequence[Found] | None) -> Iterable[Found]:
@@ -105,7 +152,9 @@ class Reading:
             message = each if isinstance(each, SignallingMessage) else self._parse_datagram(each)
             if message is None:
                 continue
-            self.messages += 1
+            if self.places.before:
+                message = message._replace(place=self.places.moved(message.frame))
+            self._file(message.frame).messages += 1
             parsed.append(message)
             if isinstance(message, SignallingMessage) and message.sip.content_type_value != SDP_TYPE:
                 self.mikey += iter_mikey_bodies(message)
@@ -116,34 +165,49 @@ class Reading:
         try:
             return _parse_rtsp(datagram) if datagram.is_rtsp else _parse_sip(datagram)
         except GrammarError as error:
-            self._unreadable_count += 1
-            if len(self._unreadable) < MAX_LISTED_DEFECTS:
+            file = self._file(datagram.frame)
+            file.unreadable_count += 1
+            if len(file.unreadable) < MAX_LISTED_DEFECTS:
                 code = "rtsp-unreadable" if datagram.is_rtsp else "sip-unreadable"
-                detail = f"frame {datagram.frame}: {error}"
-                self._unreadable.append(Defect(code, error.offset, error.clause, detail))
+                detail = f"frame {self.places.ref(datagram.frame).frame}: {error}"
+                file.unreadable.append(Defect(code, error.offset, error.clause, detail))
             return None
+
+    def _file(self, frame: int) -> _FileTally:
+        return self._files[self.places.file(frame)]
+
+    @property
+    def tls(self) -> tuple[TlsFlow, ...]:
+        """The TLS connections seen so far, opened or not."""
+        moved = self.places.moved
+        return tuple(flow._replace(place=moved(flow.first_frame)) for flow in self.signalling.tls)
 
     @property
     def defects(self) -> tuple[Defect, ...]:
-        """What evidence could not be read, and how much of it."""
-        more = self._unreadable_count - len(self._unreadable)
-        rest = (Defect("sip-unreadable", 0, "", f"{more} more messages"),) if more else ()
-        return (*self.signalling.defects, *self.media.defects, *self._unreadable, *rest)
+        """What evidence could not be read, and how much of it: of the last file, and of streams through all of them."""
+        return (*self.signalling.defects, *self.media.defects, *self._files[-1].defects)
 
-    def facts(self, capture: Capture, told: CaptureAccount, name: str | None = None) -> CaptureFacts:
-        """What the report says of a capture, with what the pass over it told; `name` stands for its path."""
+    def facts(
+        self, capture: Capture, told: CaptureAccount, name: str | None = None, file: int | None = None
+    ) -> CaptureFacts:
+        """What the report says of a capture, with what the pass over it told; `name` stands for its path.
+
+        Of several files, `file` is the number of one that others follow; without it the last is meant.
+        """
+        tally = self._files[-1 if file is None else file]
+        defects = self.defects if file is None else tally.defects
         return CaptureFacts(
             path=name or str(capture.path),
             sha256=capture.sha256 or "",
             format=told.format,
-            packets=self.packets,
+            packets=tally.packets,
             bytes=capture.bytes,
-            first_time_ns=self.first_time_ns,
-            last_time_ns=self.last_time_ns,
-            defects=tuple(defect for defect in told.defects if not _is_other_traffic(defect)) + self.defects,
+            first_time_ns=tally.first_time_ns,
+            last_time_ns=tally.last_time_ns,
+            defects=tuple(defect for defect in told.defects if not _is_other_traffic(defect)) + defects,
             interface_drops=told.interface_drops,
-            signalling_messages=self.messages,
-            media_packets=self.media_packets,
+            signalling_messages=tally.messages,
+            media_packets=tally.media_packets,
             comments=told.comments,
             unread=tuple(_passed_over(defect) for defect in told.defects if _is_other_traffic(defect)),
         )
@@ -193,5 +257,5 @@ def merge_evidence(readings: Sequence[Reading]) -> MediaEvidence:
         dtls=tuple(flow for part in parts for flow in part.dtls),
         zrtp=tuple(flow for part in parts for flow in part.zrtp),
         stun=tuple(flow for part in parts for flow in part.stun),
-        tls=tuple(flow for reading in readings for flow in reading.signalling.tls),
+        tls=tuple(flow for reading in readings for flow in reading.tls),
     )

@@ -180,20 +180,19 @@ def _pack_message(datagram: SignallingDatagram, *, parse: bool) -> tuple[Any, ..
 
 
 def _pack_account(account: CaptureAccount) -> tuple[Any, ...]:
-    defects, comments = map(tuple, account.defects), map(tuple, account.comments)
-    return account.format, tuple(defects), account.interface_drops, tuple(comments)
+    damage, comments = map(tuple, account.damage), map(tuple, account.comments)
+    return tuple(account._replace(damage=tuple(damage), comments=tuple(comments)))  # type: ignore[arg-type]
 
 
 def _unpack_account(packed: tuple[Any, ...]) -> CaptureAccount:
-    form, defects, drops, comments = packed
-    return CaptureAccount(
-        form, tuple(Defect(*each) for each in defects), drops, tuple(CaptureComment(*each) for each in comments)
-    )
+    account = CaptureAccount(*packed)
+    damage = tuple(Defect(*each) for each in account.damage)
+    return account._replace(damage=damage, comments=tuple(CaptureComment(*each) for each in account.comments))
 
 
 def unpack_batch(packed: dict[str, Any], capture: Capture, index: int) -> tuple[PacketBatch, list[Found]]:
     """A batch that a child packed, of a capture that this process has mapped too, and its SIP messages over UDP."""
-    table = np.frombuffer(packed["columns"], np.int64).reshape(COLUMNS, -1)
+    table = np.frombuffer(bytearray(packed["columns"]), np.int64).reshape(COLUMNS, -1)
     secrets = tuple(KeyLogSecret(label, random, Secret(octets)) for label, random, octets in packed["secrets"])
     columns = table_columns(table, packed["packets"])
     batch = PacketBatch(columns, capture.buffer, packed["side"], capture.archive, None, secrets)

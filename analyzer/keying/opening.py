@@ -13,7 +13,7 @@ from analyzer.evidence.media_slice import StreamSlice
 from analyzer.keying.contexts import candidates_for, context_of, rtcp_contexts
 from analyzer.keying.key_ring import KeyRing
 from analyzer.model.call import BoundStream, MediaLine
-from analyzer.model.evidence import PacketRun
+from analyzer.model.evidence import FrameRef, PacketRun
 from analyzer.model.keying import Keying, StreamAudit
 from analyzer.srtp.bulk import PacketOutcome, StreamOpening
 from analyzer.srtp.columns import PacketColumns
@@ -46,6 +46,7 @@ class ClearPacket(NamedTuple):
     source: str
     destination: str
     octets: bytes
+    ref: FrameRef
     shut: str = ""
 
 
@@ -125,7 +126,7 @@ def _packets_of(
             found = columns.packet(place)
             if not clear[run.first + place]:
                 shut = NOT_OPENED if opening is None else WHY_SHUT[PacketOutcome(int(opening.outcome[place]))]
-        yield ClearPacket(timestamp_ns, frame, source, destination, found, shut)
+        yield ClearPacket(timestamp_ns, frame, source, destination, found, bound.stream.ref(frame), shut)
 
 
 def _clear_flags(audit: StreamAudit) -> NDArray[np.bool_]:
@@ -143,10 +144,9 @@ def iter_clear_rtcp(bound: BoundStream, keying: Keying, context: SrtpContext | N
         contexts = rtcp_contexts(part.flow, keying, () if context is None else (context,))
         for index, octets in zip(part.indices, _clear_compounds(datagrams, contexts), strict=True):
             if octets is not None:
-                flow = part.flow
-                yield ClearPacket(
-                    int(flow.timestamp_ns[index]), int(flow.frame[index]), flow.source, flow.destination, octets
-                )
+                flow, frame = part.flow, int(part.flow.frame[index])
+                time_ns, ref = int(flow.timestamp_ns[index]), flow.ref(frame)
+                yield ClearPacket(time_ns, frame, flow.source, flow.destination, octets, ref)
 
 
 def _clear_compounds(datagrams: Sequence[bytes], contexts: Sequence[SrtpContext]) -> list[bytes | None]:

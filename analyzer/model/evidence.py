@@ -11,14 +11,18 @@ from dissectors.grammar.sip import SipMessage
 
 
 class FrameRef(NamedTuple):
-    """A frame by Wireshark's number within one capture (`capture` is the index into the report's captures)."""
+    """A frame by Wireshark's number within one file (`capture` is the index into the report's captures)."""
 
     capture: int
     frame: int
 
 
 class SignallingMessage(NamedTuple):
-    """One SIP message as it crossed the wire; endpoints are `address:port`, IPv6 as `[address]:port`."""
+    """One SIP message as it crossed the wire; endpoints are `address:port`, IPv6 as `[address]:port`.
+
+    `capture` and `frame` order messages: over the files of a set, of which the first has the index, frames are counted
+    on. `ref` is where a person finds the frame.
+    """
 
     capture: int
     frame: int
@@ -27,12 +31,13 @@ class SignallingMessage(NamedTuple):
     destination: str
     transport: str  # UDP, TCP, TLS, WS, WSS, SCTP
     sip: SipMessage
-    retransmission_of: int | None = None  # the frame of the same capture that it repeats
+    retransmission_of: FrameRef | None = None
+    place: FrameRef | None = None  # in a later file of a set
 
     @property
     def ref(self) -> FrameRef:
         """Where it stands."""
-        return FrameRef(self.capture, self.frame)
+        return self.place or FrameRef(self.capture, self.frame)
 
     @property
     def text(self) -> SipMessage:
@@ -55,12 +60,13 @@ class RtspSignallingMessage(NamedTuple):
     destination: str
     transport: str  # UDP, TCP, TLS
     rtsp: RtspMessage
-    retransmission_of: int | None = None  # the frame of the same capture that it repeats
+    retransmission_of: FrameRef | None = None
+    place: FrameRef | None = None  # in a later file of a set
 
     @property
     def ref(self) -> FrameRef:
         """Where it stands."""
-        return FrameRef(self.capture, self.frame)
+        return self.place or FrameRef(self.capture, self.frame)
 
     @property
     def text(self) -> RtspMessage:
@@ -99,11 +105,12 @@ class LooseMikey(NamedTuple):
     call_id: str | None = None
     parties: tuple[str, str] = ("", "")
     transport: str = "UDP"
+    place: FrameRef | None = None  # in a later file of a set
 
     @property
     def ref(self) -> FrameRef:
         """Where it stands."""
-        return FrameRef(self.capture, self.frame)
+        return self.place or FrameRef(self.capture, self.frame)
 
 
 RUN_PACKETS = 1 << 13
@@ -144,7 +151,7 @@ class MediaStream(Protocol):
 
     @property
     def capture(self) -> int:
-        """Index of the capture."""
+        """Index of the capture; of a set's first file, over the files of which `frame` is counted on."""
         ...
 
     @property
@@ -197,6 +204,10 @@ class MediaStream(Protocol):
         """The payloads of these packets (an array of numbers) one behind the other: cheaper still."""
         ...
 
+    def ref(self, frame: int) -> FrameRef:
+        """Where one of these frames stands."""
+        ...
+
 
 class DatagramFlow(Protocol):
     """Datagrams of one kind between two endpoints (RTCP, STUN, DTLS, ZRTP), in capture order."""
@@ -218,6 +229,10 @@ class DatagramFlow(Protocol):
 
     def payload(self, index: int) -> bytes:
         """The UDP payload of datagram `index`, as captured; the snaplen may have cut it short of `wire_octets`."""
+        ...
+
+    def ref(self, frame: int) -> FrameRef:
+        """Where one of these frames stands."""
         ...
 
 
@@ -242,6 +257,12 @@ class TlsFlow(NamedTuple):
     first_ns: int = 0
     client_certificates: tuple[bytes, ...] = ()
     server_certificates: tuple[bytes, ...] = ()
+    place: FrameRef | None = None  # of the first frame in a later file of a set
+
+    @property
+    def ref(self) -> FrameRef:
+        """Where its first frame stands."""
+        return self.place or FrameRef(self.capture, self.first_frame)
 
     @property
     def is_shut(self) -> bool:

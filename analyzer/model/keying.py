@@ -267,3 +267,13 @@ class StreamAudit:
     jitter_seconds: float | None = None
     duration_seconds: float | None = None
     defects: tuple[Defect, ...] = field(default=())
+
+    @property
+    def first(self) -> FrameRef:
+        """Where its first packet stands."""
+        return self.bound.stream.ref(self.first_frame)
+
+    @property
+    def last(self) -> FrameRef:
+        """Where its last packet stands: in a later file, where a set of files is read as one capture."""
+        return self.bound.stream.ref(self.last_frame)

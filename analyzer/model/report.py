@@ -44,6 +44,7 @@ class CaptureFacts:
     readable: bool = True
     clock_offset_ns: int | None = None  # ahead of the first capture that shows messages of this one; None: none does
     comments: tuple[CaptureComment, ...] = ()
+    continues: int | None = None  # the capture where this one goes on: both are files of one set
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def line_refs(line: MediaLine) -> tuple[FrameRef, ...]:
 
 def stream_refs(streams: Iterable[StreamAudit]) -> tuple[FrameRef, ...]:
     """The first packet of each stream."""
-    return tuple([FrameRef(stream.bound.stream.capture, stream.first_frame) for stream in streams])
+    return tuple([stream.first for stream in streams])
 
 
 def clear_refs(streams: Iterable[StreamAudit]) -> tuple[FrameRef, ...]:
@@ -138,7 +138,7 @@ def clear_refs(streams: Iterable[StreamAudit]) -> tuple[FrameRef, ...]:
 def cited_frames(found: Iterable[tuple[StreamAudit, tuple[int, ...]]]) -> tuple[FrameRef, ...]:
     """Up to MAX_CITED_FRAMES frames of each stream; its first packet where no frame is named."""
     return tuple(
-        FrameRef(stream.bound.stream.capture, frame)
+        stream.bound.stream.ref(frame)
         for stream, frames in found
         for frame in frames[:MAX_CITED_FRAMES] or (stream.first_frame,)
     )

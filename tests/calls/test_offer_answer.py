@@ -46,7 +46,8 @@ def test_retransmissions_name_their_first_copy_and_start_nothing():
     script.repeat(ok)
     script.repeat(script.ack(1))
     call = one_call(script)
-    assert [message.retransmission_of for message in call.messages] == [None, 1, None, 3, None, 5, 5, None, 8]
+    repeats = [message.retransmission_of for message in call.messages]
+    assert [ref and ref.frame for ref in repeats] == [None, 1, None, 3, None, 5, 5, None, 8]
     assert bodies(call) == [(OFFER, ANSWER)]
 
 

@@ -54,7 +54,7 @@ def changed(call: list[SignallingMessage], chance: random.Random) -> list[Signal
     call = [each for each in call if chance.random() > 0.1] or call
     for _ in range(chance.randrange(3)):
         place = chance.randrange(len(call))
-        again = call[place]._replace(retransmission_of=call[place].frame) if chance.random() < 0.5 else call[place]
+        again = call[place]._replace(retransmission_of=call[place].ref) if chance.random() < 0.5 else call[place]
         call.insert(chance.randrange(len(call) + 1), again)
     if chance.random() < 0.3:
         place = chance.randrange(len(call))

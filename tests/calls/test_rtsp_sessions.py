@@ -9,7 +9,7 @@ import pytest
 
 from analyzer.calls.tracker import CallTracker
 from analyzer.model.call import Call, CallSet, CallState, Party, Resolution
-from analyzer.model.evidence import MediaEvidence, RtspSignallingMessage
+from analyzer.model.evidence import FrameRef, MediaEvidence, RtspSignallingMessage
 from dissectors.grammar.rtsp import make_rtsp
 
 CLIENT, SERVER = "192.0.2.1:40000", "198.51.100.2:554"
@@ -283,7 +283,7 @@ def test_copies_over_udp_are_retransmissions() -> None:
     talk.setup(1, "RTP/SAVP;unicast;client_port=5000-5001")
     talk.put("PLAY rtsp://x/ RTSP/1.0", [("CSeq", "9"), ("Session", "4711")], "", CLIENT, SERVER)
     talk.put("PLAY rtsp://x/ RTSP/1.0", [("CSeq", "9"), ("Session", "4711")], "", CLIENT, SERVER)
-    assert [message.retransmission_of for message in talk.call().messages][-2:] == [None, 7]
+    assert [message.retransmission_of for message in talk.call().messages][-2:] == [None, FrameRef(0, 7)]
 
 
 def test_sessions_are_told_once_when_they_end() -> None:

@@ -20,7 +20,7 @@ import zstandard
 
 import analyzer.capture.intake as intake
 import analyzer.capture.source as source
-from analyzer.capture.source import Capture, first_time_ns, open_capture
+from analyzer.capture.source import Capture, CaptureHead, open_capture, peek_capture
 from analyzer.cli.capture_paths import expand_paths
 from analyzer.errors import CaptureError
 
@@ -51,7 +51,8 @@ def test_compressed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         capture = read(packed, tmp_path)
         assert (capture.packets, capture.defects, capture.bytes) == (300, (), len(packed))
         assert capture.sha256 == hashlib.sha256(packed).hexdigest()
-    assert first_time_ns(tmp_path / "capture") == made.START * 1_000_000_000
+    head = peek_capture(tmp_path / "capture")
+    assert head == CaptureHead("pcap", (1,), made.START * 1_000_000_000)
 
 
 @pytest.mark.parametrize("name", PACKERS)

@@ -72,7 +72,8 @@ def read(reader: CaptureReader, index: int = 3) -> Told:
     messages += reading.finish()
     messages.sort(key=lambda message: message.frame)
     told = [(*each[:6], tuple(each[6])) for each in messages]
-    rest = (reading.packets, reading.first_time_ns, reading.last_time_ns, reading.media_packets, reading.key_log)
+    facts = reading.facts(reader.capture, reader.account)
+    rest = (facts.packets, facts.first_time_ns, facts.last_time_ns, facts.media_packets, reading.key_log)
     return told, reader.account, (rest, reading.defects, sorted(reading.mikey), flows_of(reading.media.evidence()))
 
 

@@ -15,7 +15,7 @@ from analyzer.model.call import (
     SdpBody,
     Side,
 )
-from analyzer.model.evidence import SignallingMessage
+from analyzer.model.evidence import FrameRef, SignallingMessage
 from analyzer.model.keying import Keying, MacState, MikeyEvidence
 from analyzer.model.negotiation import Negotiation, SelectionRule
 from analyzer.model.policy import Policy
@@ -109,6 +109,9 @@ class Flow:
     frame: tuple[int, ...]
     timestamp_ns: tuple[int, ...]
     datagrams: tuple[bytes, ...]
+
+    def ref(self, frame: int) -> FrameRef:
+        return FrameRef(self.capture, frame)
 
     def __len__(self) -> int:
         return len(self.datagrams)

@@ -85,6 +85,9 @@ class FabricatedStream:
     wire_octets: Sequence[int] = ()
     header_octets: Sequence[int] = ()
 
+    def ref(self, frame: int) -> FrameRef:
+        return FrameRef(self.capture, frame)
+
     def __len__(self) -> int:
         return 500
 
@@ -143,7 +146,7 @@ def message(
     to_callee: bool = True,
     body: bytes = b"",
     cseq: str = "1 INVITE",
-    retransmission_of: int | None = None,
+    retransmission_of: FrameRef | None = None,
     content_type: str = "application/sdp",
     capture: int = 0,
     alice: str = "192.0.2.10:5060",
@@ -284,7 +287,7 @@ def _messages(plan: Plan) -> tuple[SignallingMessage, ...]:
     messages = [
         message(1, "INVITE sip:bob@example.com SIP/2.0", words, body=offer),
         trying,
-        message(3, "INVITE sip:bob@example.com SIP/2.0", words, body=offer, retransmission_of=1),
+        message(3, "INVITE sip:bob@example.com SIP/2.0", words, body=offer, retransmission_of=FrameRef(0, 1)),
         message(7, "SIP/2.0 180 Ringing", words, to_callee=False),
         message(10, f"{plan.final} {words.reason_phrase}", words, to_callee=False, body=answer),
         message(11, "ACK sip:bob@example.com SIP/2.0", words, cseq="1 ACK"),

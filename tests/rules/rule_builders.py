@@ -92,6 +92,9 @@ class FakeStream:
     ssrc: int = 0x1234ABCD
     frame: tuple[int, ...] = (10, 11, 12)
 
+    def ref(self, frame: int) -> FrameRef:
+        return FrameRef(self.capture, frame)
+
 
 def stream(**changes: Any) -> StreamAudit:
     """A stream of 100 packets that fits SRTP but was not opened; `changes` say what else."""

@@ -69,7 +69,7 @@ def _iter_hellos(flow: DatagramFlow) -> Iterator[tuple[int, Hello, FrameRef]]:
                 hello = parse_hello(handshake)
             except GrammarError:
                 continue
-            yield handshake.message_type, hello, FrameRef(flow.capture, int(flow.frame[index]))
+            yield handshake.message_type, hello, flow.ref(int(flow.frame[index]))
 
 
 def _preferences(profiles: Sequence[int], ref: FrameRef) -> tuple[Preference, ...]:

@@ -50,7 +50,7 @@ def read_zrtp(line: MediaLine) -> ZrtpExchange:
 def _iter_packets(flow: DatagramFlow) -> Iterator[tuple[ZrtpPacket, FrameRef]]:
     for index in range(min(len(flow), MAX_PACKETS)):
         try:
-            yield parse_zrtp(flow.payload(index)), FrameRef(flow.capture, int(flow.frame[index]))
+            yield parse_zrtp(flow.payload(index)), flow.ref(int(flow.frame[index]))
         except GrammarError:
             continue
 
