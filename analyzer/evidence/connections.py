@@ -5,18 +5,22 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from analyzer.capture.address import format_endpoint
+from analyzer.capture.address import format_endpoint, parse_address
 from analyzer.capture.tcp import Direction, TcpChunk
-from analyzer.evidence.stream_reader import InterleavedPacket, StreamReader
+from analyzer.evidence.stream_reader import NO_CHANNEL, InterleavedPacket, StreamReader
 from analyzer.model.evidence import TlsFlow
 from analyzer.tls.secrets import CLIENT, TlsSecrets
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.hep_stream import HepStreamFramer, opens_hep
+from dissectors.grammar.sip import looks_like_sip
 from dissectors.grammar.sip_stream import FramedMessage
 
 if TYPE_CHECKING:  # it needs cryptography, which a capture without TLS should not wait for
     from analyzer.tls.connection import TlsConnection, TlsData
 
 MAX_CONNECTIONS = 65_536
+# By the protocol that was seen: a capture agent that saw TCP does not say whether TLS was on it.
+DATAGRAM_TRANSPORTS = {0: "UDP", 17: "UDP", 136: "UDP-Lite"}
 _TLS_RECORDS = frozenset((20, 21, 22, 23))
 
 
@@ -57,10 +61,17 @@ class _Connection:
     """What is known about one connection; readers are kept by direction, in TLS by role."""
 
     readers: dict[Direction | int, StreamReader] = field(default_factory=dict)
+    agents: dict[Direction, HepStreamFramer] = field(default_factory=dict)  # directions in which HEP is sent
     last_time_ns: dict[Direction | int, int] = field(default_factory=dict)
     tls: _Tls | None = None
     is_rtsp: bool = False
     is_rtp: bool = False
+
+    @property
+    def defects(self) -> list[Defect]:
+        """What was missing or out of place in either direction."""
+        found = [defect for reader in self.readers.values() for defect in reader.defects]
+        return found + [defect for framer in self.agents.values() for defect in framer.defects]
 
     def reader(self, key: Direction | int) -> StreamReader:
         """The reader of one direction, new where there is none."""
@@ -86,8 +97,7 @@ class ConnectionTable:
     @property
     def defects(self) -> tuple[Defect, ...]:
         """What was missing or out of place in the streams that carry SIP; offsets count octets of a stream."""
-        readers = (reader for one in self._connections.values() for reader in one.readers.values())
-        found = [defect for reader in readers for defect in reader.defects]
+        found = [defect for one in self._connections.values() for defect in one.defects]
         if self.forgotten:
             found.append(Defect("too-many-connections", 0, "", f"{self.forgotten} connections let go of"))
         return (*self._defects, *found)
@@ -104,6 +114,8 @@ class ConnectionTable:
             one = self._connections[chunk.connection] = _Connection()
             if len(self._connections) > MAX_CONNECTIONS:
                 self._forget()
+        if one.tls is None and self._is_hep(one, chunk):
+            return self._feed_hep(one.agents[chunk.direction], chunk)
         if one.tls is None and chunk.direction not in one.readers and is_tls_record(chunk.data):
             one.tls = _start_tls(self._secrets, chunk)
         if one.tls is not None:
@@ -138,9 +150,41 @@ class ConnectionTable:
     def _forget(self) -> None:
         _, oldest = self._connections.popitem(last=False)
         self.forgotten += 1
-        self._defects += [each for reader in oldest.readers.values() for each in reader.defects]
+        self._defects += oldest.defects
         if oldest.tls is not None:
             self._tls_flows.append(_describe(oldest.tls, 0))
+
+    def _is_hep(self, one: _Connection, chunk: TcpChunk) -> bool:
+        """Whether a capture agent sends this direction, which its first octets tell."""
+        if chunk.direction in one.agents:
+            return True
+        reader = one.readers.get(chunk.direction)
+        if not opens_hep(chunk.data) or (reader is not None and (reader.is_sip or reader.is_rtsp)):
+            return False
+        one.readers.pop(chunk.direction, None)  # it was joined within a packet
+        one.agents[chunk.direction] = HepStreamFramer()
+        return True
+
+    def _feed_hep(self, framer: HepStreamFramer, chunk: TcpChunk) -> list[StreamMessage]:
+        """What the agent tells, with the addresses and the time that it saw; media stands in `media`."""
+        if chunk.gap:
+            framer.skip(chunk.gap)
+        messages = []
+        for hep in framer.feed(chunk.data):
+            way = Direction(
+                *parse_address(str(hep.source)),
+                hep.source_port,
+                *parse_address(str(hep.destination)),
+                hep.destination_port,
+            )
+            time_ns = chunk.timestamp_ns if hep.timestamp_ns is None else hep.timestamp_ns
+            if looks_like_sip(hep.payload):
+                transport = DATAGRAM_TRANSPORTS.get(hep.ip_protocol, "HEP")
+                messages.append(StreamMessage(way, transport, hep.payload, chunk.frame, time_ns))
+            elif hep.payload:
+                packet = InterleavedPacket(NO_CHANNEL, hep.payload, chunk.frame, time_ns)
+                self._media.append(StreamMedia(way, packet))
+        return messages
 
     def _feed_clear(self, one: _Connection, chunk: TcpChunk) -> list[StreamMessage]:
         reader = one.reader(chunk.direction)

@@ -11,7 +11,7 @@ from analyzer.capture.address import format_endpoint
 from analyzer.capture.columns import PacketBatch, PayloadKind, Transport
 from analyzer.capture.sctp import SctpReassembler
 from analyzer.capture.tcp import TcpReassembler, read_segment
-from analyzer.evidence.connections import ConnectionTable, StreamMessage
+from analyzer.evidence.connections import DATAGRAM_TRANSPORTS, ConnectionTable, StreamMessage
 from analyzer.evidence.interleaved import build_media_batch
 from analyzer.model.evidence import SignallingMessage, TlsFlow
 from analyzer.tls.secrets import TlsSecrets
@@ -19,8 +19,6 @@ from dissectors.grammar.defects import Defect
 from dissectors.grammar.rtsp import looks_like_rtsp
 from dissectors.grammar.sip import looks_like_sip
 
-# By the protocol in a row's `detail`: a capture agent that saw TCP does not say whether TLS was on it.
-_DATAGRAM_TRANSPORTS = {0: "UDP", 17: "UDP", 136: "UDP-Lite"}
 _by_frame = attrgetter("frame")
 RTSP_PORTS = (554, 8554)  # IANA: rtsp, rtsp-alt
 
@@ -58,7 +56,7 @@ def iter_signalling_datagrams(batch: PacketBatch, capture: int = 0) -> Iterator[
         data = batch.octets(offset, octets)
         if looks_like_sip(data):
             source, destination = texts[(ends[0], ends[1], ends[2])], texts[(ends[3], ends[4], ends[5])]
-            transport = _DATAGRAM_TRANSPORTS.get(protocol, "HEP")
+            transport = DATAGRAM_TRANSPORTS.get(protocol, "HEP")
             yield SignallingDatagram(capture, frame, time_ns, source, destination, transport, data, False, offset)
 
 

@@ -12,6 +12,7 @@ import tunnel_frames as tunnels
 
 import analyzer.capture.reassembly as reassembly
 import analyzer.capture.source as source
+from analyzer.api import audit
 from analyzer.capture.columns import Columns, Flag, PacketBatch, Transport
 from analyzer.capture.source import open_capture
 from analyzer.evidence.packets import SignallingDatagram, SignallingReader
@@ -115,6 +116,43 @@ def test_hep_tells_the_agents_addresses_time_and_protocol(tmp_path: Path) -> Non
     assert [message.transport for message in found] == ["UDP", "UDP", "UDP", "UDP", "HEP", "UDP"]
     told = [message.timestamp_ns == 1_600_000_000_000_005_000 for message in found]
     assert told == [True, True, True, False, True, True]
+
+
+def over_tcp(octets: bytes, *cuts: int) -> list[bytes]:
+    ends = zip((0, *cuts), (*cuts, len(octets)), strict=True)
+    packets = [made.tcp(octets[start:stop], 1000 + start, ports=(40000, 9060)) for start, stop in ends]
+    return [made.ethernet(made.ipv4(packet, 6, source="192.0.2.1")) for packet in packets]
+
+
+@pytest.mark.parametrize("cuts", [(), (9, 15, 200), (100, 101, 102)])
+def test_hep_over_tcp_tells_what_it_tells_over_udp(cuts: tuple[int, ...], tmp_path: Path) -> None:
+    packets = [tunnels.hep3(), tunnels.hep3(compressed=True), tunnels.hep3(protocol=6), tunnels.hep3(six=True)]
+    spoken = write(tmp_path / "udp.pcap", [tunnels.over_udp(packet, 9060) for packet in packets])
+    frames = [made.ethernet(made.ipv4(made.tcp(b"", 999, bits=2, ports=(40000, 9060)), 6, source="192.0.2.1"))]
+    streamed = write(tmp_path / "tcp.pcap", frames + over_tcp(b"".join(packets), *cuts))
+    told = [
+        [(one.data, one.source, one.destination, one.transport, one.timestamp_ns) for one in messages_in(path)[0]]
+        for path in (spoken, streamed)
+    ]
+    assert told[0] == told[1]
+    assert len(told[0]) == 4
+
+
+def test_hep_over_tcp_joined_late_and_with_a_hole(tmp_path: Path) -> None:
+    packets = tunnels.hep3() * 5
+    size = len(tunnels.hep3())
+    frames = over_tcp(packets, 50, size, 2 * size, 3 * size)
+    del frames[0], frames[2]  # the first octets, and the third packet
+    found, _ = messages_in(write(tmp_path / "late.pcap", frames))
+    whole = [(one.source, one.data) for one in found if one.source == ENDS_4[0]]
+    assert whole == [(ENDS_4[0], tunnels.MESSAGE)] * 3
+
+
+def test_media_in_hep_over_tcp_is_a_stream(tmp_path: Path) -> None:
+    packets = [tunnels.hep3(made.rtp(number)) for number in range(40)]
+    (stream,) = audit([write(tmp_path / "media.pcap", over_tcp(b"".join(packets), 500))]).streams
+    assert (stream.audit.packets, stream.audit.lost) == (40, 0)
+    assert (stream.audit.bound.stream.source, stream.audit.bound.stream.destination) == ENDS_4
 
 
 def test_what_carries_no_packet_is_no_gap(tmp_path: Path) -> None:
