@@ -17,6 +17,9 @@ MIN_STREAM_PACKETS = 4
 LISTED_FRAMES = 20
 GAPS = {
     "inside-tls": "Wireshark was given no keys: what we read inside TLS stays closed to it",
+    "jitter-not-by-wireshark": "Wireshark tells no jitter of a stream whose clock rate it does not know",
+    "jitter-of-several-types": "payload types of one stream may have clocks of their own: its jitter is not compared",
+    "jitter-without-clock": "nothing says which clock rate a dynamic payload type has: there is no jitter to compare",
     "mikey-at-media-level": "Wireshark reads MIKEY in a=key-mgmt at session level only",
     "stream-not-announced": "Wireshark takes UDP for RTP only where signalling announces it or its heuristic is sure",
     "stream-over-files": "Wireshark reads each file of a set by itself: a stream that goes on in the next is two to it",
@@ -118,6 +121,8 @@ def _compare_streams(capture: int, ours: Observation, theirs: Observation, tally
             tally.note_gap("stream-not-announced", capture, own.first_frame)
         elif own.agrees(their):
             tally.agreed[TOPICS[5]] += 1
+            if None in (own.jitter_ms, their.jitter_ms):
+                tally.note_gap(own.no_jitter or their.no_jitter, capture, own.first_frame)
         else:
             said = f"{name}: {own}", f"{name}: {their}"
             tally.differences.append(Difference(TOPICS[5], capture, (own.first_frame,), *said))

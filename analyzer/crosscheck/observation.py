@@ -11,13 +11,14 @@ Texts = dict[int, tuple[str, ...]]  # by frame
 class StreamFacts:
     """An RTP stream; `first_frame` is 0 where nobody told, `jitter_ms` None where the clock rate is not known.
 
-    `jitter_ms` is the mean of RFC 3550 A.8; that of several payload types is nobody's, as each may have its own clock.
+    `jitter_ms` is the mean of RFC 3550 A.8; `no_jitter` names the gap (`compare.GAPS`) that says why there is none.
     """
 
     packets: int
     lost: int
     first_frame: int = 0
     jitter_ms: float | None = None
+    no_jitter: str = ""
 
     def __str__(self) -> str:
         jitter = "" if self.jitter_ms is None else f", jitter {self.jitter_ms:.3f} ms"

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 
 from analyzer.crosscheck.observation import Observation, StreamFacts, mikey_text, stream_name
-from analyzer.evidence.media_statistics import stream_statistics
+from analyzer.evidence.media_statistics import StreamStatistics, stream_statistics
 from analyzer.keying.stream_audit import rtpmap_of
 from analyzer.model.evidence import MediaStream, SignallingMessage
 from analyzer.model.report import Report
@@ -27,11 +27,12 @@ def observe_report(report: Report, capture: int) -> Observation:
         files = _files_of(stream)
         if capture in files:
             told = stream_statistics(stream, clock_rate)
-            jitter_ms = told.jitter.mean if told.jitter is not None and len(told.payload_types) == 1 else None
+            jitter_ms, why = _jitter(told)
             ends = (*stream.source.rpartition(":")[::2], *stream.destination.rpartition(":")[::2])
             source, source_port, destination, destination_port = (end.strip("[]") for end in ends)
             name = stream_name(source, source_port, destination, destination_port, stream.ssrc)
-            seen.streams[name] = StreamFacts(told.packets, told.lost, stream.ref(told.first_frame).frame, jitter_ms)
+            first = stream.ref(told.first_frame).frame
+            seen.streams[name] = StreamFacts(told.packets, told.lost, first, jitter_ms, why)
             if len(files) > 1:
                 seen.parted.add(name)
     return seen
@@ -42,6 +43,13 @@ def loose_ports(report: Report, capture: int) -> list[int]:
     bounds = [stream.audit.bound.stream for stream in report.streams]
     found = (stream for stream in bounds if capture in _files_of(stream))
     return sorted({int(stream.destination.rpartition(":")[2]) for stream in found})
+
+
+def _jitter(told: StreamStatistics) -> tuple[float | None, str]:
+    """The mean jitter in milliseconds, or why there is none to compare."""
+    if len(told.payload_types) > 1:
+        return None, "jitter-of-several-types"
+    return (None, "jitter-without-clock") if told.jitter is None else (told.jitter.mean, "")
 
 
 def _files_of(stream: MediaStream) -> set[int]:

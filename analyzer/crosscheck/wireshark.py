@@ -71,7 +71,8 @@ def _read_statistics(path: Path, ports: Sequence[int], seen: Observation) -> Non
     ):
         name = stream_name(source, source_port, destination, destination_port, int(ssrc, 16))
         least, mean = map(float, jitter)
-        seen.streams[name] = StreamFacts(int(packets), int(lost), jitter_ms=None if least < 0 else mean)
+        jitter_ms = None if least < 0 else mean
+        seen.streams[name] = StreamFacts(int(packets), int(lost), 0, jitter_ms, "jitter-not-by-wireshark")
     found = _FRAMES.search(done.stdout)
     seen.frames = int(found[1]) if found else _count_frames(path)
 
