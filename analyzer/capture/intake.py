@@ -122,6 +122,8 @@ def _unpack(compression: Compression, source: _Digesting, name: str) -> Intake:
     except CaptureError as error:
         text = str(error)
         raise CaptureError(text if text.startswith(f"{name}: ") else f"{name}: {text}") from error
+    if defects and not len(octets):
+        raise CaptureError(f"{name}: {defects[0].detail} (offset {defects[0].offset})")
     return Intake(octets, source.octets, source.sha256.hexdigest(), archive, tuple(defects))
 
 
