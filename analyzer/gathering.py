@@ -14,8 +14,9 @@ from analyzer.capture.source import Capture, CaptureAccount, CaptureHead
 from analyzer.errors import CaptureError
 from analyzer.evidence.capture_clocks import ClockOffset
 from analyzer.evidence.capture_points import CapturePoints, compare_captures
+from analyzer.evidence.readers_ahead import ReadersAhead
 from analyzer.evidence.reading import Reading, merge_evidence
-from analyzer.evidence.reading_ahead import CaptureReader, open_reader
+from analyzer.evidence.reading_ahead import CaptureReader
 from analyzer.model.call import CallSet
 from analyzer.model.evidence import AnySignalling
 from analyzer.model.policy import RETRY_SECONDS
@@ -54,9 +55,11 @@ def gather(
     """
     plan = plan_sets(paths)
     messages = _Messages(retry_seconds, is_single=len(plan) == 1)
-    way = _PassOver(paths, secrets, messages, progress, jobs, digests, ahead)
-    for members in plan:
-        way.read(members)
+    order = [member.capture for members in plan for member in members]
+    with ReadersAhead(paths, order, jobs, digest=digests) as readers:
+        way = _PassOver(paths, secrets, messages, progress, readers, ahead)
+        for members in plan:
+            way.read(members)
     readings = tuple(way.readings)
     media = merge_evidence(readings)
     points = compare_captures(messages.in_order(), [reading.index for reading in readings], media.streams)
@@ -89,8 +92,7 @@ class _PassOver:
     secrets: TlsSecrets
     messages: "_Messages"
     progress: Progress | None
-    jobs: int
-    digests: bool
+    readers: ReadersAhead
     ahead: CaptureReader | None
     facts: dict[int, CaptureFacts] = field(default_factory=dict)
     readings: list[Reading] = field(default_factory=list)
@@ -135,7 +137,7 @@ class _PassOver:
         """A reader; by a child only where none has to know how the file before ended."""
         if self.ahead is not None and index == 0 and is_alone:
             return self.ahead
-        return open_reader(self.paths[index], self.jobs if is_alone else 1, digest=self.digests)
+        return self.readers.take(index, is_alone=is_alone)
 
     def _read(self, reader: CaptureReader) -> None:
         reading = self.readings[-1]

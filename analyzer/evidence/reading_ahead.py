@@ -127,10 +127,15 @@ def start_reading(path: Path | str, jobs: int, *, digest: bool = True) -> Iterat
             reader.close()
 
 
-def open_reader(path: Path | str, jobs: int, *, digest: bool = True) -> CaptureReader:
-    """Open a capture to be read; with more than one of `jobs` ahead, where that pays. Raises `CaptureError`."""
+def open_reader(
+    path: Path | str, jobs: int, *, digest: bool = True, least_messages: int | None = None
+) -> CaptureReader:
+    """Open a capture to be read; with more than one of `jobs` ahead, where that pays. Raises `CaptureError`.
+
+    `least_messages` is how many make a child worth its start, if that is not the usual number.
+    """
     capture = open_capture(path, jobs=jobs, digest=digest)
-    if jobs < 2 or not is_mostly_signalling(capture.buffer) or not can_fork():
+    if jobs < 2 or not is_mostly_signalling(capture.buffer, least_messages) or not can_fork():
         return CaptureReader(capture)
     capture.jobs = 1  # so that the child and this process cut it alike
     capture.compile_octets = COMPILE_OCTETS
@@ -138,7 +143,7 @@ def open_reader(path: Path | str, jobs: int, *, digest: bool = True) -> CaptureR
     return CaptureReader(capture, ForkedWork(lambda: iter_pieces(capture, waiting)), waiting)
 
 
-def is_mostly_signalling(octets: Octets) -> bool:
+def is_mostly_signalling(octets: Octets, least_messages: int | None = None) -> bool:
     """Whether samples of a capture hold so many SIP messages that it pays to read them ahead.
 
     Each message has one CSeq (RFC 3261 §20.16). A wrong guess costs time and nothing else.
@@ -146,7 +151,8 @@ def is_mostly_signalling(octets: Octets) -> bool:
     places = range(0, max(len(octets) - SAMPLE_OCTETS, 1), max(len(octets) // SAMPLES, SAMPLE_OCTETS))
     samples = [bytes(octets[place : place + SAMPLE_OCTETS]).lower() for place in places]
     sampled, messages = sum(map(len, samples)), sum(sample.count(b"\ncseq") for sample in samples)
-    return messages * MAX_OCTETS_PER_MESSAGE >= sampled and messages * len(octets) >= MIN_MESSAGES * sampled
+    least = MIN_MESSAGES if least_messages is None else least_messages
+    return messages * MAX_OCTETS_PER_MESSAGE >= sampled and messages * len(octets) >= least * sampled
 
 
 def iter_pieces(capture: Capture, waiting: Flag = b"\0") -> Iterator[bytes]:

@@ -124,7 +124,7 @@ def _sender(line: MediaLine, shown: _Shown) -> Side | None:
 
 def _shown(line: MediaLine) -> Iterator[_Shown]:
     for flow in line.tls:
-        ref = FrameRef(flow.capture, flow.first_frame)
+        ref = flow.ref
         for ends, certificates in (
             ((flow.client, flow.server), flow.client_certificates),
             ((flow.server, flow.client), flow.server_certificates),
@@ -152,5 +152,5 @@ def _shown_in_dtls(flows: Sequence[DatagramFlow]) -> Iterator[_Shown]:
                 continue
             if certificate:
                 found += 1
-                ref = FrameRef(flow.capture, int(flow.frame[index]))
+                ref = flow.ref(int(flow.frame[index]))
                 yield _Shown(*ends, certificate, ref, int(flow.timestamp_ns[index]))

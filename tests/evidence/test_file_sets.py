@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Files that one capture was written into are read as one; what only looks like that is not."""
 
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import capture_frames as made
@@ -11,8 +12,11 @@ import pytest
 from analyzer.api import audit
 from analyzer.capture.file_sets import MAX_PAUSE_NS, FileEnd, goes_on, plan_sets
 from analyzer.capture.source import CaptureHead
+from analyzer.evidence import readers_ahead, reading_ahead
+from analyzer.forked import ForkedWork
 from analyzer.model.evidence import FrameRef
 from analyzer.model.report import Report
+from reports.json_report import render_json
 
 SECOND_NS = 1_000_000_000
 BODY = b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
@@ -146,3 +150,54 @@ def test_what_goes_on() -> None:
     assert not goes_on(end, CaptureHead("pcap", (1,), 200 * SECOND_NS + MAX_PAUSE_NS + 1))
     assert not goes_on(end, CaptureHead("pcapng", (1,), 200 * SECOND_NS))
     assert not goes_on(end, CaptureHead("pcap", (113,), 200 * SECOND_NS))
+
+
+class WorkHere(ForkedWork):
+    """What a child would do, done at once by this process."""
+
+    started = 0
+
+    def __init__(self, produce: Callable[[], Iterable[bytes]]) -> None:
+        self._pieces = list(produce())
+        WorkHere.started += 1
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._pieces)
+
+    def close(self) -> None:
+        """Nothing is at work."""
+
+
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> type[WorkHere]:
+    monkeypatch.setattr(readers_ahead, "MIN_MESSAGES", 0)
+    monkeypatch.setattr(reading_ahead, "ForkedWork", WorkHere)
+    monkeypatch.setattr(reading_ahead, "can_fork", lambda: True)
+    monkeypatch.setattr(WorkHere, "started", 0)
+    return WorkHere
+
+
+def test_many_small_captures_are_read_by_children_and_give_the_same(tmp_path: Path, children: type[WorkHere]) -> None:
+    paths = [tmp_path / f"site{number}.pcap" for number in range(5)]
+    for number, path in enumerate(paths):
+        invites = [INVITE.replace(b"Call-ID: joint", b"Call-ID: %d-%d" % (number, call)) for call in range(20)]
+        path.write_bytes(made.pcap([made.ethernet(made.ipv4(made.udp(invite))) for invite in invites]))
+    paths[3].write_bytes(b"no capture")
+    alone = render_json(audit(paths))
+    for jobs in (2, 3):
+        children.started = 0
+        assert render_json(audit(paths, jobs=jobs)) == alone
+        assert children.started == 4
+    assert json.loads(alone)["summary"]["calls"] == 80
+
+
+def test_children_of_a_set_give_way_where_a_datagram_lies_over_the_joint(
+    tmp_path: Path, children: type[WorkHere]
+) -> None:
+    first, second = fragments()
+    more = made.ethernet(made.ipv4(made.udp(INVITE.replace(b"Call-ID: joint", b"Call-ID: other"))))
+    paths = files(tmp_path, [more, first], [second, more])
+    alone = render_json(audit(paths))
+    assert render_json(audit(paths, jobs=2)) == alone
+    assert json.loads(alone)["summary"]["calls"] == 2
+    assert children.started == 2

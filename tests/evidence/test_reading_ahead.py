@@ -247,11 +247,12 @@ WHOLE = """
 import os, sys
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 from analyzer.api import audit
-from analyzer.evidence import reading_ahead
-from analyzer.gathering import open_reader
+from analyzer.evidence import readers_ahead, reading_ahead
+from analyzer.evidence.reading_ahead import open_reader
 from reports.json_report import render_json
 
 reading_ahead.MIN_MESSAGES, reading_ahead.MAX_OCTETS_PER_MESSAGE, reading_ahead.BATCH_PACKETS = 0, 1 << 40, 16
+readers_ahead.MIN_MESSAGES = 0
 for path in sys.argv[1:]:
     with open_reader(path, 2) as reader:
         assert reader.is_ahead, path
