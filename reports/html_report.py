@@ -35,6 +35,7 @@ from reports.tally import (
     verdict_counts,
 )
 
+MAX_CAPTURE_CARDS = 4  # more captures are rows of a table
 MAX_ENDPOINTS = 200
 MAX_OPEN_ENDPOINTS = 12  # more of them are folded away
 MAX_PERIODS = 12  # of one endpoint
@@ -79,6 +80,7 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "BAR_WIDTH": BAR_WIDTH,
+        "MAX_CAPTURE_CARDS": MAX_CAPTURE_CARDS,
         "MAX_DIFFERENCES": MAX_DIFFERENCES,
         "describe_difference": describe_difference,
         "describe_gap": describe_gap,

@@ -276,3 +276,14 @@ def test_without_a_key_it_is_not_said_that_nothing_could_be_changed(keys: bool, 
     ring = read_key_ring(sample.with_suffix(".toml")) if keys else KeyRing()
     page = render_html(audit([sample], ring=ring))
     assert (said in page, page.count("nothing weaker unseen") > 0) == (True, keys)
+
+
+@pytest.mark.parametrize("number", [1, 9])
+def test_many_captures_are_rows_of_a_table_that_say_as_much(number: int) -> None:
+    report = full_report()
+    one = replace(report.captures[0], path="<i>.pcap", sha256="c0ffee" * 10, readable=False)
+    html = render_html(replace(report, captures=(one,) * number))
+    text = parse_html(html).text
+    assert ('class="captures"' in html) == (number > 1)
+    assert text.count("c0ffee" * 10) == text.count("Not readable.") == number
+    assert "<i>" not in html
