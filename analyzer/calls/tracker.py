@@ -19,7 +19,6 @@ from analyzer.model.call import Call, CallSet
 from analyzer.model.evidence import (
     AnySignalling,
     DatagramFlow,
-    FrameRef,
     MediaEvidence,
     MediaStream,
     RtspSignallingMessage,
@@ -37,7 +36,7 @@ class _Record:
     """All messages of one Call-ID."""
 
     messages: list[SignallingMessage] = field(default_factory=list)
-    seen: dict[tuple[object, ...], FrameRef] = field(default_factory=dict)  # a message's identity -> its first copy
+    seen: dict[tuple[object, ...], SignallingMessage] = field(default_factory=dict)  # by identity, the first copy
     is_call: bool = False
     is_answered: bool = False
     has_strays: bool = False  # REGISTER under this Call-ID, which never belongs to a call
@@ -92,9 +91,9 @@ class CallTracker:
         record = self._records.get(call_id)
         if record is None:
             record = self._records[call_id] = _Record()
-        first = record.seen.setdefault(_identity(message), message.ref)
-        if first != message.ref:
-            message = message._replace(retransmission_of=first)
+        first = record.seen.setdefault(_identity(message), message)
+        if first is not message:
+            message = message._replace(retransmission_of=first.ref)
         else:
             self._note(call_id, record, message)
         record.has_strays = record.has_strays or (sip.method or sip.cseq_method) == _NEVER_IN_CALLS

@@ -148,16 +148,19 @@ class Reading:
 
     def _parse(self, found: Iterable[Found]) -> list[AnySignalling]:
         parsed: list[AnySignalling] = []
+        goes_on = bool(self.places.before)
         for each in found:
             message = each if isinstance(each, SignallingMessage) else self._parse_datagram(each)
             if message is None:
                 continue
-            if self.places.before:
+            if goes_on:
                 message = message._replace(place=self.places.moved(message.frame))
-            self._file(message.frame).messages += 1
+                self._file(message.frame).messages += 1
             parsed.append(message)
             if isinstance(message, SignallingMessage) and message.sip.content_type_value != SDP_TYPE:
                 self.mikey += iter_mikey_bodies(message)
+        if not goes_on:
+            self._files[-1].messages += len(parsed)
         return parsed
 
     def _parse_datagram(self, datagram: SignallingDatagram) -> AnySignalling | None:

@@ -51,13 +51,13 @@ def _iter_broken_sip(messages: Iterable[AnySignalling]) -> Iterator[Damage]:
 
 def _iter_broken_keying(media: Iterable[AuditedMedia]) -> Iterator[Damage]:
     for each in media:
-        yield from _iter_broken_mikey(each.keying.mikey)
         line, keying = each.line, each.keying
+        if keying.mikey:
+            yield from _iter_broken_mikey(keying.mikey)
         for side, crypto in ((line.offer, keying.offered_crypto), (line.answer, keying.accepted_crypto)):
-            if side is None:
-                continue
             for attribute in crypto:
-                yield from _chosen(side.body.message.ref, "crypto line", attribute.defects, _SDES)
+                if attribute.defects and side is not None:
+                    yield from _chosen(side.body.message.ref, "crypto line", attribute.defects, _SDES)
 
 
 def _iter_broken_mikey(messages: Iterable[MikeyEvidence]) -> Iterator[Damage]:

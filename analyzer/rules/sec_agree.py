@@ -38,7 +38,7 @@ def iter_agreements(messages: Sequence[AnySignalling]) -> Iterator[Agreement]:
 
     A request without a list counts where it is the one that answers the server's, and requires an agreement itself.
     """
-    if all(_HEADERS.isdisjoint(one.sip.header_names) for one in messages if isinstance(one, SignallingMessage)):
+    if not _speaks_of_agreements(messages):
         return
     sip = [one for one in messages if isinstance(one, SignallingMessage) and one.retransmission_of is None]
     requests = {_transaction(one): one for one in sip if one.sip.method is not None}
@@ -57,6 +57,14 @@ def iter_agreements(messages: Sequence[AnySignalling]) -> Iterator[Agreement]:
             asked = None if server is None else requests.get(_transaction(server))
             listed = () if server is None else read_mechanisms(server, "security-server") or ()
             yield Agreement(one, server, asked, listed, verify, statuses.get(_transaction(one)))
+
+
+def _speaks_of_agreements(messages: Sequence[AnySignalling]) -> bool:
+    """Whether any message has a header of RFC 3329; nearly none has."""
+    for one in messages:
+        if isinstance(one, SignallingMessage) and not _HEADERS.isdisjoint(one.sip.section.names):
+            return True
+    return False
 
 
 def _requires_agreement(request: SignallingMessage) -> bool:
