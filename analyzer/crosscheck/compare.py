@@ -121,7 +121,7 @@ def _compare_streams(capture: int, ours: Observation, theirs: Observation, tally
             tally.note_gap("stream-not-announced", capture, own.first_frame)
         elif own.agrees(their):
             tally.agreed[TOPICS[5]] += 1
-            if None in (own.jitter_ms, their.jitter_ms):
+            if None in (own.jitter_ms, their.jitter_ms) and own.packets > 1:  # one packet alone has no jitter
                 tally.note_gap(own.no_jitter or their.no_jitter, capture, own.first_frame)
         else:
             said = f"{name}: {own}", f"{name}: {their}"
