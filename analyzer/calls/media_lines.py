@@ -34,7 +34,7 @@ def read_lines(exchanges: Iterable[Exchange]) -> tuple[DraftLine, ...]:
         for index in range(max(len(offered), len(answered))):
             offer = offered[index] if index < len(offered) else None
             answer = answered[index] if index < len(answered) else None
-            mux = _is_muxed(offer, answer) if speaks_of_mux else False
+            mux = speaks_of_mux and _is_muxed(offer, answer)
             first = bundled.get(index)
             lines.append(
                 DraftLine(

@@ -71,11 +71,7 @@ def _evaluate_line(audited: AuditedMedia, policy: Policy) -> list[Outcome]:
     plan = _line_plan(policy, facts.subjects, index, exchange)
     outcomes = list(plan.known)
     for place, rule, severity, check in plan.asked:
-        try:
-            result = check(facts)
-        except Exception as error:  # noqa: BLE001 - as `_guarded`, without its call for each rule and line
-            result = _crashed(error)
-        outcomes[place] = _outcome(rule, severity, result, index, exchange)
+        outcomes[place] = _outcome(rule, severity, _guarded(check, facts), index, exchange)
     return outcomes
 
 
@@ -143,13 +139,9 @@ def _guarded(check: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R
     try:
         return check(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - the one fence: a defect in one rule must not hide what the others found
-        return _crashed(error)
-
-
-def _crashed(error: Exception) -> Result:
-    name = type(error).__name__  # its text could quote captured or secret octets
-    explanation = f"The rule itself failed ({name}); nothing was found out."
-    return Result(OutcomeValue.ERROR, explanation, missing="rule-error")
+        name = type(error).__name__  # its text could quote captured or secret octets
+        explanation = f"The rule itself failed ({name}); nothing was found out."
+        return Result(OutcomeValue.ERROR, explanation, missing="rule-error")
 
 
 def _outcome(
