@@ -34,9 +34,9 @@ def play(number: int, end: str, steps: tuple[str, ...], folder: Path) -> "subpro
 
 @contextlib.contextmanager
 def recorded(path: Path, skip_for_want_of: Callable[[str], None]) -> Iterator[None]:
-    """tcpdump writes what crosses the loopback interface between the ports of the scenarios, and must not have dropped any.
+    """tcpdump writes what crosses the loopback interface between the ports of the scenarios; it must not drop any.
 
-    In immediate mode each packet takes a slot of a whole MTU (64 KiB there): the usual buffer of 2 MiB holds some thirty.
+    In immediate mode each packet takes a slot of a whole MTU (64 KiB there): 2 MiB, as usual, hold some thirty.
     """
     ports = f"{CALLEE_PORT}-{CALLER_PORT + len(SCENARIOS)}"
     command = ["tcpdump", "-i", "lo", "-U", "--immediate-mode", "-s", "4096", "-B", "65536", "-w", str(path)]
