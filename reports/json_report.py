@@ -144,6 +144,7 @@ def _capture(capture: CaptureFacts) -> dict[str, Any]:
         "unread": [{"what": what, "packets": packets} for what, packets in capture.unread],
         "continues": capture.continues,
         "comments": [{"frame": frame or None, "text": text} for frame, text in capture.comments],
+        "names": [{"address": address, "name": name} for address, name in capture.names],
     }
 
 

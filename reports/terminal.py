@@ -16,7 +16,7 @@ from reports.endpoints import PeriodView, view_endpoints
 from reports.messages import mikey_name
 from reports.safe_text import visible
 from reports.second_opinion import print_second_opinion
-from reports.spelling import clock_text, damage_text, frames_text, plural, short_uri, ssrc_text
+from reports.spelling import clock_text, count_text, damage_text, frames_text, plural, short_uri, ssrc_text
 from reports.summary import headline
 from reports.tally import (
     call_verdict,
@@ -42,6 +42,7 @@ MAX_CALL_ID = 60  # characters of one that are shown
 MAX_PLACES = 3
 MAX_LINES = 12
 MAX_MIKEY = 12
+MAX_NAMES = 5
 WIDE = 112
 MIN_PARTIES = 8
 
@@ -174,6 +175,10 @@ def _print_capture(capture: CaptureFacts, pen: _Pen) -> None:
         facts.append(f"from {clock_text(capture.first_time_ns)}")
         pen.line((capture.path, ""))
         pen.line((" · ".join(facts), "dim"), indent=2)
+    if capture.names:
+        named = [f"{name} {address}" for address, name in capture.names[:MAX_NAMES]]
+        more = len(capture.names) - len(named)
+        pen.line((f"names: {', '.join(named)}{f' and {count_text(more)} more' if more else ''}", "dim"), indent=2)
     for defect in capture.defects[:MAX_LINES]:
         pen.line((explain_capture_defect(defect), "yellow"), indent=2)
     skipped = [f"{name_traffic(what)} ({plural(packets, 'packet')})" for what, packets in capture.unread]

@@ -7,8 +7,9 @@ import numpy as np
 
 from analyzer.capture import scan
 from analyzer.capture.columns import Column, Octets
+from analyzer.capture.name_resolution import parse_name_records
 from analyzer.errors import CaptureError
-from analyzer.model.capture_comment import CaptureComment
+from analyzer.model.capture_comment import CaptureComment, CaptureName
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.key_log import KeyLogSecret, parse_key_log_line
@@ -17,10 +18,11 @@ from dissectors.grammar.masking import mask_sdp_secrets
 MIN_RECORD_LIMIT = 262_144  # what every writer may use, whatever its header says
 MAX_RECORD_OCTETS = 128 << 20
 MAX_INTERFACES = 65_536
-SECTION, INTERFACE, STATISTICS, DECRYPTION_SECRETS = 0x0A0D0D0A, 1, 5, 10
+SECTION, INTERFACE, NAMES, STATISTICS, DECRYPTION_SECRETS = 0x0A0D0D0A, 1, 4, 5, 10
 TLS_KEY_LOG = 0x544C534B
 MAX_SECRETS = 1_000_000
 MAX_COMMENTS, MAX_COMMENT_OCTETS = 1000, 4096
+MAX_NAMES = 10_000
 OPT_COMMENT = 1
 SECTION_MAGIC = 0x1A2B3C4D
 OPT_IF_TSRESOL, OPT_IF_TSOFFSET = 9, 14
@@ -47,6 +49,8 @@ class Layout:
     secrets: list[KeyLogSecret] = field(default_factory=list)
     comments: list[CaptureComment] = field(default_factory=list)
     comments_left_out: int = 0
+    names: dict[CaptureName, None] = field(default_factory=dict)
+    names_left_out: int = 0
 
     @property
     def interface_drops(self) -> int | None:
@@ -113,6 +117,8 @@ def read_block(buffer: Octets, layout: Layout) -> int:
         if total < 20:
             return scan.DAMAGED
         _read_interface(bytes(buffer[at : at + total]), big, at, layout)
+    elif kind == NAMES:
+        _read_names(bytes(buffer[at : at + total]), big, at, layout)
     elif kind == STATISTICS:
         if total < 24:
             return scan.DAMAGED
@@ -209,6 +215,22 @@ def _read_statistics(block: bytes, big: int, layout: Layout) -> None:
             count = int.from_bytes(value if big else value[::-1], "big")
             interface, system = layout.drops.get(key, (0, 0))  # counters grow: the last block of an interface counts
             layout.drops[key] = (count, system) if code == OPT_ISB_IFDROP else (interface, count)
+
+
+def _read_names(block: bytes, big: int, at: int, layout: Layout) -> None:
+    names, options = parse_name_records(block, big)
+    for name in names:
+        if name in layout.names:
+            continue
+        if len(layout.names) < MAX_NAMES:
+            layout.names[name] = None
+        else:
+            layout.names_left_out += 1
+    if options is None:
+        detail = "the names behind a record that reaches past its block are lost"
+        layout.defects.append(Defect("names-unreadable", at, "pcapng §4.5", detail))
+        return
+    _keep_comments(iter_options(block, options, big), 0, layout)
 
 
 def _read_secrets(block: bytes, big: int, at: int, layout: Layout) -> None:

@@ -33,7 +33,7 @@ from analyzer.capture.reassembly import Unwrapper
 from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, view_plain
 from analyzer.capture.windows import Window, WindowScans
 from analyzer.errors import CaptureError
-from analyzer.model.capture_comment import CaptureComment
+from analyzer.model.capture_comment import CaptureComment, CaptureName
 from dissectors.grammar.defects import Defect
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class CaptureAccount(NamedTuple):
     damage: tuple[Defect, ...]  # all defects but those of fragments
     interface_drops: int | None
     comments: tuple[CaptureComment, ...]
+    names: tuple[CaptureName, ...] = ()
     fragment_defects: tuple[tuple[str, int], ...] = ()
     fragments: tuple[PlainPending, ...] = ()  # what still waits at the end, unless another file goes on with it
 
@@ -180,6 +181,7 @@ class Capture:
             self._damage,
             self.interface_drops,
             self.comments,
+            tuple(self._layout.names),
             tuple(sorted(self._unwrapper.defects.items())),
             self._unwrapper.pending if self._finished else (),
         )
@@ -217,8 +219,11 @@ class Capture:
     @property
     def _damage(self) -> tuple[Defect, ...]:
         counted = [Defect(code, 0, "", f"{number} {what}") for (code, what), number in sorted(self._counts.items())]
-        more = self._layout.comments_left_out
-        unkept = (Defect("more-comments", 0, "", f"{more} comments of packets are not kept"),) if more else ()
+        left_out = (
+            ("more-comments", self._layout.comments_left_out, "comments of packets are not kept"),
+            ("more-names", self._layout.names_left_out, "names of addresses are not kept"),
+        )
+        unkept = [Defect(code, 0, "", f"{number} {what}") for code, number, what in left_out if number]
         return (*self._defects, *self._layout.defects, *counted, *unkept)
 
     @property

@@ -212,6 +212,7 @@ class Reading:
             signalling_messages=tally.messages,
             media_packets=tally.media_packets,
             comments=told.comments,
+            names=told.names,
             unread=tuple(_passed_over(defect) for defect in told.defects if _is_other_traffic(defect)),
         )
 

@@ -22,7 +22,7 @@ from analyzer.capture.source import Capture, CaptureAccount, open_capture
 from analyzer.errors import CaptureError
 from analyzer.evidence.packets import Found, SignallingDatagram, iter_signalling_datagrams
 from analyzer.forked import ForkedWork, WorkLost, can_fork
-from analyzer.model.capture_comment import CaptureComment
+from analyzer.model.capture_comment import CaptureComment, CaptureName
 from analyzer.model.evidence import SignallingMessage
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
@@ -186,14 +186,19 @@ def _pack_message(datagram: SignallingDatagram, *, parse: bool) -> tuple[Any, ..
 
 
 def _pack_account(account: CaptureAccount) -> tuple[Any, ...]:
-    damage, comments = map(tuple, account.damage), map(tuple, account.comments)
-    return tuple(account._replace(damage=tuple(damage), comments=tuple(comments)))  # type: ignore[arg-type]
+    plain: dict[str, Any] = {
+        name: tuple(map(tuple, getattr(account, name))) for name in ("damage", "comments", "names")
+    }
+    return tuple(account._replace(**plain))
 
 
 def _unpack_account(packed: tuple[Any, ...]) -> CaptureAccount:
     account = CaptureAccount(*packed)
-    damage = tuple(Defect(*each) for each in account.damage)
-    return account._replace(damage=damage, comments=tuple(CaptureComment(*each) for each in account.comments))
+    return account._replace(
+        damage=tuple(Defect(*each) for each in account.damage),
+        comments=tuple(CaptureComment(*each) for each in account.comments),
+        names=tuple(CaptureName(*each) for each in account.names),
+    )
 
 
 def unpack_batch(packed: dict[str, Any], capture: Capture, index: int) -> tuple[PacketBatch, list[Found]]:

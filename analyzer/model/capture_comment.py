@@ -9,3 +9,10 @@ class CaptureComment(NamedTuple):
 
     frame: int
     text: str
+
+
+class CaptureName(NamedTuple):
+    """A name that whoever wrote the capture had resolved an IP address to."""
+
+    address: str
+    name: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from analyzer.model.brief import CallBrief, Damage, Tally
 from analyzer.model.call import Call, MediaLine
-from analyzer.model.capture_comment import CaptureComment
+from analyzer.model.capture_comment import CaptureComment, CaptureName
 from analyzer.model.cross_check import CrossCheck
 from analyzer.model.endpoint import EndpointProfile
 from analyzer.model.evidence import AnySignalling, LooseMikey, TlsFlow
@@ -44,6 +44,7 @@ class CaptureFacts:
     readable: bool = True
     clock_offset_ns: int | None = None  # ahead of the first capture that shows messages of this one; None: none does
     comments: tuple[CaptureComment, ...] = ()
+    names: tuple[CaptureName, ...] = ()
     continues: int | None = None  # the capture where this one goes on: both are files of one set
 
 

@@ -166,6 +166,43 @@ def test_comments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert told[5] == (3, "\\xff")
 
 
+def name_block(*records: bytes, options: bytes = b"", order: str = "<") -> bytes:
+    return made.block(4, b"".join(records) + bytes(4) + options, order)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_names(order: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = made.option(1, b"\x0a\0\0\x01pbx\0trunk\xff\0", order)
+    odd = [
+        made.option(9, b"eui", order),
+        made.option(1, b"\x0a", order),
+        made.option(2, bytes(15) + b"\x01lo\0", order),
+    ]
+    comment = made.option(1, b"looked up", order) + made.option(0, b"", order)
+    blocks = name_block(*odd, two, options=comment, order=order) + name_block(two, order=order)
+    broken = made.block(4, two + made.option(1, b"", order)[:2] + b"\xff\xff", order)
+    data = made.section(order) + made.interface(order=order) + blocks + broken
+    names = [("::1", "lo"), ("10.0.0.1", "pbx"), ("10.0.0.1", "trunk\\xff")]
+    for threshold in (1 << 60, -1):
+        monkeypatch.setattr("analyzer.capture.source.COMPILE_OCTETS", threshold)
+        capture = read(data, tmp_path)
+        assert list(capture.account.names) == names
+        assert [comment.text for comment in capture.comments] == ["looked up"]
+        assert [defect.code for defect in capture.defects] == ["names-unreadable"]
+    monkeypatch.setattr("analyzer.capture.blocks.MAX_NAMES", 1)
+    assert [defect.code for defect in read(data, tmp_path).defects] == ["names-unreadable", "more-names"]
+
+
+@pytest.mark.tool("tshark")
+def test_tshark_reads_the_same_name(tmp_path: Path) -> None:
+    path = tmp_path / "named.pcapng"
+    block = name_block(made.option(1, b"\x0a\0\0\x01pbx.example\0"))
+    path.write_bytes(made.section() + made.interface() + block + made.enhanced(HELLO, 1))
+    command = ["tshark", "-r", str(path), "-N", "n", "-T", "fields", "-e", "ip.src_host"]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert [("10.0.0.1", name) for name in told] == list(read(path.read_bytes(), tmp_path).account.names)
+
+
 def test_reading_goes_on_behind_a_long_damage(tmp_path: Path) -> None:
     good = made.pcap([HELLO] * 10)
     damage = b"\xff" * (3 << 20)
