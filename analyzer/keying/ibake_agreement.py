@@ -8,14 +8,13 @@ have one, and how long MPK and TGK are. Each reading is tried: V decides for the
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
-
+from analyzer.keying.binary_curve import BinaryCurve
+from analyzer.keying.binary_curves import BINARY_CURVES
 from analyzer.keying.key_ring import DhEntry
 from analyzer.keying.mikey_books import SessionKey
 from analyzer.keying.mikey_prf import KeyConstant
 from analyzer.keying.nist_curves import CURVES
-from analyzer.keying.prime_curve import Point, PrimeCurve
+from analyzer.keying.prime_curve import UNCOMPRESSED, Point, PrimeCurve
 from dissectors.grammar.mikey import EccPoint, name_of
 from dissectors.grammar.mikey.registries import EccCurve
 from dissectors.grammar.secret import Secret
@@ -26,33 +25,29 @@ TGK_OCTETS = (16, 32)
 MAX_TGK_OCTETS = 256
 MAX_EXPONENT_OCTETS = 1024
 WITHOUT_EXPONENT = "both points are known, and neither x nor y follows from them: no exponent in the ring fits"
-OPENSSL_CURVES: dict[int, type[ec.EllipticCurve]] = {
-    EccCurve.P_192: ec.SECP192R1,
-    EccCurve.P_224: ec.SECP224R1,
-    EccCurve.P_256: ec.SECP256R1,
-    EccCurve.P_384: ec.SECP384R1,
-    EccCurve.P_521: ec.SECP521R1,
-}
+ALL_CURVES: dict[int, PrimeCurve | BinaryCurve] = {**CURVES, **BINARY_CURVES}
 
 
 class Agreement(NamedTuple):
-    """[x][y]P on its curve, or why it is not known."""
+    """[x][y]P on its curve, or why it is not known; `compressed` is how the peers wrote their points."""
 
-    curve: PrimeCurve | None = None
+    curve: PrimeCurve | BinaryCurve | None = None
     point: Point | None = None
     reason: str = ""
+    compressed: bool = False
 
 
 def read_ecc_point(payload: EccPoint) -> Point | None:
-    """The point in an ECCPT; None where it is none of its curve, or the curve is over a binary field."""
-    if payload.curve not in OPENSSL_CURVES:
+    """The point in an ECCPT, compressed or not (SEC 1 §2.3.4); None where it is none of its curve."""
+    curve = ALL_CURVES.get(payload.curve)
+    octets = curve.octets if curve is not None else 0
+    if curve is None or len(payload.point) <= octets:
         return None
-    try:
-        key = ec.EllipticCurvePublicKey.from_encoded_point(OPENSSL_CURVES[payload.curve](), payload.point)
-    except (ValueError, UnsupportedAlgorithm):
-        return None
-    numbers = key.public_numbers()
-    return Point(numbers.x, numbers.y)
+    first, x, y = payload.point[0], payload.point[1 : 1 + octets], payload.point[1 + octets :]
+    if first != UNCOMPRESSED:
+        return curve.decompress(int.from_bytes(x, "big"), first & 1)
+    point = Point(int.from_bytes(x, "big"), int.from_bytes(y, "big"))
+    return point if curve.has(point) else None
 
 
 def agree(initiator: EccPoint | None, responder: EccPoint | None, ring: Sequence[DhEntry]) -> Agreement:
@@ -61,20 +56,18 @@ def agree(initiator: EccPoint | None, responder: EccPoint | None, ring: Sequence
         return Agreement(reason=f"the {'responder' if initiator else 'initiator'}'s point stays encrypted")
     if initiator.curve != responder.curve:
         return Agreement(reason="the two points are on different curves")
-    curve = CURVES.get(initiator.curve)
+    curve = ALL_CURVES.get(initiator.curve)
     first, second = read_ecc_point(initiator), read_ecc_point(responder)
-    if curve is None:
-        return Agreement(reason=f"no arithmetic for {name_of(EccCurve, initiator.curve)} here")
-    if first is None or second is None:
-        return Agreement(reason="a point is not on its curve")
+    if curve is None or first is None or second is None:
+        return Agreement(reason=f"a point is not on {name_of(EccCurve, initiator.curve)}")
     for entry in ring:
         exponent = int.from_bytes(entry.private.reveal(), "big")
         if len(entry.private) > MAX_EXPONENT_OCTETS or not exponent % curve.order:
             continue
-        public = curve.multiply(exponent, curve.base)
+        public = curve.multiply(exponent % curve.order, curve.base)
         for own, other in ((first, second), (second, first)):
             if public == own:
-                return Agreement(curve, curve.multiply(exponent, other))
+                return Agreement(curve, curve.multiply(exponent, other), compressed=responder.point[0] != UNCOMPRESSED)
     return Agreement(reason=WITHOUT_EXPONENT)
 
 
@@ -83,11 +76,12 @@ def session_keys(agreement: Agreement, rands: Sequence[bytes]) -> Iterator[Sessi
     curve, point = agreement.curve, agreement.point
     if curve is None or point is None:
         return
-    compressed = bytes((2 + point.y % 2,)) + point.x.to_bytes(curve.octets, "big")
+    forms = [(curve.write_point(point), "point not compressed"), (curve.compress(point), "point compressed")]
+    likely, unlikely = reversed(forms) if agreement.compressed else forms
     for rand_number, rand in enumerate(dict.fromkeys(rands)):
         which = "RAND of I_MESSAGE_2" if rand_number else ""
-        yield SessionKey(Secret(curve.write_point(point)), rand, which)
-        yield SessionKey(Secret(compressed), rand, ", ".join(filter(None, ("point compressed", which))))
+        yield SessionKey(Secret(likely[0]), rand, which)
+        yield SessionKey(Secret(unlikely[0]), rand, ", ".join(filter(None, (unlikely[1], which))))
 
 
 def tgk_lengths(*points: EccPoint | None) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ Nothing here hides its timing: it verifies, and opens what its owner gave the ke
 from typing import NamedTuple
 
 UNCOMPRESSED = 4
+COMPRESSED = 2  # or 3, where y is odd
 
 
 class Point(NamedTuple):
@@ -39,6 +40,18 @@ class PrimeCurve(NamedTuple):
         middle = 1 + self.octets
         point = Point(int.from_bytes(octets[1:middle], "big"), int.from_bytes(octets[middle:], "big"))
         return point if self.has(point) else None
+
+    def decompress(self, x: int, bit: int) -> Point | None:
+        """The point with that x whose y ends in `bit` (SEC 1 §2.3.4); None where there is none."""
+        if x >= self.p:
+            return None
+        y = _square_root((x * x + self.a) * x + self.b, self.p)
+        point = Point(x, y if y & 1 == bit else -y % self.p)
+        return point if self.has(point) else None
+
+    def compress(self, point: Point) -> bytes:
+        """02 or 03 ‖ x (SEC 1 §2.3.3)."""
+        return bytes((COMPRESSED + point.y % 2,)) + point.x.to_bytes(self.octets, "big")
 
     def write_point(self, point: Point) -> bytes:
         """04 ‖ x ‖ y."""
@@ -108,3 +121,18 @@ class Jacobian(NamedTuple):
         inverse = pow(self.z, -1, self.p)
         square = inverse * inverse % self.p
         return Point(self.x * square % self.p, self.y * square * inverse % self.p)
+
+
+def _square_root(square: int, p: int) -> int:
+    """A root of `square` modulo the prime `p`, where there is one (Tonelli and Shanks)."""
+    twos = (p - 1 & 1 - p).bit_length() - 1
+    odd = p - 1 >> twos
+    if twos == 1:
+        return pow(square, (p + 1) // 4, p)
+    other = next(number for number in range(2, p) if pow(number, (p - 1) // 2, p) == p - 1)  # no square: 11 for P-224
+    root, error, turn = pow(square, (odd + 1) // 2, p), pow(square, odd, p), pow(other, odd, p)
+    for left in range(twos - 2, -1, -1):
+        if pow(error, 1 << left, p) == p - 1:
+            root, error = root * turn % p, error * turn * turn % p
+        turn = turn * turn % p
+    return root

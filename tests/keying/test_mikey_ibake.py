@@ -9,6 +9,7 @@ from random import Random
 
 import mikey_builders as made
 import pytest
+from binary_curve_vectors import FIRST_OCTETS_COMPRESSED, POINTS, X, Y
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ibe_builders import Service
@@ -44,7 +45,6 @@ CURVES = {
     EccCurve.P_192: ec.SECP192R1(), EccCurve.P_224: ec.SECP224R1(), EccCurve.P_256: ec.SECP256R1(),
     EccCurve.P_384: ec.SECP384R1(), EccCurve.P_521: ec.SECP521R1(),
 }  # fmt: skip
-X, Y = 0x1234567890ABCDEF1234567890ABCDEF, 0xFEDCBA0987654321FEDCBA0987654321
 SECOND_RAND = bytes(range(0x60, 0x70))
 ALICE_KEY, BOB_KEY = (SERVICE.entry(name + DATE, name.decode()) for name in IDENTITIES.values())
 
@@ -83,13 +83,23 @@ class Peers:
     def public(self, exponent: int) -> ec.EllipticCurvePublicKey:
         return ec.derive_private_key(exponent, CURVES[self.curve]).public_key()
 
+    def _vector(self, number: int) -> bytes:
+        point = POINTS[self.curve][number]
+        first = FIRST_OCTETS_COMPRESSED[self.curve][number : number + 1]
+        return first + point[1 : (len(point) + 1) // 2] if self.compressed else point
+
     def point(self, exponent: int) -> EccPoint:
         form = PublicFormat.CompressedPoint if self.compressed else PublicFormat.UncompressedPoint
-        octets = self.public(exponent).public_bytes(Encoding.X962, form)
+        if self.curve in POINTS:
+            octets = self._vector((X, Y).index(exponent))
+        else:
+            octets = self.public(exponent).public_bytes(Encoding.X962, form)
         return EccPoint(int(self.curve), octets, bytes(-(2 + len(octets)) % 4), tgk_octets=self.stated_octets)
 
     @property
     def session_key(self) -> bytes:
+        if self.curve in POINTS:
+            return self._vector(2)
         order = {192: 24, 224: 28, 256: 32, 384: 48, 521: 66}[CURVES[self.curve].key_size]
         x = ec.derive_private_key(X, CURVES[self.curve]).exchange(ec.ECDH(), self.public(Y))
         assert len(x) == order
@@ -183,10 +193,10 @@ def facts(evidence: MikeyEvidence, opened: OpenedMikey | None = None) -> dict[st
     return {fact.what: (fact.known_by, fact.detail) for fact in steps}
 
 
-@pytest.mark.parametrize("curve", list(CURVES), ids=lambda curve: curve.label)
-@pytest.mark.parametrize("known", [X, Y], ids=["x", "y"])
-def test_a_known_exponent_opens_the_exchange_on_every_prime_curve(curve: EccCurve, known: int) -> None:
-    peers = Peers(curve)
+@pytest.mark.parametrize("curve", list(EccCurve), ids=lambda curve: curve.label)
+@pytest.mark.parametrize(("known", "compressed"), [(X, False), (Y, True)], ids=["x", "y, compressed"])
+def test_a_known_exponent_opens_the_exchange_on_every_curve(curve: EccCurve, known: int, compressed: bool) -> None:
+    peers = Peers(curve, compressed)
     (first, answer), (second, last) = whole(peers, replace(ALL, dh=exponents(known)))
     for opened in (first, second):
         keys = {key.cs_id: (key.master_key.reveal(), key.master_salt.reveal()) for key in opened.keys}
@@ -199,6 +209,19 @@ def test_a_known_exponent_opens_the_exchange_on_every_prime_curve(curve: EccCurv
     assert facts(last)["session key"] == (KnownBy.MAC, "V verifies under it")
     assert facts(last)["TGK"][0] is KnownBy.CONSISTENT
     assert not (first.evidence.defects + answer.defects + second.evidence.defects + last.defects)
+
+
+@pytest.mark.parametrize("curve", [EccCurve.SECT163R2, EccCurve.P_224], ids=lambda curve: curve.label)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_point_that_is_not_on_its_curve_opens_nothing(curve: EccCurve, compressed: bool) -> None:
+    peers = Peers(curve, compressed)
+    point = peers.point(X)
+    stray = replace(point, point=point.point[:-1] + bytes((point.point[-1] ^ 6,)))
+    offer = made.build(22, made.opening_payloads(idr(1), idr(2), Ibake(seal([idr(1), stray, idr(2)], BOB))))
+    answer = peers.r_message_1(echoed=None)
+    (first, checked), _ = whole(peers, i_message_1=offer, r_message_1=answer)
+    assert not first.keys
+    assert facts(checked)["session key"] == (KnownBy.CLAIMED, f"not opened: a point is not on {curve.label}")
 
 
 @pytest.mark.parametrize("mpk", [16, 20, 32])
