@@ -197,7 +197,8 @@ class Auditor:
         def observations() -> object:
             nonlocal observed
             if observed is None:
-                observed = build_observations(calls, outside, RefusalChecks(self.ring).check)
+                checks = RefusalChecks(self.ring, self._keymaster.books.tickets, calls)
+                observed = build_observations(calls, outside, checks.check)
             return observed
 
         return Knowledge(self._inventory, observations)  # type: ignore[arg-type]

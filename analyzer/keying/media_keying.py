@@ -44,12 +44,15 @@ EMPTY = Keying(None, None, "")
 
 
 class Keymaster:
-    """Keys the media lines of one call after another with one key ring; MIKEY at session level is opened once."""
+    """Keys the media lines of one call after another with one key ring; MIKEY at session level is opened once.
 
-    def __init__(self, ring: KeyRing) -> None:
+    `books` are what exchanges left that were read elsewhere.
+    """
+
+    def __init__(self, ring: KeyRing, books: MikeyBooks | None = None) -> None:
         self._ring = ring
         self._dtls_secrets = DtlsSecrets(ring.tls_secrets())
-        self.books = MikeyBooks()
+        self.books = books or MikeyBooks()
         self._opener = MikeyOpener(ring, self.books)
         self._zrtp_secrets = ZrtpSecrets(ring.zrtp)
         self._opened: dict[tuple[str, int, bytes | None], OpenedMikey] = {}

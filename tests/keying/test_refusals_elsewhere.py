@@ -10,9 +10,12 @@ from analyzer.api import audit
 from analyzer.keying.key_ring import KeyRing, PskEntry
 from analyzer.model.negotiation import ListOrigin, ListSource
 from analyzer.model.report import AuditedMedia, Report
+from dissectors.grammar.mikey import ErrorPayload, Timestamp, parse_mikey
+from dissectors.grammar.mikey.policy import build_policy_for_suite
 from dissectors.grammar.secret import Secret
 from pcaps.keying import CM_32, CM_80, F8_80, PskExchange
 from tests.cli.command_line import ALICE, BOB, call, message, pcapng, sdp
+from tests.keying import ticket_builders as tickets
 
 OFFER = "INVITE sip:bob@example.com SIP/2.0"
 RIGHT = KeyRing(psk=(PskEntry(Secret(PskExchange("").psk), "sip:alice@example.com", 1),))
@@ -23,9 +26,9 @@ def described(octets: bytes, address: str = "192.0.2.1") -> bytes:
     return sdp(address, 4000, f"key-mgmt:mikey {base64.b64encode(octets).decode()}")
 
 
-def refused(error: bytes) -> list[tuple[str, str, bytes]]:
+def refused(error: bytes, offered: bytes | None = None) -> list[tuple[str, str, bytes]]:
     """A call of its own that Bob refuses with that message."""
-    offer = described(PskExchange("refused").offer())
+    offer = described(offered or PskExchange("refused").offer())
     return [
         (ALICE, BOB, message(OFFER, "1 INVITE", offer, "call-0@192.0.2.1", to_tag="")),
         (BOB, ALICE, message("SIP/2.0 488 Not Acceptable Here", "1 INVITE", described(error), "call-0@192.0.2.1")),
@@ -113,3 +116,45 @@ def test_of_many_altered_lists_the_nearest_is_shown_and_one_that_is_proved_decid
     assert [one.used for one in sources] == [False, True]
     assert media.negotiation.winner.holds is True
     assert {one.authenticated for one in media.negotiation.answer_preferences or ()} == {True}
+
+
+KMS_PSK = b"what Alice and her KMS share"
+GIVEN = tickets.ticket(key=b"known to the KMS alone")
+
+
+def granted(way: str) -> list[tuple[str, str, bytes]]:
+    """The ticket comes over UDP, or in the session descriptions of a call to the KMS."""
+    request = tickets.request(KMS_PSK)
+    response = tickets.request_response(request, KMS_PSK, GIVEN)
+    if way == "udp":
+        kms, user = "203.0.113.9:2269", "192.0.2.1:40000"
+        return [(user, kms, request), (kms, user, response)]
+    packets = call(described(request), described(response, "192.0.2.2"))
+    return [(source, to, octets.replace(b"call-1@", b"call-kms@")) for source, to, octets in packets]
+
+
+def refused_transfer(*, altered: bool = False) -> list[tuple[str, str, bytes]]:
+    """Bob refuses a transfer with an error under the MPKi of its ticket (RFC 6043 §5.4)."""
+    first = tickets.transfer_init(given=GIVEN)
+    head = tickets.header(6, parse_mikey(first).header.crypto_sessions)  # type: ignore[arg-type]
+    said = [Timestamp(0, tickets.T), ErrorPayload(10, 0), build_policy_for_suite(CM_32, 0)]
+    octets = tickets.finish(head, said, tickets.protector(tickets.mpk("i"), 1), b"")
+    return refused(octets.replace(TAG + b"\x04", TAG + b"\x0a", 1) if altered else octets, first)
+
+
+@pytest.mark.parametrize("altered", [False, True], ids=["as it was sent", "altered"])
+@pytest.mark.parametrize("way", ["udp", "call"])
+@pytest.mark.parametrize("judged_first", [False, True], ids=["in their order", "the judged call first"])
+def test_a_ticket_of_a_third_exchange_verifies_the_refusal(
+    tmp_path: Path, way: str, altered: bool, judged_first: bool
+) -> None:
+    exchange = PskExchange("taken", (CM_80, CM_32))
+    taken = call(described(exchange.offer()), described(exchange.answer(1), "192.0.2.2"))
+    before = [*granted(way), *refused_transfer(altered=altered)]
+    (tmp_path / "calls.pcapng").write_bytes(pcapng([*taken, *before] if judged_first else [*before, *taken]))
+    report = audit([tmp_path / "calls.pcapng"], ring=KeyRing(psk=(PskEntry(Secret(KMS_PSK), None, 1),)))
+    (media,) = next(each.media for each in report.calls if each.call.call_id == "call-1@192.0.2.1")
+    (source,) = [one for one in media.negotiation.all_sources() if one.origin is ListOrigin.OTHER_REFUSAL]
+    assert source.used is not altered
+    expected = "not authentic: altered message" if altered else "proved by MAC: V of the error message verifies"
+    assert source.how.startswith(expected)
