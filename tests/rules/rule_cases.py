@@ -548,6 +548,7 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             after_leg(SDES, LegChange.LINES_REMOVED, "key-mgmt mikey"),
             after_leg(MIKEY, LegChange.KEYS_REPLACED, "key-mgmt mikey"),
             after_leg(PLAIN, LegChange.LINES_REMOVED, "m=video RTP/SAVP"),
+            after_leg(Scene(offer=sdp_lines("RTP/AVP", ("zrtp-hash:1.10 00",))), LegChange.LINES_REMOVED, "crypto X"),
         ),
         UNKNOWN: (
             after_leg(replace(SDES, offer=None), LegChange.LINES_REMOVED, "key-mgmt mikey"),
