@@ -58,6 +58,6 @@ def print_summary(report: Report, outputs: Outputs) -> None:
 
 def print_call(call: CallBrief, number: int, outputs: Outputs) -> None:
     """One call on standard output, as it ends."""
-    from reports.terminal import render_call  # noqa: PLC0415
+    from reports.terminal_calls import render_call  # noqa: PLC0415
 
     render_call(call, number, open_console(outputs.no_color))

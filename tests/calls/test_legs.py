@@ -14,7 +14,8 @@ from analyzer.calls.legs import RecentLegs
 from analyzer.model.call import Call
 from analyzer.model.legs import LegChange, LegEvidence
 from reports.json_report import render_json
-from reports.terminal import render_call, render_terminal
+from reports.terminal import render_terminal
+from reports.terminal_calls import render_call
 from tests.calls.call_builders import ALICE, BOB, PROXY, Script, sdp, track
 from tests.samples.sample_cases import FOLDER
 

@@ -13,7 +13,8 @@ from analyzer.api import audit
 from analyzer.model.reasons import Reason
 from analyzer.model.report import Report
 from pcaps.flow_script import FlowScript, write_capture
-from reports.terminal import MAX_ROWS, render_call, render_terminal
+from reports.terminal import render_terminal
+from reports.terminal_calls import MAX_ROWS, render_call
 from tests.reports.builders import Words, full_report, make_call, make_report
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
