@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Scapy's sniffer as the writer of a growing pcapng file, for machines without dumpcap."""
 
+import socket
 import struct
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ SOL_PACKET = 263  # linux/if_packet.h
 PACKET_STATISTICS = 6
 WAIT_SECONDS = 0.2
 JOIN_SECONDS = 5.0
+BUFFER_OCTETS = 32 << 20  # in the kernel; Scapy asks for 64 KiB, which a burst overruns
+SO_RCVBUFFORCE = 33  # socket(7): beyond what the system allows, for whoever may
 
 
 class ScapyWriter:
@@ -29,6 +33,7 @@ class ScapyWriter:
             self._socket: Any = conf.L2listen(iface=interface, filter=capture_filter or None)
         except (OSError, ValueError, Scapy_Exception) as error:
             raise CaptureError(f"{interface}: can't capture: {error}") from error
+        self._enlarge_buffer()
         self._file = path.open("wb")
         self._writer = PcapngWriter(self._file)
         self._file.flush()
@@ -36,6 +41,11 @@ class ScapyWriter:
         self._failure: str | None = None
         self._thread = threading.Thread(target=self._run, name="sniffer", daemon=True)
         self._thread.start()
+
+    def _enlarge_buffer(self) -> None:
+        for option in (socket.SO_RCVBUF, SO_RCVBUFFORCE):
+            with suppress(AttributeError, OSError):
+                self._socket.ins.setsockopt(socket.SOL_SOCKET, option, BUFFER_OCTETS)
 
     def _run(self) -> None:
         try:
