@@ -19,6 +19,7 @@ from analyzer.errors import CaptureError
 SOL_PACKET = 263  # linux/if_packet.h
 PACKET_STATISTICS = 6
 WAIT_SECONDS = 0.2
+REST_SECONDS = 4.0
 JOIN_SECONDS = 5.0
 BUFFER_OCTETS = 32 << 20  # in the kernel; Scapy asks for 64 KiB, which a burst overruns
 SO_RCVBUFFORCE = 33  # socket(7): beyond what the system allows, for whoever may
@@ -52,15 +53,24 @@ class ScapyWriter:
             while not self._stopping.is_set():
                 if self._socket.select([self._socket], WAIT_SECONDS):
                     self._take()
+            self._take_rest()
         except OSError as error:
             self._failure = error.strerror or "the interface is gone"
 
-    def _take(self) -> None:
+    def _take_rest(self) -> None:
+        """What the kernel had in its buffer when the end was asked for."""
+        asked_ns, deadline = time.time_ns(), time.monotonic() + REST_SECONDS
+        while time.monotonic() < deadline and self._socket.select([self._socket], 0) and self._take() <= asked_ns:
+            pass
+
+    def _take(self) -> int:
+        """Write one frame; returns when it was seen."""
         _, octets, timestamp = self._socket.recv_raw()
+        timestamp_ns = time.time_ns() if timestamp is None else round(timestamp * 1_000_000_000)
         if octets is not None:
-            timestamp_ns = time.time_ns() if timestamp is None else round(timestamp * 1_000_000_000)
             self._writer.write(timestamp_ns, bytes(octets))
             self._file.flush()
+        return timestamp_ns
 
     def check(self) -> None:
         """Raise CaptureError when the interface went away."""

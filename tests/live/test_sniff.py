@@ -54,15 +54,18 @@ def replay() -> None:
 
 
 def listen(tmp_path: Path, path: str, *options: str) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
-        [*COMMAND, "-w", str(tmp_path / "kept.pcapng"), "--json", str(tmp_path / "live.json"), *options],
-        cwd=ROOT,
-        env=os.environ | {"PATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(4)  # the interface is listened to by now
+    """A `sniff` that listens by now; what it says of errors stands in `said`."""
+    with (tmp_path / "said").open("wb") as said:
+        process = subprocess.Popen(
+            [*COMMAND, "-w", str(tmp_path / "kept.pcapng"), "--json", str(tmp_path / "live.json"), *options],
+            cwd=ROOT,
+            env=os.environ | {"PATH": path},
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        )
+    while "listening on" not in (tmp_path / "said").read_text() and process.poll() is None:
+        time.sleep(0.05)
     return process
 
 
@@ -90,8 +93,8 @@ def assert_live_equals_offline(tmp_path: Path) -> None:
 def test_dumpcap_until_the_duration_is_over(tmp_path: Path) -> None:
     process = listen(tmp_path, os.environ["PATH"], "--duration", "8")
     replay()
-    printed, said = process.communicate(timeout=60)
-    assert process.returncode == 5, said
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 5, (tmp_path / "said").read_text()
     assert "conform" in printed
     assert "alice@192.0.2.1" in printed
     assert_live_equals_offline(tmp_path)
@@ -104,8 +107,8 @@ def test_scapy_until_a_signal_comes(tmp_path: Path, ending: signal.Signals) -> N
     replay()
     time.sleep(1)
     process.send_signal(ending)
-    printed, said = process.communicate(timeout=60)
-    assert process.returncode == 5, said
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 5, (tmp_path / "said").read_text()
     assert "conform" in printed
     assert_live_equals_offline(tmp_path)
 
