@@ -28,6 +28,7 @@ SAMPLES = (
                 "SRT-001": FAIL,
                 "SRT-002": NOT_APPLICABLE,
                 "SRT-003": UNKNOWN,
+                "SRT-009": NOT_APPLICABLE,
             },
             missing={"SRT-003": "usable-key"},
             exit_code=5,

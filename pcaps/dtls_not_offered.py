@@ -76,7 +76,15 @@ RIGHT = Expected(
     | dict.fromkeys(
         ("PRO-001", "PRO-003", "PRO-004", "PRI-001", "PRI-003", "PRI-005", "PRI-008", "PRI-009", "SRT-001"), PASS
     )
-    | {"SRT-002": PASS, "SRT-003": PASS, "PRI-002": UNKNOWN, "PRI-006": UNKNOWN, "DTL-006": FAIL, "IDN-003": FAIL}
+    | {
+        "SRT-002": PASS,
+        "SRT-003": PASS,
+        "SRT-009": PASS,
+        "PRI-002": UNKNOWN,
+        "PRI-006": UNKNOWN,
+        "DTL-006": FAIL,
+        "IDN-003": FAIL,
+    }
     | {"DTL-001": UNKNOWN},
     missing={"PRI-002": "answer-preferences", "PRI-006": "other-leg", "DTL-001": "certificate"},
     exit_code=4,

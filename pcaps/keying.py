@@ -7,7 +7,7 @@ Nothing is random: every secret is the SHA-256 of what it is for, so each run ma
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -88,23 +88,40 @@ def context(suite: str, key: bytes, salt: bytes) -> SrtpContext:
 
 @dataclass(frozen=True)
 class SdesKey:
-    """One `a=crypto` line and the protection it stands for."""
+    """One `a=crypto` line of a 128-bit suite and the protection it stands for.
+
+    `mki` is the identifier in its packets, which the line names if it is `named`; `extra` are octets behind key and
+    salt, of which a sender makes no use.
+    """
 
     tag: int
     suite: str
     owner: str
+    parameters: tuple[str, ...] = ()
+    mki: bytes = b""
+    named: bool = True
+    extra: int = 0
 
     @property
     def line(self) -> SDP_Crypto:
         """The line for the SDP."""
-        key = SDP_CryptoKey(key_salt=Secret(fixed(f"SDES {self.owner}", 30)))
-        return SDP_Crypto(tag=self.tag, suite=self.suite, keys=[key])
+        key = SDP_CryptoKey(key_salt=Secret(fixed(f"SDES {self.owner}", 30 + self.extra)))
+        if self.mki and self.named:
+            key.mki, key.mki_octets = int.from_bytes(self.mki, "big"), len(self.mki)
+        return SDP_Crypto(tag=self.tag, suite=self.suite, keys=[key], session_parameters=list(self.parameters))
 
     @property
     def context(self) -> SrtpContext:
         """How its sender protects media."""
         octets = fixed(f"SDES {self.owner}", 30)
-        return context(self.suite, octets[:16], octets[16:])
+        whole = context(self.suite, octets[:16], octets[16:])
+        return replace(
+            whole,
+            keys=tuple(replace(key, mki=self.mki) for key in whole.keys),
+            srtp_encrypted="UNENCRYPTED_SRTP" not in self.parameters,
+            srtcp_encrypted="UNENCRYPTED_SRTCP" not in self.parameters,
+            authenticated="UNAUTHENTICATED_SRTP" not in self.parameters,
+        )
 
 
 def key_mgmt(message: bytes, extra_tokens: Sequence[str] = ()) -> SDP_KeyMgmt:

@@ -8,7 +8,7 @@
 from dataclasses import replace
 
 from pcaps.media import Track
-from pcaps.samples import FAIL, PLAIN_OUTCOMES, UNKNOWN, Expected, Sample
+from pcaps.samples import FAIL, PASS, PLAIN_OUTCOMES, UNKNOWN, Expected, Sample
 from pcaps.sdes_calls import EXPECTED, sdes_call
 from pcaps.signalling import AVP, Description
 
@@ -27,7 +27,14 @@ SAMPLES = (
             verified="",
             wire=("contradicting", "contradicting"),
             rtcp_clear=2,
-            outcomes={**PLAIN_OUTCOMES, "SIG-002": FAIL, "PRO-001": FAIL, "PRO-003": FAIL, "PRI-009": UNKNOWN},
+            outcomes={
+                **PLAIN_OUTCOMES,
+                "SIG-002": FAIL,
+                "PRO-001": FAIL,
+                "PRO-003": FAIL,
+                "SDE-004": PASS,
+                "PRI-009": UNKNOWN,
+            },
             missing={"PRI-009": "preference-lists"},
             exit_code=5,
         ),

@@ -67,6 +67,7 @@ SAMPLES = (
             wire=("contradicting",),
             outcomes={
                 **EXPECTED.outcomes, "PRO-001": FAIL, "SRT-001": FAIL, "SRT-002": NOT_APPLICABLE, "SRT-003": UNKNOWN,
+                "SRT-009": NOT_APPLICABLE,
             },
             missing={"SRT-003": "usable-key"},
             rtcp_clear=1,

@@ -101,6 +101,14 @@ class OpeningRecord:
         return self.context.mki_octets != self._candidate.context.mki_octets
 
     @property
+    def unsignalled_mki(self) -> str:
+        """Length and octets of such an MKI, empty if there is none."""
+        if not self.mki_found:
+            return ""
+        place = "behind" if self.context.suite.aead else "before"
+        return f"{self.context.mki_octets} octets {place} the tag: {self.context.keys[0].mki.hex()}"
+
+    @property
     def late(self) -> Flags:
         """Packets under a replaced key, which are right until those under the new one come."""
         if self._old is None:
@@ -117,9 +125,7 @@ class OpeningRecord:
     def oddities(self) -> Iterator[Defect]:
         """What packets that authenticate show beside that: an MKI nobody spoke of, the rollover counter, repeats."""
         if self.mki_found:
-            mki = self.context.keys[0].mki.hex()
-            detail = f"{self.context.mki_octets} octets before the tag: {mki}"
-            yield Defect("mki-not-signalled", 0, "RFC 3711 §3.1", detail)
+            yield Defect("mki-not-signalled", 0, "RFC 3711 §3.1", self.unsignalled_mki)
         yield from self._counters()
         yield from self._keys()
         if self._repeats:

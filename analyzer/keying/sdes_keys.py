@@ -57,7 +57,8 @@ def master_keys_of(line: CryptoAttribute, sender: Side) -> tuple[tuple[MasterKey
         if key is None:
             others = _suites_of_length(parameter)
             defects.append(_length_defect(parameter, suite, others))
-            found = (_master_key(parameter, line, other, sender) for other in others)
+            found = [_master_key(parameter, line, other, sender) for other in others]
+            found.append(_leading_key(parameter, line, suite, sender))
             keys += [each._replace(bound=False) for each in found if each is not None]
         else:
             keys.append(key)
@@ -85,6 +86,16 @@ def _master_key(parameter: KeyParameter, line: CryptoAttribute, suite: Suite, se
         srtcp_encrypted=not line.unencrypted_srtcp,
         authenticated=not line.unauthenticated_srtp,
     )
+
+
+def _leading_key(parameter: KeyParameter, line: CryptoAttribute, suite: Suite, sender: Side) -> MasterKey | None:
+    """What stacks make of a line that is too long: the leading octets are key and salt."""
+    wanted = suite.inline_octets
+    if parameter.key_salt is None or len(parameter.key_salt) < wanted:
+        return None
+    leading = parameter._replace(key_salt=Secret(parameter.key_salt.reveal()[:wanted]))
+    key = _master_key(leading, line, suite, sender)
+    return None if key is None else key._replace(label=f"the leading {wanted} octets of the line are key and salt")
 
 
 def _suites_of_length(parameter: KeyParameter) -> tuple[Suite, ...]:

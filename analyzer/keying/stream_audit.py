@@ -132,6 +132,7 @@ def _conclude(case: Case, tally: Tally, runs: ClearRuns, tolerated: float) -> St
         bound_key=candidate is not None and (candidate.bound or tally.authenticated > 0),
         key=key,
         fitting=tally.fitting,
+        mki_fault=tally.mki_fault,
         reason="not encrypted" if candidate is None and bool(clear.all()) else tally.reason,
         rtcp=rtcp,
         failed_frames=tuple(case.packets.frame[failed][:LISTED_FRAMES].tolist()),

@@ -42,6 +42,7 @@ HARMLESS = frozenset(
         FailureReason.ROLLOVER,
     }
 )
+MKI_FAULTS = frozenset({FailureReason.UNSIGNALLED_MKI, FailureReason.ABSENT_MKI, FailureReason.UNKNOWN_MKI})
 Flags = NDArray[np.bool_]
 
 
@@ -69,7 +70,7 @@ class Tally:
     """Counts of one stream after its keys were tried; `failed` runs parallel to its packets.
 
     `fitting` are keys under which packets open although they are not what the exchange agreed on. `unencrypted` says
-    that the payload is clear behind tags that verify.
+    that the payload is clear behind tags that verify. `mki_fault` is as that of `StreamAudit`.
     """
 
     failed: Flags
@@ -83,6 +84,7 @@ class Tally:
     other_suite: bool = False
     context: SrtpContext | None = None  # under which packets opened, with an MKI that only they told of
     defects: tuple[Defect, ...] = ()
+    mki_fault: str = ""
 
 
 def open_case(case: Case) -> Tally:
@@ -146,6 +148,8 @@ def _explained(case: Case, packets: StreamPackets, tally: Tally, record: Opening
     if found.reason is FailureReason.NO_TAGS and 2 * int(record.has_length(columns.lengths).sum()) > len(columns):
         found = Diagnosis(FailureReason.ALTERED)
     why = f"{len(failed)} packets fail: {found}"
+    if found.context is not None and found.reason in MKI_FAULTS:
+        tally = replace(tally, mki_fault=f"{len(failed)} packets differ from the others: {found}")
     return replace(tally, reason=f"{tally.reason}; {why}" if tally.reason else why)
 
 
@@ -160,7 +164,8 @@ def _shut(case: Case, packets: StreamPackets) -> Tally:
     reason = "" if found.reason is FailureReason.NONE else str(found)
     if found.context is not None and (found.reason in HARMLESS or (_is_given(under) and _is_key_own(found))):
         keys = keys_of(found.context, under.key)
-        return _opened(case, packets, Candidate(found.context, keys[0], under.bound), reason)
+        tally = _opened(case, packets, Candidate(found.context, keys[0], under.bound), reason)
+        return replace(tally, mki_fault=str(found)) if found.reason in MKI_FAULTS else tally
     if not first.bound:
         speaks_of_keys = found.reason not in {FailureReason.CLEAR, FailureReason.TRUNCATED}
         reason = f"no key in the ring fits: {reason}" if speaks_of_keys else reason
@@ -271,6 +276,7 @@ def _tally(record: OpeningRecord, candidate: Candidate, reason: str = "") -> Tal
         reason=reason,
         defects=tuple(record.oddities()),
         context=record.context if record.mki_found else None,
+        mki_fault=record.unsignalled_mki and f"{FailureReason.UNSIGNALLED_MKI.value} ({record.unsignalled_mki})",
     )
 
 

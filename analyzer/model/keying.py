@@ -234,8 +234,10 @@ class StreamAudit:
     `not_tried` packets could be neither authenticated nor refuted; `reason` says why, or why the stream stays shut.
     `key` opened it; `fitting` are keys that open a stream which does not authenticate as was agreed.
     `keys_unseen` counts packets that may be under keys which missing messages brought.
-    `bound_key` says that a key bound to this exchange was tried. `clear_frames` lists the first packets proved clear,
-    `clear_map` has a bit for each packet of the stream, the first one highest: set where it was proved clear.
+    `bound_key` says that a key bound to this exchange was tried. `mki_fault` says how the MKI of packets under the key
+    differs from what was signalled, or that its length changes; it is empty where all is well. `clear_frames` lists the
+    first packets proved clear, `clear_map` has a bit for each packet of the stream, the first one highest: set where it
+    was proved clear.
     """
 
     bound: BoundStream
@@ -260,6 +262,7 @@ class StreamAudit:
     key: MasterKey | None = None
     fitting: tuple[MasterKey, ...] = ()
     reason: str = ""
+    mki_fault: str = ""
     rtcp: RtcpCount = RtcpCount()
     failed_frames: tuple[int, ...] = ()
     clear_frames: tuple[int, ...] = ()

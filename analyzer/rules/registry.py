@@ -33,18 +33,23 @@ from analyzer.rules import (
     pro_001,
     pro_003,
     pro_004,
+    sde_003,
+    sde_004,
     sde_005,
     sde_006,
+    sde_010,
+    sde_011,
     sig_002,
     sig_010,
     sig_011,
     srt_001,
     srt_002,
     srt_003,
+    srt_009,
 )
 from analyzer.rules.base import Rule
 
-CATALOGUE_VERSION = 5  # grows when a rule is added or asks something else
+CATALOGUE_VERSION = 6  # grows when a rule is added or asks something else
 
 RULES: tuple[Rule, ...] = (
     sig_002.RULE,
@@ -53,8 +58,12 @@ RULES: tuple[Rule, ...] = (
     pro_001.RULE,
     pro_003.RULE,
     pro_004.RULE,
+    sde_003.RULE,
+    sde_004.RULE,
     sde_005.RULE,
     sde_006.RULE,
+    sde_010.RULE,
+    sde_011.RULE,
     kmg_002.RULE,
     kmg_003.RULE,
     kmg_009.RULE,
@@ -83,6 +92,7 @@ RULES: tuple[Rule, ...] = (
     srt_001.RULE,
     srt_002.RULE,
     srt_003.RULE,
+    srt_009.RULE,
     idn_001.RULE,
     idn_002.RULE,
     idn_003.RULE,

@@ -97,7 +97,8 @@ def diagnose_stream(
     first = context if rocs_tried is None else replace(context, roc_search_limit=TRIAL_ROC_LIMIT)
     opening = open_stream(sample, first)
     if opening.mki_octets != context.mki_octets:
-        detail = f"{opening.mki_octets} octets before the tag"
+        place = "behind" if context.suite.aead else "before"
+        detail = f"{opening.mki_octets} octets {place} the tag"
         return Diagnosis(FailureReason.UNSIGNALLED_MKI, detail, opening.context)
     if opening.authenticated.any():
         return _partly(opening)
@@ -195,7 +196,8 @@ def key_trials(context: SrtpContext) -> Iterator[Trial]:
 def _mki_trials(context: SrtpContext) -> Iterator[Trial]:
     if context.mki_octets:
         bare = tuple(StreamKey(key.key, key.salt) for key in context.keys)
-        detail = f"{context.mki_octets} octets were to stand before the tag"
+        place = "behind" if context.suite.aead else "before"
+        detail = f"{context.mki_octets} octets were to stand {place} the tag"
         yield Trial(FailureReason.ABSENT_MKI, detail, replace(context, keys=bare))
 
 

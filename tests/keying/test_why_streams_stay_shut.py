@@ -118,13 +118,34 @@ def test_no_srtp_at_all(tmp_path: Path) -> None:
 def test_an_mki_that_nobody_signalled(tmp_path: Path) -> None:
     _, stream, clear = heard(tmp_path, sealed(context(mki=b"\0\0\0\7")))
     assert [defect.code for defect in stream.defects] == ["mki-not-signalled"]
+    assert stream.mki_fault == "an MKI that was not signalled (4 octets before the tag: 00000007)"
     assert (stream.authenticated, stream.wire, clear) == (COUNT, Wire.PROVED, CLEAR)
+
+
+def test_an_mki_behind_the_tag_of_an_aead(tmp_path: Path) -> None:
+    """RFC 7714 §12: the tag is part of the cipher text, and the MKI follows it."""
+    suite = "AEAD_AES_128_GCM"
+    octets = bytes(range(28))
+    offer, answer = offering(suite, base64.b64encode(octets).decode())
+    _, stream, clear = heard(tmp_path, sealed(context(suite, octets, mki=b"\0\7")), offer, answer)
+    assert stream.mki_fault == "an MKI that was not signalled (2 octets behind the tag: 0007)"
+    assert (stream.authenticated, clear) == (COUNT, CLEAR)
+
+
+@pytest.mark.parametrize("more", ["", "|2^31|1:4"])
+def test_an_mki_that_comes_or_goes_in_mid_stream(tmp_path: Path, more: str) -> None:
+    offer, answer = offering(CM_80, more=more)
+    packets = sealed(context())[:60] + sealed(context(mki=b"\0\0\0\1"))[60:]
+    media, stream, _ = heard(tmp_path, packets, offer, answer)
+    assert stream.mki_fault.startswith("60 packets differ from the others: ")
+    assert "MKI" in stream.mki_fault
+    assert (stream.authenticated, stream.failed) == (60, 60)
 
 
 def test_a_signalled_mki_that_is_absent(tmp_path: Path) -> None:
     offer, answer = offering(CM_80, more="|2^31|1:4")
     _, stream, clear = heard(tmp_path, sealed(context()), offer, answer)
-    assert stream.reason == "the signalled MKI is absent (4 octets were to stand before the tag)"
+    assert stream.reason == "the signalled MKI is absent (4 octets were to stand before the tag)" == stream.mki_fault
     assert (stream.authenticated, stream.wire, clear) == (COUNT, Wire.PROVED, CLEAR)
 
 
@@ -132,7 +153,7 @@ def test_a_signalled_mki_that_is_absent(tmp_path: Path) -> None:
 def test_another_mki_than_signalled(tmp_path: Path, mki: bytes) -> None:
     offer, answer = offering(CM_80, more="|2^31|1:4")
     _, stream, clear = heard(tmp_path, sealed(context(mki=mki)), offer, answer)
-    assert stream.reason == f"an MKI that no key at hand has (the packets say {mki.hex()})"
+    assert stream.reason == f"an MKI that no key at hand has (the packets say {mki.hex()})" == stream.mki_fault
     assert (stream.authenticated, clear) == (COUNT, CLEAR)
 
 
@@ -140,13 +161,13 @@ def test_an_mki_of_a_key_that_is_not_at_hand(tmp_path: Path) -> None:
     offer, answer = offering(CM_80, more="|2^31|1:4")
     _, stream, clear = heard(tmp_path, sealed(context(key=OTHER, mki=b"\0\0\0\2")), offer, answer)
     assert stream.reason == "an MKI that no key at hand has (the keys have 00000001)"
-    assert (stream.failed, clear) == (COUNT, [])
+    assert (stream.failed, clear, stream.mki_fault) == (COUNT, [], "")
 
 
 def test_the_longest_mki(tmp_path: Path) -> None:
     offer, answer = offering(CM_80, more="|2^31|1:128")
     _, stream, clear = heard(tmp_path, sealed(context(mki=(1).to_bytes(128, "big"))), offer, answer)
-    assert (stream.reason, stream.authenticated, clear) == ("", COUNT, CLEAR)
+    assert (stream.reason, stream.mki_fault, stream.authenticated, clear) == ("", "", COUNT, CLEAR)
 
 
 def test_a_long_mki_behind_little_payload_is_no_clear_text(tmp_path: Path) -> None:
@@ -291,6 +312,13 @@ def test_a_key_of_another_length_than_its_suite_has(tmp_path: Path) -> None:
     )
     assert stream.reason == "authenticates as AES_256_CM_HMAC_SHA1_80, which was not agreed"
     assert (media.verdict, clear) == (Verdict.MISMATCH, CLEAR)
+
+
+def test_a_key_that_is_too_long_may_stand_at_the_front(tmp_path: Path) -> None:
+    offer = sdp("192.0.2.1", 4000, crypto(1, CM_80, base64.b64encode(K_A + bytes(16)).decode()))
+    _, stream, clear = heard(tmp_path, sealed(context()), offer)
+    assert stream.reason == "the leading 30 octets of the line are key and salt"
+    assert (stream.wire, stream.authenticated, clear) == (Wire.PROVED, COUNT, CLEAR)
 
 
 def test_a_key_that_is_too_short_for_any_suite(tmp_path: Path) -> None:

@@ -30,8 +30,9 @@ from dissectors.grammar.sip import parse_sip
 
 KEY_A = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
 KEY_B = "NzB4d1BINStk0y3cRfA5EQkTKw8iEkwOJGPHBDxG"
+KEY_C = "Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
 CRYPTO_80 = f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_A}"
-CRYPTO_32 = f"2 AES_CM_128_HMAC_SHA1_32 inline:{KEY_A}"
+CRYPTO_32 = f"2 AES_CM_128_HMAC_SHA1_32 inline:{KEY_C}"
 ANSWERED_80 = f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_B}"
 DIRECTIONS = frozenset(f"a={direction}" for direction in ("sendrecv", "sendonly", "recvonly", "inactive"))
 MIKEY_LINE = "mikey AAAA"

@@ -33,6 +33,7 @@ from analyzer.model.keying import (
     CertificateEvidence,
     Keying,
     MacState,
+    MasterKey,
     MikeyFreshness,
     MikeyReuse,
     MikeyUpdate,
@@ -76,6 +77,7 @@ from dissectors.grammar.mikey.priority_extension import (
     build_priority_list,
     list_digest,
 )
+from dissectors.grammar.secret import Secret
 
 PASS, FAIL, UNKNOWN, NA = OutcomeValue.PASS, OutcomeValue.FAIL, OutcomeValue.UNKNOWN, OutcomeValue.NOT_APPLICABLE
 
@@ -93,6 +95,10 @@ NOTHING_TOLD = negotiation(
 )
 
 
+MKI_UNSIGNALLED = "an MKI that was not signalled (4 octets before the tag: 00000007)"
+GIVEN_KEY = MasterKey("AES_CM_128_HMAC_SHA1_80", Secret(bytes(16)), Secret(bytes(14)), "key-ring", bound=True)
+
+
 def keyed(scene: Scene, **changes: object) -> Scene:
     return replace(scene, keying=replace(scene.keying, **changes))
 
@@ -101,6 +107,12 @@ def answering(*values: str) -> Scene:
     """An SDES call with these crypto lines in the answer."""
     lines = sdp_lines("RTP/SAVP", tuple(f"crypto:{value}" for value in values))
     return keyed(replace(SDES, answer=lines), accepted_crypto=crypto(*values))
+
+
+def offering_lines(*values: str, **changes: object) -> Scene:
+    """An SDES call with these crypto lines in the offer."""
+    lines = sdp_lines("RTP/SAVP", tuple(f"crypto:{value}" for value in values))
+    return keyed(replace(SDES, offer=lines, **changes), offered_crypto=crypto(*values))
 
 
 def offering(*messages: object) -> Scene:
@@ -484,6 +496,32 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             replace(SDES, answer=sdp_lines("RTP/SAVP", port=0)),
         ),
     },
+    "SDE-003": {
+        FAIL: (
+            answering(f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_B[:-4]}"),
+            answering(f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_B}AAAA"),
+            answering("1 AES_CM_128_HMAC_SHA1_80 inline:"),
+            answering(f"1 AEAD_AES_128_GCM inline:{KEY_B}"),
+            keyed(SDES, offered_crypto=crypto(f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_A[:-4]}")),
+            replace(answering(f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_B[:-4]}"), offer=None),
+        ),
+        PASS: (
+            SDES,
+            keyed(SDES, offered_crypto=crypto(CRYPTO_80, f"2 AES_CM_128_HMAC_SHA1_32 inline:{KEY_A[:-4]}")),
+        ),
+        UNKNOWN: (UNANSWERED, replace(SDES, offer=None), answering(f"1 AES_CM_512 inline:{KEY_B}")),
+        NA: (PLAIN, MIKEY, REJECTED),
+    },
+    "SDE-004": {
+        FAIL: (
+            offering_lines(CRYPTO_80, f"2 AES_CM_128_HMAC_SHA1_32 inline:{KEY_A}"),
+            replace(offering_lines(CRYPTO_80, f"2 AES_CM_128_HMAC_SHA1_32 inline:{KEY_A}"), answer=None),
+            replace(SDES, offer=(*SDES.offer, "m=video 4002 RTP/SAVP 96", f"a=crypto:{CRYPTO_80}")),
+        ),
+        PASS: (SDES, offering_lines(CRYPTO_80, CRYPTO_80)),
+        UNKNOWN: (UNANSWERED, replace(SDES, offer=None)),
+        NA: (PLAIN, MIKEY, offering_lines("1 AES_CM_128_HMAC_SHA1_80 inline:", answer=SAVP)),
+    },
     "SDE-005": {
         FAIL: (answering(CRYPTO_80), answering(f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_A}|2^20")),
         PASS: (SDES,),
@@ -502,6 +540,26 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             answering(f"1 aes_cm_128_hmac_sha1_80 inline:{KEY_B}"),
         ),
         UNKNOWN: (UNANSWERED, replace(SDES, offer=None)),
+        NA: (PLAIN, MIKEY, REJECTED),
+    },
+    "SDE-010": {
+        FAIL: (
+            answering(f"{ANSWERED_80} UNENCRYPTED_SRTP"),
+            answering(f"{ANSWERED_80} UNENCRYPTED_SRTCP"),
+            answering(f"1 NULL_HMAC_SHA1_80 inline:{KEY_B}"),
+            replace(answering(f"{ANSWERED_80} UNENCRYPTED_SRTP"), offer=None),
+        ),
+        PASS: (SDES, answering(f"{ANSWERED_80} UNAUTHENTICATED_SRTP"), replace(SDES, offer=None)),
+        UNKNOWN: (UNANSWERED,),
+        NA: (PLAIN, MIKEY, REJECTED),
+    },
+    "SDE-011": {
+        FAIL: (
+            answering(f"{ANSWERED_80} UNAUTHENTICATED_SRTP"),
+            replace(answering(f"{ANSWERED_80} UNAUTHENTICATED_SRTP"), offer=None),
+        ),
+        PASS: (SDES, answering(f"{ANSWERED_80} UNENCRYPTED_SRTP"), replace(SDES, offer=None)),
+        UNKNOWN: (UNANSWERED,),
         NA: (PLAIN, MIKEY, REJECTED),
     },
     "KMG-002": {
@@ -789,5 +847,21 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             Scene(streams=(stream(),), dtls=True),
         ),
         NA: (PLAIN, REJECTED),
+    },
+    "SRT-009": {
+        FAIL: (
+            replace(SDES, streams=(proved(), proved(mki_fault=MKI_UNSIGNALLED))),
+            replace(SDES, streams=(proved(failed=5, mki_fault=MKI_UNSIGNALLED),)),
+        ),
+        PASS: (SDES, replace(SDES, streams=(proved(key=GIVEN_KEY),))),
+        UNKNOWN: (
+            replace(SDES, streams=()),
+            replace(SDES, streams=(stream(),)),
+            replace(SDES, streams=(proved(), proved(failed=1))),
+            replace(SDES, streams=(proved(keys_unseen=3),)),
+            replace(SDES, streams=(proved(key=GIVEN_KEY, mki_fault=MKI_UNSIGNALLED),)),
+            UNANSWERED,
+        ),
+        NA: (PLAIN, REJECTED, replace(SDES, streams=(clear(),))),
     },
 }

@@ -43,14 +43,23 @@ def values(outcomes):
         (clear(), {"PRO-001": "fail", "SRT-001": "fail"}),
         (stream(), {"PRO-001": "unknown", "SRT-001": "unknown"}),
         (unseen(), {"PRO-001": "unknown", "SRT-001": "unknown"}),
-        (proved(), {"PRO-001": "unknown", "SRT-001": "unknown", "SRT-002": "pass", "SRT-003": "pass"}),
+        (
+            proved(),
+            {"PRO-001": "unknown", "SRT-001": "unknown", "SRT-002": "pass", "SRT-003": "pass", "SRT-009": "pass"},
+        ),
         (
             stream(bound_key=True, failed=100),
-            {"PRO-001": "unknown", "SRT-001": "unknown", "SRT-002": "unknown", "SRT-003": "fail"},
+            {"PRO-001": "unknown", "SRT-001": "unknown", "SRT-002": "unknown", "SRT-003": "fail", "SRT-009": "unknown"},
         ),
         (
             stream(failed=100),
-            {"PRO-001": "unknown", "SRT-001": "unknown", "SRT-002": "unknown", "SRT-003": "unknown"},
+            {
+                "PRO-001": "unknown",
+                "SRT-001": "unknown",
+                "SRT-002": "unknown",
+                "SRT-003": "unknown",
+                "SRT-009": "unknown",
+            },
         ),
     ],
 )

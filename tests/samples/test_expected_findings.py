@@ -24,7 +24,10 @@ SHOWN_BY = {
     "DTL-001": "dtls_other_certificate", "DTL-006": "identity_missing", "DTL-007": "dtls_legs_replaced",
     "IDN-001": "identity_other_fingerprint", "IDN-002": "identity_stale", "IDN-003": "identity_missing",
     "PRO-001": "plain_call", "PRO-003": "profile_weakened",
-    "PRO-004": "savp_without_keying", "SDE-005": "sdes_same_key", "SDE-006": "sdes_not_offered",
+    "PRO-004": "savp_without_keying",
+    "SDE-003": "sdes_key_length", "SDE-004": "sdes_one_key_twice", "SDE-005": "sdes_same_key",
+    "SDE-006": "sdes_not_offered",
+    "SDE-010": "sdes_unencrypted", "SDE-011": "sdes_unauthenticated",
     "KMG-002": "no_sdp_ids", "KMG-003": "stripped_line", "KMG-009": "b2bua_strips_keying",
     "MKY-001": "mikey_null_encryption",
     "MKY-004": "mikey_replayed", "MKY-005": "mikey_timestamp_reused", "MKY-006": "mikey_keystream_reused",
@@ -33,7 +36,7 @@ SHOWN_BY = {
     "MKY-025": "mikey_altered", "PRI-001": "choice_not_common", "PRI-002": "table_4_dominated",
     "PRI-003": "not_winner", "PRI-004": "list_gap", "PRI-005": "free_text_list", "PRI-006": "reordered_lines",
     "PRI-007": "wrong_configuration", "PRI-008": "weaker_first", "PRI-009": "nothing_common",
-    "SRT-001": "clear_media", "SRT-002": "wire_mismatch", "SRT-003": "altered_media",
+    "SRT-001": "clear_media", "SRT-002": "wire_mismatch", "SRT-003": "altered_media", "SRT-009": "mki_unsignalled",
 }  # fmt: skip
 OVERLAY = frozenset((*(f"PRI-00{number}" for number in range(4, 10)), "DTL-006", "IDN-003"))
 NOTHING_TO_READ_IN_THE_TWIN = frozenset({"SIG-002"})
@@ -134,7 +137,7 @@ def test_without_its_keys_a_mikey_call_is_conform_and_unproved() -> None:
     (call,) = report.calls
     assert (call.media[0].verdict, call.media[0].reasons) == (Verdict.CONFORM, ("wire-not-proved",))
     unknown = {one.rule for one in call.outcomes if one.outcome is OutcomeValue.UNKNOWN}
-    assert unknown == {"MKY-025", "SRT-003"}
+    assert unknown == {"MKY-025", "SRT-003", "SRT-009"}
     assert int(decide_exit_code(report)) == 4
 
 

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""SDE-004: two crypto lines of one session description have the same master key."""
+
+from itertools import combinations
+
+from analyzer.keying.sdes_keys import read_crypto_lines
+from analyzer.model.call import MediaSide
+from analyzer.model.evidence import FrameRef
+from analyzer.model.outcome import Confidence, Severity
+from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, worst_of
+from analyzer.rules.line_facts import LineFacts, Subject
+from analyzer.rules.sde_005 import MASTER_KEY_OCTETS
+from analyzer.rules.sdes import NOT_CHOSEN, find_gap
+from dissectors.grammar.sdes import canonical_suite
+from dissectors.grammar.secret import Secret
+
+_NO_SDES = not_applicable("No crypto line with a readable key was seen.")
+
+
+def _keys_of(side: MediaSide) -> set[tuple[int, int | None, str, Secret]]:
+    """Master keys of the whole description by media line, tag and suite: a line said twice over counts once."""
+    found = set()
+    for number, media in enumerate(side.body.session.media):
+        for line in read_crypto_lines(side._replace(media=media)):
+            suite = canonical_suite(line.suite)
+            for key in line.keys:
+                if key.key_salt is not None and len(key.key_salt) >= MASTER_KEY_OCTETS:
+                    found.add((number, line.tag, suite, Secret(key.key_salt.reveal()[:MASTER_KEY_OCTETS])))
+    return found
+
+
+def _judge(side: MediaSide, ref: FrameRef) -> Result | None:
+    keys = _keys_of(side)
+    if not keys:
+        return None
+    for one, other in combinations(sorted(keys, key=lambda key: (key[0], key[1] or 0, key[2])), 2):
+        if one[3] == other[3]:
+            where = f"of media line {one[0]}" if one[0] == other[0] else f"of the media lines {one[0]} and {other[0]}"
+            return failed(
+                f"The crypto lines with the tags {one[1]} and {other[1]} {where} have one master key.", (ref,)
+            )
+    return passed("Every crypto line of a session description has a master key of its own.", (ref,))
+
+
+def _check_line(facts: LineFacts) -> Result:
+    if Subject.SDES not in facts.subjects:
+        return _NO_SDES
+    sides = [side for side in (facts.line.offer, facts.line.answer) if side is not None]
+    results = [result for side in sides if (result := _judge(side, side.body.message.ref)) is not None]
+    gap = find_gap(facts) if results else None
+    return worst_of(results if gap in (None, NOT_CHOSEN) else [*results, gap], _NO_SDES)
+
+
+RULE = Rule(
+    id="SDE-004",
+    title="One master key in several crypto lines",
+    citation="RFC 4568 §6.1",
+    level=Level.MUST,
+    severity=Severity.HIGH,
+    confidence=Confidence.C3,
+    needs=(Need.SIGNALLING,),
+    remediation="Make the sender generate a fresh key for each line: under one key, streams with equal SSRCs share"
+    " their keystream.",
+    meaning=Meaning(
+        passes="No two crypto lines of the offer, nor of the answer, have a master key in common.",
+        fails="Two crypto lines of one session description, of one media line or of several, have the same master key.",
+        unknown="What was seen has no such lines, and the other side of the exchange was not seen.",
+        not_applicable="No crypto line with a readable key was seen.",
+    ),
+    check_line=_check_line,
+    absent=Absent(Subject.SDES, _NO_SDES),
+)
