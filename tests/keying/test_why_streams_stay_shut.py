@@ -136,7 +136,7 @@ def test_an_mki_behind_the_tag_of_an_aead(tmp_path: Path) -> None:
 def test_an_mki_that_comes_or_goes_in_mid_stream(tmp_path: Path, more: str) -> None:
     offer, answer = offering(CM_80, more=more)
     packets = sealed(context())[:60] + sealed(context(mki=b"\0\0\0\1"))[60:]
-    media, stream, _ = heard(tmp_path, packets, offer, answer)
+    _, stream, _ = heard(tmp_path, packets, offer, answer)
     assert stream.mki_fault.startswith("60 packets differ from the others: ")
     assert "MKI" in stream.mki_fault
     assert (stream.authenticated, stream.failed) == (60, 60)
