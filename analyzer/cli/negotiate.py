@@ -41,8 +41,8 @@ class _Rows(NamedTuple):
     """One category: both lists, the policy's strengths, and what each rule selects."""
 
     kind: CapabilityKind
-    initiator: dict[str, int | None]
-    responder: dict[str, int | None]
+    initiator: dict[str, int]
+    responder: dict[str, int]
     strength: dict[str, int]
     selections: dict[SelectionRule, Selection]
 
@@ -157,7 +157,7 @@ def _method_lines(rows: _Rows) -> Iterator[Text]:
         yield Text(f"  {prospect.method.value:<16} {said}", "dim")
 
 
-def _preferences(kind: CapabilityKind, priorities: dict[str, int | None]) -> list[Preference]:
+def _preferences(kind: CapabilityKind, priorities: dict[str, int]) -> list[Preference]:
     return [
         Preference(kind, name, number, Carrier.PRIORITY_EXTENSION, None, None) for name, number in priorities.items()
     ]

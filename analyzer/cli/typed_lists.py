@@ -15,7 +15,7 @@ KEY_AGREEMENTS = {mode.removeprefix("MIKEY-").upper(): mode for mode in MIKEY_MO
 KEY_AGREEMENTS |= {mode.upper(): mode for mode in (*MIKEY_MODES.values(), "SDES", "DTLS-SRTP", "ZRTP")}
 ENTRY = re.compile(r"\s*([A-Za-z0-9_-]{1,64})\s*(?:[=:]\s*(-?[0-9]{1,9}))?\s*")
 
-Lists = dict[CapabilityKind, dict[str, int | None]]
+Lists = dict[CapabilityKind, dict[str, int]]
 
 
 def read_list(text: str) -> Lists:
@@ -61,9 +61,9 @@ def unregistered(lists: Iterable[Lists]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for one in lists for name in one[CapabilityKind.SUITE] if name not in IANA_SUITES))
 
 
-def _priorities(entries: Iterable[tuple[str, int | None]]) -> dict[str, int | None]:
+def _priorities(entries: Iterable[tuple[str, int | None]]) -> dict[str, int]:
     priorities, defects = read_priorities(entries)
     if defects:
         what = "; ".join(defect.detail for defect in defects)
         raise UsageError(f"a capability has one priority, a number from 0 (0 is best): {what}")
-    return priorities
+    return {name: number for name, number in priorities.items() if number is not None}

@@ -46,6 +46,10 @@ class Reason(Word):
         "responder-list-unknown",
         "What was chosen may or may not be right: that depends on a list of the responder nobody sent.",
     )
+    PRIORITY_UNKNOWN = (
+        "priority-unknown",
+        "What was chosen may or may not be right: that depends on a number that a list has not, or has twice.",
+    )
     NO_KEYING_IN_ANSWER = "no-keying-in-answer", "A secure profile was agreed and the answer says nothing of keys."
     IN_BAND_KEYING_NOT_OPENED = (
         "in-band-keying-not-opened",

@@ -6,18 +6,29 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from analyzer.model.negotiation import COMPUTED_RULES, Preference, SelectionRule
-from analyzer.negotiation.completions import Agreement, certain_selection, judge_choice
+from analyzer.negotiation.completions import Agreement, Evidence, certain_selection, judge_choice
 from analyzer.negotiation.precedence import ELSEWHERE, Effective, read_rule, select_list
 from dissectors.grammar.defects import Defect
 
 Strengths = tuple[tuple[str, int], ...]
 
 
+class Gaps(NamedTuple):
+    """What nobody told: the responder's list or a number in what is known of it from elsewhere, and numbers on the wire.
+
+    `offered` and `answered` are the capabilities that stand without one in the offer, and in the responder's own list.
+    """
+
+    responder_list: bool
+    offered: tuple[str, ...] = ()
+    answered: tuple[str, ...] = ()
+
+
 class Category(NamedTuple):
     """What one category shows; `agreement` is None where nothing was chosen or the offered list is not known.
 
-    `binding` is False where alternatives stand in an order that binds nobody. `choice_offered` says that the choice
-    stands in the initiator's list.
+    `gaps` is what an unknown answer in `agreement` depends on. `binding` is False where alternatives stand in an order
+    that binds nobody. `choice_offered` says that the choice stands in the initiator's list.
     """
 
     chosen: str | None
@@ -27,7 +38,7 @@ class Category(NamedTuple):
     winners: tuple[str | None, ...]
     agreement: Agreement | None
     choice_offered: bool
-    responder_known: bool
+    gaps: Gaps
     binding: bool
     defects: tuple[Defect, ...]
 
@@ -49,7 +60,7 @@ def judge_category(
     """
     offer = select_list(offered)
     if offer is None:
-        return Category(chosen, None, None, (), NO_WINNERS, None, False, bool(answered), True, ())
+        return Category(chosen, None, None, (), NO_WINNERS, None, False, Gaps(not answered), True, ())
     answer = select_list(answered)
     rule = read_rule(selection_rule, chosen, offer, answer)
     judged = _drop_unordered(offer, chosen, rule)
@@ -68,10 +79,11 @@ def judge_category(
 
 
 def _drop_unordered(offer: Effective, chosen: str | None, rule: SelectionRule) -> Mapping[str, int | None]:
-    """Under a rule that compares numbers, what stands outside the order is not compared."""
-    if rule not in COMPUTED_RULES or not offer.unordered or chosen in offer.unordered:
+    """Under a rule that compares numbers, what has no order to the choice is not compared with it."""
+    if rule not in COMPUTED_RULES or chosen in offer.unordered:
         return offer.priorities
-    return {name: number for name, number in offer.priorities.items() if name not in offer.unordered}
+    unordered = offer.unordered | offer.companions(chosen)
+    return {name: number for name, number in offer.priorities.items() if name not in unordered}
 
 
 @lru_cache(maxsize=4096)
@@ -89,13 +101,9 @@ def _judge(
     offer = dict(offered)
     answer = None if answered is None else dict(answered)
     strength = dict(strengths)
-    agreement = None
-    if chosen is not None:
-        agreement = judge_choice(chosen, offer, answer, rule, strength, responder_sent=sent, supported=supported)
-    selections = [
-        certain_selection(chosen, offer, answer, one, strength, responder_sent=sent, supported=supported)
-        for one in COMPUTED_RULES
-    ]
+    evidence = Evidence(offer, answer, sent, supported)
+    agreement = None if chosen is None else judge_choice(chosen, evidence, rule, strength)
+    selections = [certain_selection(chosen, evidence, one, strength) for one in COMPUTED_RULES]
     expected: str | None = None
     tie: tuple[str, ...] = ()
     if rule in COMPUTED_RULES:
@@ -113,10 +121,21 @@ def _judge(
         tuple(selection.winner for selection in selections),
         agreement,
         chosen in names,
-        answer is not None,
+        _find_gaps(chosen, evidence),
         binding,
         defects,
     )
+
+
+def _find_gaps(chosen: str | None, evidence: Evidence) -> Gaps:
+    """The gaps among what may be common."""
+    offer, answer, sent = evidence.initiator, evidence.responder, evidence.responder_sent
+    common = tuple(name for name in offer if answer is None or name in answer or (name == chosen and not sent))
+    offered = tuple(name for name in common if offer[name] is None)
+    if answer is None:
+        return Gaps(True, offered)
+    answered = tuple(name for name in common if answer.get(name) is None)
+    return Gaps(False, offered, answered) if sent else Gaps(bool(answered), offered)
 
 
 def _alone(chosen: str | None, offer: Mapping[str, int | None], answer: Mapping[str, int | None] | None) -> bool:

@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What all lists that the evidence allows agree on, where a side's list (or a number in it) is not known.
+"""What all lists that the evidence allows agree on, where a side's list, or numbers in one, are not known.
 
-The lists a side may have are unbounded, so nothing is enumerated: each rule has a closed form. Where only the number
-of the choice itself is free, growing it makes the choice worse under every rule and never better, so the two ends
-(the best number and one past all others) decide for everything between.
+A number that was not told may be any from 0 on: lists may have gaps and shared numbers. So the completions are
+unbounded, and nothing is enumerated. The unknown numbers do not depend on each other, and a greater one makes its
+capability worse under every rule and never better; so two completions decide for all between them what is to be said
+of one capability: the one that favours it most (its own unknown numbers 0, all others past every known number, and
+nothing supported that need not be), and the one that favours it least.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from analyzer.model.negotiation import SelectionRule
-from analyzer.negotiation.selection import (
-    SCORES,
-    Priorities,
-    Selection,
-    dominated_by,
-    select,
-)
+from analyzer.model.negotiation import COMPUTED_RULES, SelectionRule
+from analyzer.negotiation.selection import Numbers, Priorities, Selection, dominated_by, select
 
 
 class Agreement(NamedTuple):
@@ -32,156 +28,89 @@ class Agreement(NamedTuple):
     rivals: tuple[str, ...] = ()
 
 
-def judge_choice(
-    chosen: str,
-    initiator: Priorities,
-    responder: Priorities | None,
-    rule: SelectionRule,
-    strength: Mapping[str, int],
-    *,
-    responder_sent: bool,
-    supported: frozenset[str] = frozenset(),
-) -> Agreement:
-    """PRI-001, PRI-002 and PRI-003 for one choice over all lists that the evidence allows.
+class Evidence(NamedTuple):
+    """What is known of both lists; None is a number that was not told.
 
-    `initiator` is the offer on the wire. `responder` is None where nothing is known of it; `responder_sent` says that
+    `initiator` is the offer on the wire. `responder` is None where no list of it is known; `responder_sent` says that
     it came on the wire, so that a choice outside it contradicts it. A list from elsewhere is completed by the choice:
     the answer proves support of it, with a number nobody told. `supported` is what the responder is known to have,
     among others, where its list is not known.
     """
-    if chosen not in initiator or (responder_sent and responder is not None and chosen not in responder):
+
+    initiator: Priorities
+    responder: Priorities | None
+    responder_sent: bool = False
+    supported: frozenset[str] = frozenset()
+
+    def allows(self, chosen: str) -> bool:
+        """Whether a choice can be common to both lists."""
+        if chosen not in self.initiator:
+            return False
+        return not self.responder_sent or self.responder is None or chosen in self.responder
+
+
+def judge_choice(chosen: str, evidence: Evidence, rule: SelectionRule, strength: Mapping[str, int]) -> Agreement:
+    """PRI-001, PRI-002 and PRI-003 for one choice over all lists that the evidence allows."""
+    if not evidence.allows(chosen):
         return Agreement(mutual=False, undominated=None, winner=False)
-    if responder is None:
-        winner = _always_wins(chosen, initiator, rule)
-        if winner is None and _is_beaten(chosen, initiator, rule, supported):
-            winner = False
-        return Agreement(True, _never_dominated(chosen, initiator, rule), winner)
-    best, worst = _ends(chosen, initiator, responder)
-    rivals = dominated_by(chosen, initiator, best)
-    undominated = _undominated(chosen, initiator, worst, rivals, rule)
-    return Agreement(True, undominated, _wins(chosen, initiator, (best, worst), rule, strength), rivals)
+    completions = _Completions(evidence, chosen)
+    # Under a rule that compares no numbers a missing one means "no order", and what has no order dominates nothing.
+    complete = completions.that_favour if rule in COMPUTED_RULES else completions.as_told
+    rivals = dominated_by(chosen, *complete(chosen, most=True))
+    undominated = None if dominated_by(chosen, *complete(chosen, most=False)) else True
+    return Agreement(True, False if rivals else undominated, _wins(chosen, completions, rule, strength), rivals)
 
 
 def certain_selection(
-    chosen: str | None,
-    initiator: Priorities,
-    responder: Priorities | None,
-    rule: SelectionRule,
-    strength: Mapping[str, int],
-    *,
-    responder_sent: bool,
-    supported: frozenset[str] = frozenset(),
+    chosen: str | None, evidence: Evidence, rule: SelectionRule, strength: Mapping[str, int]
 ) -> Selection:
-    """The selection that all allowed lists give under one of the computable rules; no winner where they differ."""
-    if responder is None:
-        leader = _only_first(initiator) if rule is SelectionRule.INITIATOR_FIRST else None
-        if leader is not None and leader in supported:
-            return Selection(leader, (), ())
-        if chosen is not None and chosen in initiator and _always_wins(chosen, initiator, rule):
-            return Selection(chosen, (), ())
-        return Selection(None, (), ())
-    if responder_sent or chosen is None or chosen not in initiator or chosen in responder:
-        return select(initiator, responder, rule, strength)
-    first, last = (select(initiator, end, rule, strength) for end in _ends(chosen, initiator, responder))
-    if first.winner != last.winner:
-        return Selection(None, (), ())
-    return first if first.scores == last.scores else Selection(first.winner, (), ())
+    """The selection that all allowed lists give under one of the computable rules; no winner where they differ.
 
-
-def _ends(chosen: str, initiator: Priorities, responder: Priorities) -> tuple[Priorities, Priorities]:
-    """The responder's list with the best and the worst number that the choice can have in it."""
-    if chosen in responder:
-        return responder, responder
-    numbers = [number or 0 for priorities in (initiator, responder) for number in priorities.values()]
-    return {**responder, chosen: 0}, {**responder, chosen: 2 * max(numbers, default=0) + 1}
-
-
-def _never_dominated(chosen: str, initiator: Priorities, rule: SelectionRule) -> bool | None:
-    """With no list of the responder: certain only where the initiator ranks every other capability below the choice.
-
-    Under a rule that needs no numbers a missing one means "no order", and what has no order dominates nothing; under
-    the others it means "not told".
+    The tie is of those that tie in all of them; the scores are there where every number is known.
     """
-    own = initiator[chosen]
-    others = [number for name, number in initiator.items() if name != chosen]
-    ranked = [number for number in others if number is not None]
-    if rule in SCORES and others and (own is None or len(ranked) < len(others)):
-        return None
-    return True if own is None or all(number > own for number in ranked) else None
+    completions = _Completions(evidence, chosen)
+    for name in evidence.initiator:
+        least = select(*completions.that_favour(name, most=False), rule, strength)
+        if least.winner == name:
+            most = select(*completions.that_favour(name, most=True), rule, strength)
+            return Selection(name, most.tie, least.scores if least.scores == most.scores else ())
+    return Selection(None, (), ())
 
 
-def _is_beaten(chosen: str, initiator: Priorities, rule: SelectionRule, supported: frozenset[str]) -> bool:
-    """Whether the responder has what the initiator puts before the choice, so that initiator-first never comes to it.
-
-    The other rules need the responder's numbers, which support alone does not tell.
-    """
-    own = initiator[chosen]
-    if rule is not SelectionRule.INITIATOR_FIRST or own is None:
-        return False
-    return any((number := initiator.get(name)) is not None and number < own for name in supported)
-
-
-def _only_first(initiator: Priorities) -> str | None:
-    """The one capability with the initiator's best number, where every number is known."""
-    numbers = [number for number in initiator.values() if number is not None]
-    if len(numbers) < len(initiator) or not numbers:
-        return None
-    first = [name for name, number in initiator.items() if number == min(numbers)]
-    return first[0] if len(first) == 1 else None
-
-
-def _always_wins(chosen: str, initiator: Priorities, rule: SelectionRule) -> bool | None:
-    """With no list of the responder: certain for one capability, for any common one, and for the initiator's first."""
-    if len(initiator) == 1 or rule not in SCORES:
+def _wins(chosen: str, completions: "_Completions", rule: SelectionRule, strength: Mapping[str, int]) -> bool | None:
+    if rule not in COMPUTED_RULES:
         return True
-    if rule is not SelectionRule.INITIATOR_FIRST:
-        return None
-    own = initiator[chosen]
-    others = (number for name, number in initiator.items() if name != chosen)
-    return True if own is not None and all(number is not None and number > own for number in others) else None
-
-
-def _undominated(
-    chosen: str, initiator: Priorities, worst: Priorities, rivals: tuple[str, ...], rule: SelectionRule
-) -> bool | None:
-    if rivals:
-        return False
-    if dominated_by(chosen, initiator, worst):
-        return None
-    if rule not in SCORES:
+    if select(*completions.that_favour(chosen, most=False), rule, strength).winner == chosen:
         return True
-    others = [name for name in initiator if name in worst and name != chosen]
-    if not others or all(_told(name, initiator, worst) for name in (chosen, *others)):
-        return True
-    own = initiator[chosen]
-    ranked_last = own is not None and all((number := initiator[name]) is not None and number > own for name in others)
-    return True if ranked_last else None
+    return None if select(*completions.that_favour(chosen, most=True), rule, strength).winner == chosen else False
 
 
-def _told(name: str, initiator: Priorities, responder: Priorities) -> bool:
-    return initiator[name] is not None and responder[name] is not None
+class _Completions:
+    """The two completions that matter, for any capability."""
+
+    def __init__(self, evidence: Evidence, chosen: str | None) -> None:
+        self._initiator = evidence.initiator
+        self._told: Priorities = {} if evidence.responder is None else evidence.responder
+        proved = evidence.supported if evidence.responder is None else frozenset[str]()
+        if chosen is not None and not evidence.responder_sent:
+            proved |= {chosen}
+        self._supported: Priorities = {**dict.fromkeys(proved), **self._told}
+        self._possible = frozenset(evidence.initiator) if evidence.responder is None else frozenset[str]()
+        numbers = (number or 0 for priorities in (self._initiator, self._told) for number in priorities.values())
+        self._past_all = 2 * max(numbers, default=0) + 1  # and past each sum of two
+
+    def that_favour(self, name: str, *, most: bool) -> tuple[Numbers, Numbers]:
+        """Both lists as they favour `name` most, or least."""
+        own, others = (0, self._past_all) if most else (self._past_all, 0)
+        supported = self._supported if most else {**dict.fromkeys(self._possible - {name}), **self._supported}
+        return _filled(self._initiator, name, own, others), _filled(supported, name, own, others)
+
+    def as_told(self, name: str, *, most: bool) -> tuple[Priorities, Priorities]:
+        """The same, and what was listed without a number stays so."""
+        _, responder = self.that_favour(name, most=most)
+        return self._initiator, {**responder, **self._told}
 
 
-def _wins(
-    chosen: str,
-    initiator: Priorities,
-    ends: tuple[Priorities, Priorities],
-    rule: SelectionRule,
-    strength: Mapping[str, int],
-) -> bool | None:
-    if rule not in SCORES:
-        return True
-    best, worst = (select(initiator, end, rule, strength).winner for end in ends)
-    if best is None or worst is None or (best == chosen) != (worst == chosen):
-        return None
-    return worst == chosen if _tie_is_told(chosen, initiator, ends[0], rule) else None
-
-
-def _tie_is_told(chosen: str, initiator: Priorities, responder: Priorities, rule: SelectionRule) -> bool:
-    """Whether the tie-break knows its numbers: only initiator-first comes to a winner without the responder's."""
-    if rule is not SelectionRule.INITIATOR_FIRST:
-        return True
-    numbers = {name: number for name, number in initiator.items() if name in responder and number is not None}
-    best = min(numbers.values(), default=0)
-    tied = [name for name, number in numbers.items() if number == best]
-    return chosen not in tied or len(tied) == 1 or all(responder[name] is not None for name in tied)
+def _filled(priorities: Priorities, name: str, own: int, others: int) -> Numbers:
+    """The numbers that were told, `own` for `name` where it has none, and `others` for the rest."""
+    return {one: number if number is not None else own if one == name else others for one, number in priorities.items()}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from analyzer.model.negotiation import COMPUTED_RULES, Judgement
 from analyzer.model.reasons import Reason
-from analyzer.negotiation.category import Category
+from analyzer.negotiation.category import Category, Gaps
 
 NOTHING_CHOSEN = Judgement(False, None, "No key agreement was chosen.")
 OFFER_LIST = "offer-preferences"
@@ -46,7 +46,10 @@ def _category_reasons(category: Category) -> Iterable[Reason]:
         yield Reason.NOT_WINNER
     undecided = agreement.mutual and None in (agreement.undominated, agreement.winner)
     if undecided and category.rule in COMPUTED_RULES:
-        yield Reason.RESPONDER_LIST_UNKNOWN
+        if category.gaps.responder_list:
+            yield Reason.RESPONDER_LIST_UNKNOWN
+        if category.gaps.offered or category.gaps.answered:
+            yield Reason.PRIORITY_UNKNOWN
     if agreement.mutual and not category.binding and agreement.undominated is not False:
         yield Reason.ORDER_NOT_BINDING
 
@@ -87,8 +90,7 @@ def _undominated(categories: Sequence[Category]) -> Judgement:
         return unreadable
     for category in common:
         if category.agreement is not None and category.agreement.undominated is None:
-            text = f"Whether another capability is better than {category.chosen} depends on the responder's list."
-            return Judgement(True, None, text, ANSWER_LIST)
+            return _depends(f"Whether another capability is better than {category.chosen}", category.gaps)
     text = f"No common capability is as good for both sides as {_names(common)} and better for one."
     return Judgement(True, True, text)
 
@@ -103,7 +105,16 @@ def _winner(categories: Sequence[Category]) -> Judgement:
         return unreadable
     for category in categories:
         if category.agreement is not None and category.agreement.winner is None:
-            text = f"Whether the rule {category.rule} gives {category.chosen} depends on the responder's list."
-            return Judgement(True, None, text, ANSWER_LIST)
+            return _depends(f"Whether the rule {category.rule} gives {category.chosen}", category.gaps)
     rules = " and ".join(dict.fromkeys(str(category.rule) for category in categories))
     return Judgement(True, True, f"{_names(categories)}: what the rule {rules} gives or allows.")
+
+
+def _depends(question: str, gaps: Gaps) -> Judgement:
+    """An open question, and what it depends on."""
+    parts = ["the responder's list"] if gaps.responder_list else []
+    for names, where in ((gaps.offered, "offered"), (gaps.answered, "in the responder's list")):
+        if names:
+            parts.append(f"the priority of {', '.join(names)}, which is {where} without one")
+    text = f"{question} depends on {' and on '.join(parts) or 'what was not told'}."
+    return Judgement(True, None, text, ANSWER_LIST if gaps.responder_list or gaps.answered else OFFER_LIST)

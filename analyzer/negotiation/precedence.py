@@ -44,6 +44,16 @@ class Effective(NamedTuple):
     defects: tuple[Defect, ...]
     speaks: bool = False  # whether the paper's mechanism does, be it in a weaker carrier
 
+    def companions(self, chosen: str | None) -> frozenset[str]:
+        """What shares the choice's potential configuration: its number is of the whole, and within there is no order.
+
+        One number is one configuration, or one of its alternatives (`read_configurations`).
+        """
+        number = None if chosen is None else self.priorities.get(chosen)
+        if number is None or Carrier.SDPCAPNEG not in self.carriers:
+            return frozenset()
+        return frozenset(name for name, other in self.priorities.items() if other == number and name != chosen)
+
 
 def select_list(preferences: Sequence[Preference]) -> Effective | None:
     """The list of the strongest carrier; None where there is no list.

@@ -7,14 +7,15 @@ from typing import NamedTuple
 from analyzer.model.negotiation import SelectionRule
 from dissectors.grammar.defects import Defect
 
-Priorities = Mapping[str, int | None]
+Priorities = Mapping[str, int | None]  # None: a number that was not told
+Numbers = Mapping[str, int]
 
 
 class Selection(NamedTuple):
     """What a rule gives: the winner, those tied before the tie-break, and the score of each common capability.
 
-    `winner` is None where nothing is common, or where a number that the rule needs is not known; `tie` is empty where
-    one capability alone has the best score; `scores` are (name, score), best first, lower is better.
+    `winner` is None where nothing is common (or, of lists that are not wholly known, where it can't be told); `tie` is
+    empty where one capability alone has the best score; `scores` are (name, score), best first, lower is better.
     """
 
     winner: str | None
@@ -30,30 +31,22 @@ SCORES: dict[SelectionRule, Callable[[int, int], int]] = {
     SelectionRule.INITIATOR_FIRST: lambda initiator, _responder: initiator,
     SelectionRule.MIN_MAX: max,
 }
-NEEDS_INITIATOR = frozenset({SelectionRule.MIN_SUM, SelectionRule.INITIATOR_FIRST, SelectionRule.MIN_MAX})
-NEEDS_RESPONDER = frozenset({SelectionRule.MIN_SUM, SelectionRule.RESPONDER_FIRST, SelectionRule.MIN_MAX})
 
 
-def select(initiator: Priorities, responder: Priorities, rule: SelectionRule, strength: Mapping[str, int]) -> Selection:
+def select(initiator: Numbers, responder: Numbers, rule: SelectionRule, strength: Mapping[str, int]) -> Selection:
     """The winner among the capabilities of both lists under one of the four computable rules; numbers as they travel.
 
-    Ties go to the smaller responder number, then to the stronger capability, then to the name. A number that is not
-    known (None) is only fatal where the rule needs it and more than one capability is common.
+    Ties go to the smaller responder number, then to the stronger capability, then to the name.
     """
-    common = [name for name in initiator if name in responder]
-    if not common:
-        return NOTHING
     score = SCORES[rule]
-    table: list[tuple[int, float, int, str]] = []
-    for name in common:
-        own, peer = initiator[name], responder[name]
-        if (own is None and rule in NEEDS_INITIATOR) or (peer is None and rule in NEEDS_RESPONDER):
-            return Selection(name if len(common) == 1 else None, (), ())
-        tie_break = float("inf") if peer is None else peer
-        table.append((score(own or 0, peer or 0), tie_break, -strength.get(name, 0), name))
-    table.sort()
-    best = table[0][0]
-    tied = tuple(row[3] for row in table if row[0] == best)
+    table = sorted(
+        (score(own, responder[name]), responder[name], -strength.get(name, 0), name)
+        for name, own in initiator.items()
+        if name in responder
+    )
+    if not table:
+        return NOTHING
+    tied = tuple(row[3] for row in table if row[0] == table[0][0])
     return Selection(table[0][3], tied if len(tied) > 1 else (), tuple((row[3], row[0]) for row in table))
 
 

@@ -10,7 +10,7 @@ from scenes import CM_32, CM_80, F8, POLICY, Scene, crypto, message, session
 from analyzer.model.call import Resolution, Side
 from analyzer.model.evidence import SignallingMessage
 from analyzer.model.negotiation import CapabilityKind, Carrier, ListOrigin, Method, SelectionRule
-from analyzer.negotiation.completions import judge_choice
+from analyzer.negotiation.completions import Evidence, judge_choice
 from analyzer.negotiation.knowledge import Knowledge, build_observations
 from analyzer.negotiation.negotiate import negotiate
 from dissectors.grammar.sip import make_sip
@@ -130,15 +130,8 @@ def test_support_is_a_lower_bound_of_every_list_that_has_it() -> None:
             rest = [name for name in offer if name not in sure]
             completions = [sure | {name for place, name in enumerate(rest) if mask >> place & 1} for mask in range(4)]
             wins = {min(names, key=lambda name: offer[name]) == chosen for names in completions}
-            found = judge_choice(
-                chosen,
-                offer,
-                None,
-                SelectionRule.INITIATOR_FIRST,
-                {},
-                responder_sent=False,
-                supported=frozenset(supported),
-            )
+            evidence = Evidence(offer, None, supported=frozenset(supported))
+            found = judge_choice(chosen, evidence, SelectionRule.INITIATOR_FIRST, {})
             assert found.winner == (wins.pop() if len(wins) == 1 else None)
 
 

@@ -18,7 +18,7 @@ from analyzer.negotiation.inventory import Endpoint, Inventory, read_inventory
 from analyzer.negotiation.knowledge import Knowledge, build_observations
 from analyzer.negotiation.negotiate import negotiate
 from dissectors.grammar.mikey import GenericIdEntry, SrtpIdEntry
-from dissectors.grammar.mikey.priority_extension import Owner
+from dissectors.grammar.mikey.priority_extension import EntryKind, Owner, PriorityEntry
 from dissectors.grammar.sip import make_sip
 
 PSK, PKE, DH = 0, 2, 4
@@ -264,6 +264,98 @@ def test_attributes_of_the_only_configuration_have_no_order() -> None:
         found = Scene(offer, session(answer, "acfg:1 t=1 a=1,2")).negotiate()
         assert found.expected.rule is SelectionRule.ANY_COMMON
         assert (judged(found), found.reasons) == ((True, True, True), ())
+
+
+SHARED = [
+    *session(proto="RTP/AVP"),
+    f"a=acap:1 {message(PSK, (CM_80,))}",
+    f"a=acap:2 {crypto(1, CM_80)}",
+    "a=acap:3 fingerprint:sha-256 00:11",
+    "a=tcap:1 RTP/SAVP UDP/TLS/RTP/SAVP",
+    "a=pcfg:1 t=1 a=1,2",
+    "a=pcfg:2 t=2 a=3",
+]
+PSK_TAKEN, SDES_TAKEN = (session(one, "acfg:1 t=1 a=1,2") for one in (message(1), crypto(1, CM_80)))
+DTLS_TAKEN = session("fingerprint:sha-256 22:33", "acfg:2 t=2 a=3")
+AGREEMENT = CapabilityKind.KEY_AGREEMENT
+
+
+@pytest.mark.parametrize(
+    ("answer", "bobs", "expected", "reasons"),
+    [
+        (PSK_TAKEN, {}, (True, True), ()),
+        (SDES_TAKEN, {}, (True, True), ()),
+        (DTLS_TAKEN, {}, (None, None), ("responder-list-unknown",)),
+        (PSK_TAKEN, {"SDES": 0, "MIKEY-PSK": 1, "DTLS-SRTP": 2}, (True, True), ()),
+        (SDES_TAKEN, {"MIKEY-PSK": 0, "SDES": 1, "DTLS-SRTP": 2}, (True, True), ()),
+        (DTLS_TAKEN, {"DTLS-SRTP": 0, "SDES": 1}, (True, False), ("not-winner",)),
+        (DTLS_TAKEN, {"SDES": 0, "DTLS-SRTP": 1}, (False, False), ("dominated", "not-winner")),
+        (DTLS_TAKEN, {"DTLS-SRTP": 0}, (True, True), ()),
+    ],
+)
+def test_of_those_in_the_best_of_several_configurations_any_conforms(answer, bobs, expected, reasons) -> None:
+    """Between the attributes of one configuration there is no order; the configurations themselves have one."""
+    listed = tuple(Preference(AGREEMENT, *entry, Carrier.INVENTORY, True, None) for entry in bobs.items())
+    known = Knowledge(Inventory((Endpoint("sip:bob@example.com", listed),) if listed else ()))
+    found = Scene(SHARED, answer).negotiate(knowledge=known)
+    methods = {one.name: one.priority for one in found.offer_preferences if one.kind is AGREEMENT}
+    assert methods == {"MIKEY-PSK": 1, "SDES": 1, "DTLS-SRTP": 2}
+    assert found.expected.rule is SelectionRule.INITIATOR_FIRST
+    suite_unknown = found.chosen.suite is None  # no handshake was seen
+    if not suite_unknown:
+        assert judged(found) == (True, *expected)
+        assert found.expected.key_agreement == found.chosen.key_agreement
+    assert [one for one in found.reasons if one != "choice-unknown"] == list(reasons)
+
+
+def listed(owner: Owner, numbers: dict[str, int]) -> tuple:
+    return owner, [PriorityEntry(EntryKind.SUITE_BY_NAME, number, name.encode()) for name, number in numbers.items()]
+
+
+@pytest.mark.parametrize(
+    ("answered", "chosen", "expected", "reasons"),
+    [
+        ({CM_80: 0, CM_32: 1, F8: 2}, 0, (True, True), ()),
+        ({F8: 0, CM_80: 1}, 0, (None, None), ("priority-unknown",)),
+        ({CM_80: 0, CM_32: 1, F8: 2}, 1, (False, False), ("dominated", "not-winner")),
+        ({F8: 0, CM_80: 1}, 2, (True, None), ("priority-unknown",)),
+        ({CM_80: 0, F8: 1}, 2, (False, False), ("dominated", "not-winner")),
+        ({CM_80: 0, CM_32: 1}, 0, (True, True), ()),  # nobody asks for the number of what is not common
+    ],
+)
+def test_a_number_that_the_list_of_the_offer_lacks(answered, chosen, expected, reasons) -> None:
+    """Alice offers F8 without a number: what every number of it would give is said, and no more."""
+    suites = (CM_80, CM_32, F8)
+    offer = session(message(PSK, suites, listed=listed(Owner.INITIATOR, {CM_80: 0, CM_32: 1})))
+    answer = session(message(1, (suites[chosen],), listed=listed(Owner.RESPONDER, answered)))
+    found = Scene(offer, answer, mac=True).negotiate()
+    assert found.expected.suite_rule is SelectionRule.MIN_SUM
+    assert judged(found) == (True, *expected)
+    assert found.reasons == reasons
+    if None in expected:
+        assert found.winner.missing == "offer-preferences"
+        assert f"the priority of {F8}" in found.winner.explanation
+
+
+def test_a_number_that_two_suites_share_in_a_list_compares_them() -> None:
+    """Other than the number of a configuration, which is of the whole."""
+    offer = session(message(PSK, (CM_80, CM_32), listed=listed(Owner.INITIATOR, {CM_80: 0, CM_32: 0})))
+    answer = session(message(1, (CM_32,), listed=listed(Owner.RESPONDER, {CM_80: 0, CM_32: 1})))
+    assert Scene(offer, answer, mac=True).negotiate().reasons == ("dominated", "not-winner")
+
+
+def test_a_number_that_the_list_of_the_answer_has_twice() -> None:
+    def found(first: int, second: int):
+        answer = listed(Owner.RESPONDER, {CM_80: 0, CM_32: first})
+        answer[1].append(PriorityEntry(EntryKind.SUITE_BY_NAME, second, CM_32.encode()))
+        offer = session(message(PSK, (CM_80, CM_32), listed=listed(Owner.INITIATOR, {CM_32: 0, CM_80: 1})))
+        return Scene(offer, session(message(1, (CM_80,), listed=answer)), mac=True).negotiate()
+
+    assert judged(found(1, 1)) == (True, True, True)  # a tie, and Bob's number is better
+    unclear = found(1, 2)
+    assert (judged(unclear), unclear.reasons) == ((True, None, None), ("priority-unknown",))
+    assert unclear.winner.missing == "answer-preferences"
+    assert {one.code for one in unclear.defects} == {"priority-repeated"}
 
 
 def test_numbers_beside_policies_in_order_need_the_list_of_the_responder() -> None:

@@ -102,12 +102,6 @@ def test_dominance_in_table_4() -> None:
     assert dominated_by("SAKKE", initiator, responder) == ()
 
 
-def test_a_number_nobody_told_decides_nothing() -> None:
-    assert select({"A": None, "B": 0}, {"A": 0, "B": 1}, MIN_SUM, {}).winner is None
-    assert select({"A": None}, {"A": None}, MIN_SUM, {}).winner == "A"
-    assert select({"A": None, "B": None}, {"A": 0, "B": 1}, RESPONDER_FIRST, {}).winner == "A"
-
-
 def test_defects_of_lists() -> None:
     priorities, defects = read_priorities([("A", 0), ("B", -1), ("A", 2), ("C", 1), ("C", 1)])
     assert priorities == {"A": None, "B": None, "C": 1}
