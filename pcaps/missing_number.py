@@ -3,9 +3,9 @@
 
 Alice has AES_CM_128_HMAC_SHA1_80 (0), _32 (1) and F8_128_HMAC_SHA1_80, which stands in no list of hers, so that its
 number may be any. `missing_number`: Bob puts F8 first and takes _80. With 0 from Alice F8 would be better for him and
-as good for her, with 1 it would tie and with 2 it loses: nobody can say. `missing_number_decided`: Bob likes _80
-best and takes _32. Whatever number Alice has for F8, _80 is better than _32 for both. `missing_number_twin`: Bob puts F8 first,
-Alice numbers it 2, and Bob takes _80, which wins.
+as good for her, with 1 it would win the tie, with 2 lose: nobody can say. `missing_number_decided`: Bob likes _80 best
+and takes _32. Whatever number Alice has for F8, _80 is better than _32 for both. `missing_number_twin`: Bob puts F8
+first, Alice numbers it 2, and Bob takes _80, which wins.
 """
 
 from dataclasses import replace

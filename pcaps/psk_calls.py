@@ -47,7 +47,8 @@ def psk_call(name: str, extensions: Sequence[Layer] | None = None, **media: obje
 def listed_call(name: str, offered: Mapping[str, int | None], answered: Mapping[str, int], chosen: str) -> Call:
     """Both sides send their suites with priorities inside the authenticated messages; Bob takes `chosen`.
 
-    A suite of Alice's with None is offered and stands not in her list. Policies are numbered in the order of `offered`; the answer names the one it takes in its crypto session map.
+    A suite of Alice's with None is offered and stands not in her list. Policies are numbered in the order of `offered`;
+    the answer names the one it takes in its crypto session map.
     """
     exchange = PskExchange(name, tuple(offered))
     numbered = {policy: number for policy, number in enumerate(offered.values()) if number is not None}

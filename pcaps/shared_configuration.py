@@ -18,13 +18,15 @@ from dissectors.layers.sdp_attributes import (
 from pcaps.calls import Call
 from pcaps.keying import CM_80, PkeExchange, PskExchange, SdesKey, key_mgmt, sdp_ids
 from pcaps.psk_calls import KEYS, tracks
-from pcaps.samples import FAIL, UNKNOWN, Sample
+from pcaps.samples import FAIL, PASS, UNKNOWN, Sample
 from pcaps.signalling import AVP, SAVP, Description
 from pcaps.table_4 import KEY_FILES
 from pcaps.wrong_configuration import RIGHT as CONFIGURED
 
 CONFIGURATIONS = {1: (1, 3), 2: (2,)}  # the attributes of each
-RIGHT = replace(CONFIGURED, outcomes={**CONFIGURED.outcomes, "SIG-002": FAIL}, exit_code=5)  # the SDES key shows
+RIGHT = replace(  # the SDES line of the first configuration is judged, too, and its key shows
+    CONFIGURED, outcomes={**CONFIGURED.outcomes, "SIG-002": FAIL, "SDE-004": PASS}, exit_code=5
+)
 LATER = replace(
     RIGHT,
     verdict="inconclusive",

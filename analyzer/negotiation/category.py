@@ -14,7 +14,7 @@ Strengths = tuple[tuple[str, int], ...]
 
 
 class Gaps(NamedTuple):
-    """What nobody told: the responder's list or a number in what is known of it from elsewhere, and numbers on the wire.
+    """What nobody told: the responder's list, or a number in what is known of it from elsewhere; numbers on the wire.
 
     `offered` and `answered` are the capabilities that stand without one in the offer, and in the responder's own list.
     """

@@ -162,8 +162,25 @@ def _expose_lines(messages: Sequence[MikeyEvidence], statements: Sequence[ListSt
     if messages and all(map(_carries_list, messages)):
         text = "Every message lists all lines with their priorities."
         return _closed(SIGHTS[state], text if state is not False else _UNCOVERED, "RFC 3830 §5.2")
-    if any(one.source is None for one in statements):
-        sight = SIGHTS[state]
-        text = "Every message counts the lines; two that change places, or a copy of one, can leave the count right."
-        return _Exposed(sight, Sight.UNSEEN if len(messages) > 1 else sight, sight, text, "RFC 4567 §4.1.4, §7")
+    counts = [one for one in statements if one.source is None]
+    if counts:
+        return _expose_counted(SIGHTS[state], counts, sum(one.message is not None for one in messages))
     return _open("No message says how many lines there were, nor in which order.", "RFC 4567 §8")
+
+
+def _expose_counted(sight: Sight, counts: Sequence[ListStatement], messages: int) -> _Exposed:
+    """Where every message lists the protocols, each once, lines are safe; else what leaves the list right is unseen."""
+    if sight is Sight.UNSEEN:
+        return _open("No MAC that holds covers the count of the lines.", "RFC 4567 §7")
+    if len(counts) < messages:
+        text = (
+            f"The lines are counted in {len(counts)} of {messages} messages: one without the count can be left alone."
+        )
+        return _open(text, "RFC 4567 §8")
+    if any(len(set(one.claimed)) < len(one.claimed) for one in counts):
+        text = (
+            "Every message counts the lines, so that one more or one less shows; a copy in the place of another line, "
+            "or two that change places, leaves the count right."
+        )
+        return _open(text, "RFC 4567 §4.1.4, §7")
+    return _closed(sight, "Every message names the protocol of each line, in order.", "RFC 4567 §4.1.4, §7")
