@@ -232,6 +232,8 @@ def keys_of(context: SrtpContext, like: MasterKey) -> tuple[MasterKey, ...]:
         authenticated=context.authenticated,
         tag_octets=context.srtp_tag,
         derivation="" if context.derivation is KeyDerivation.RFC else context.derivation.value,
+        rcc_mode=int(context.rcc_mode),
+        rcc_rate=context.rcc_rate,
     )
     return tuple(shared._replace(key=key.key, salt=key.salt, mki=key.mki) for key in context.keys)
 

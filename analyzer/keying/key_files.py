@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Files that a key ring points to: private keys, certificates (PEM or DER), and NSS key logs."""
 
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ PEM_MARK = b"-----BEGIN"
 
 
 def read_file(path: Path, max_octets: int) -> bytes:
-    """The file's octets; raises `KeyMaterialError` where it can't be read or is too long."""
+    """The file's octets without a byte order mark; raises `KeyMaterialError` where it can't be read or is too long."""
     try:
         with path.open("rb") as file:
             octets = file.read(max_octets + 1)
@@ -28,14 +29,14 @@ def read_file(path: Path, max_octets: int) -> bytes:
     if len(octets) > max_octets:
         message = f"{path}: longer than {max_octets} octets"
         raise KeyMaterialError(message)
-    return octets
+    return octets.removeprefix(BOM_UTF8)
 
 
 def read_head(path: Path, octets: int) -> bytes:
-    """The first octets of a file, none where it can't be read."""
+    """The first octets of a file behind a byte order mark, none where it can't be read."""
     try:
         with path.open("rb") as file:
-            return file.read(octets)
+            return file.read(octets).removeprefix(BOM_UTF8)
     except OSError:
         return b""
 

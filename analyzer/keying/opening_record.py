@@ -29,6 +29,7 @@ class OpeningRecord:
         self.not_tried = 0
         self.truncated = 0
         self.context: SrtpContext = candidate.context
+        self.first_roc: int | None = None  # under which packets began to open
         self._candidate = candidate
         self._place = 0
         self._lengths: set[int] = set()  # of packets that authenticate
@@ -52,6 +53,8 @@ class OpeningRecord:
         self.authenticated += int(authenticated.sum())
         self.opened += int(opening.opened.sum())
         self.not_tried += opening.count(PacketOutcome.NOT_TRIED, PacketOutcome.TRUNCATED, PacketOutcome.NOT_RTP)
+        if self.first_roc is None and opening.opened.any():
+            self.first_roc = int(opening.index[opening.opened.argmax()]) >> 16
         self.truncated += opening.count(PacketOutcome.TRUNCATED)
         self._lengths.update(np.unique(opening.packets.lengths[authenticated]).tolist())
         for ssrc, (first, last) in opening.roc.items():

@@ -65,11 +65,30 @@ def _oddities(opening: RtcpOpening, context: SrtpContext, datagrams: Sequence[by
     if opening.deviant:
         detail = f"{opening.deviant} packets encrypted as libsrtp before 1.6 and 2.1 did with AES-256"
         yield Defect("srtcp-counter-deviant", 0, "RFC 3711 §4.1.1", detail)
+    yield from _unlike_agreed(opening, context)
     replays = _replays(opening)
     if replays:
         yield Defect("srtcp-replayed", 0, "RFC 3711 §3.3.2", f"{replays} packets repeat the index of an earlier one")
-    if opening.count(RtcpOutcome.BAD_TAG) and not opening.count(RtcpOutcome.AUTHENTICATED):
-        yield Defect("srtcp-not-authentic", 0, "RFC 3711 §3.4", _why_shut(datagrams, context))
+    pairs = zip(datagrams, opening.outcomes, strict=True)
+    shut = [datagram for datagram, outcome in pairs if outcome is RtcpOutcome.BAD_TAG]
+    if shut and not opening.count(RtcpOutcome.AUTHENTICATED):
+        yield Defect("srtcp-not-authentic", 0, "RFC 3711 §3.4", _why_shut(shut, context))
+    elif shut:
+        detail = f"{len(shut)} of {len(datagrams)} packets: {_why_shut(shut, context)}"
+        yield Defect("srtcp-not-authentic", 0, "RFC 3711 §3.4", detail)
+
+
+def _unlike_agreed(opening: RtcpOpening, context: SrtpContext) -> Iterator[Defect]:
+    """Packets whose E bit is not the agreed one (RFC 4568 §6.3.2); under a NULL cipher it says nothing."""
+    if not context.suite.encrypts:
+        return
+    wrong = sum(1 for found in opening.opened if found is not None and found.encrypted != context.srtcp_encrypted)
+    if wrong and context.srtcp_encrypted:
+        detail = f"{wrong} SRTCP packets are authenticated, not encrypted, and no UNENCRYPTED_SRTCP was agreed"
+        yield Defect("srtcp-not-encrypted", 0, "RFC 4568 §6.3.2", detail)
+    elif wrong:
+        detail = f"UNENCRYPTED_SRTCP was agreed, and {wrong} packets are encrypted"
+        yield Defect("srtcp-encrypted", 0, "RFC 4568 §6.3.2", detail)
 
 
 def _replays(opening: RtcpOpening) -> int:

@@ -81,7 +81,7 @@ def _clock_rate(packets: StreamSlice, rtpmap: dict[int, RtpMap]) -> int | None:
 
 
 def _clear_runs(case: Case, tally: Tally) -> ClearRuns:
-    """The clear/encrypted test over the packets that no key vouches for; a NULL cipher makes it meaningless."""
+    """The clear/encrypted test over packets that no key vouches for; a NULL cipher with tags makes it meaningless."""
     if tally.authenticated and not tally.failed.any() and not tally.unencrypted:
         return ClearRuns()
     suite = suite_by_name(case.chosen_suite or "")
@@ -89,7 +89,8 @@ def _clear_runs(case: Case, tally: Tally) -> ClearRuns:
     if tally.candidate is not None and opens:
         suite = tally.candidate.context.suite
     keys = [*case.keying.keys, *([tally.candidate.key] if tally.candidate is not None and opens else [])]
-    if (suite is not None and not suite.encrypts) or any(not key.srtp_encrypted for key in keys):
+    null = suite is not None and not suite.encrypts
+    if any(key.authenticated and (null or not key.srtp_encrypted) for key in keys) or (null and not keys):
         return ClearRuns()
     early = np.zeros(len(case.packets), dtype=np.bool_)
     early[: case.bound.before_answer] = True

@@ -38,6 +38,7 @@ HARMLESS = frozenset(
         FailureReason.UNSIGNALLED_MKI,
         FailureReason.ABSENT_MKI,
         FailureReason.UNKNOWN_MKI,
+        FailureReason.CARRIED_ROC,
         FailureReason.DEVIANT_DERIVATION,
         FailureReason.ROLLOVER,
     }
@@ -141,7 +142,8 @@ def _explained(case: Case, packets: StreamPackets, tally: Tally, record: Opening
         return tally
     context = tally.context or (record.context if tally.candidate is None else tally.candidate.context)
     columns = packets.thinned(failed)
-    found = diagnose_stream(columns, _near(context), case.rivals, encodings=case.encodings)
+    near = replace(_near(context), roc=context.roc if record.first_roc is None else record.first_roc)
+    found = diagnose_stream(columns, near, case.rivals, encodings=case.encodings)
     if found.reason in {FailureReason.NONE, FailureReason.SOME}:
         return tally
     # Most of them have the length of some that authenticate, and with it a tag.

@@ -9,7 +9,10 @@ from analyzer.rules.line_facts import LineFacts
 
 _NO_SRTP = not_applicable("SRTP was not agreed.")
 _CLEAR = not_applicable("The packets are clear RTP and have no MKI.")
-_GUARDS = ("a message that was not captured may have agreed on the MKI",)
+_GUARDS = (
+    "a message that was not captured may have agreed on the MKI",
+    "behind the tag of an AEAD a rollover counter of 0 (RFC 4771) looks like an MKI of four zero octets",
+)
 _NOT_TOLD = unknown("usable-key", "Without a key under which packets authenticate nobody can tell their MKI.")
 
 

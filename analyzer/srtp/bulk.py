@@ -142,9 +142,15 @@ def find_unsignalled_mki(columns: PacketColumns, context: SrtpContext) -> SrtpCo
             keys = (StreamKey(key.key, key.salt, first[end - octets : end]),)
             limit = min(context.roc_search_limit, MKI_TRIAL_ROC_LIMIT)
             trial = _open(few, replace(context, keys=keys, roc_search_limit=limit))
-            if trial.authenticated.sum() >= min(2, len(few)):
+            if trial.authenticated.sum() >= min(2, len(few)) and not _is_counter(trial, keys[0].mki):
                 return replace(context, keys=keys)
     return None
+
+
+def _is_counter(opening: StreamOpening, trailer: bytes) -> bool:
+    """Whether octets behind an AEAD's tag are the rollover counter of its packets (RFC 4771), and no MKI."""
+    rocs = {roc for pair in opening.roc.values() for roc in pair}
+    return opening.context.suite.aead and rocs == {int.from_bytes(trailer, "big")} and rocs != {0}
 
 
 def _open(columns: PacketColumns, context: SrtpContext) -> StreamOpening:

@@ -11,7 +11,7 @@ import numpy as np
 from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
 from analyzer.srtp.clear_test import Clearness
 from analyzer.srtp.columns import PacketColumns, packet_columns
-from analyzer.srtp.context import ROC_SEARCH_LIMIT, SrtpContext, StreamKey
+from analyzer.srtp.context import ROC_OCTETS, ROC_SEARCH_LIMIT, RccMode, SrtpContext, StreamKey
 from analyzer.srtp.kdf import KeyDerivation
 from analyzer.srtp.payload_reading import NO_ENCODINGS, Encodings, read_payloads
 from analyzer.srtp.suites import SUITES, SrtpError, Suite
@@ -44,6 +44,7 @@ class FailureReason(Enum):
     OTHER_SUITE = "another suite under the same key"
     OTHER_DIRECTION = "the key of the other direction"
     OTHER_KEY = "another key fits"
+    CARRIED_ROC = "tags carry the rollover counter (RFC 4771) otherwise than was said"
     DEVIANT_DERIVATION = "a key derivation that strays from the RFCs"
     ROLLOVER = "a rollover counter out of reach"
     ALTERED = "altered packets: deciphered they read as clear payload, but their tags do not verify"
@@ -140,7 +141,7 @@ def _fitting(sample: PacketColumns, trials: Sequence[Trial]) -> Diagnosis | None
         opening = _tried(sample, context)
         if opening is None or opening.count(PacketOutcome.AUTHENTICATED) < min(NEEDED, len(sample)):
             continue
-        fitting = replace(opening.context, roc_search_limit=ROC_SEARCH_LIMIT)
+        fitting = replace(context if context.rcc_mode else opening.context, roc_search_limit=ROC_SEARCH_LIMIT)
         if reason is FailureReason.ABSENT_MKI and opening.mki_octets:
             return Diagnosis(FailureReason.UNKNOWN_MKI, f"the packets say {fitting.keys[0].mki.hex()}", fitting)
         return Diagnosis(reason, detail, fitting)
@@ -158,7 +159,8 @@ def _without_tags(columns: PacketColumns, context: SrtpContext, encodings: Encod
     """What no tag can tell a codec's frames do: they read as clear payload behind the cipher (RFC 4568 §6.3.3)."""
     if context.suite.aead or not context.srtp_encrypted:
         return None
-    bare = replace(context, authenticated=False, keys=tuple(StreamKey(key.key, key.salt) for key in context.keys[:1]))
+    keys = tuple(StreamKey(key.key, key.salt) for key in context.keys[:1])
+    bare = replace(context, authenticated=False, keys=keys, rcc_mode=RccMode.NONE)
     test = read_payloads(columns, bare, encodings, CLEAR_SAMPLE_PACKETS)
     if test.clearness is not Clearness.CLEAR:
         return None
@@ -189,6 +191,7 @@ def key_trials(context: SrtpContext) -> Iterator[Trial]:
     few = replace(context, roc_search_limit=min(context.roc_search_limit, TRIAL_ROC_LIMIT))
     yield from _derivation_trials(few)
     yield from _mki_trials(few)
+    yield from _rcc_trials(few)
     yield from _tag_trials(few)
     yield from _suite_trials(few)
 
@@ -199,6 +202,16 @@ def _mki_trials(context: SrtpContext) -> Iterator[Trial]:
         place = "behind" if context.suite.aead else "before"
         detail = f"{context.mki_octets} octets were to stand {place} the tag"
         yield Trial(FailureReason.ABSENT_MKI, detail, replace(context, keys=bare))
+
+
+def _rcc_trials(context: SrtpContext) -> Iterator[Trial]:
+    if context.rcc_mode:
+        plain = replace(context, rcc_mode=RccMode.NONE)
+        yield Trial(FailureReason.CARRIED_ROC, "in no packet, or not in those whose number the rate divides", plain)
+    elif context.suite.aead:
+        yield Trial(FailureReason.CARRIED_ROC, "behind each of them", replace(context, rcc_mode=RccMode.MODE_3))
+    elif context.srtp_tag_octets > ROC_OCTETS:
+        yield Trial(FailureReason.CARRIED_ROC, "in each of them", replace(context, rcc_mode=RccMode.MODE_2))
 
 
 def _tag_trials(context: SrtpContext) -> Iterator[Trial]:

@@ -269,6 +269,7 @@ def test_pasted_crypto_lines_are_a_key_file(key_file: Path) -> None:
         ("AES_CM_128_HMAC_SHA1_32", 4, 0),
     ]
     assert ring.srtp[0].keys[0].mki == b"\0\5"
+    assert read(key_file, "\ufeff" + "\r\n".join(lines) + "\r\n").srtp[1].keys == ring.srtp[1].keys
     with pytest.raises(KeyMaterialError, match=r":2: .*wants 46 octets of key and salt, the entry has 30"):
         read(key_file, f"\ncrypto:1 AES_256_CM_HMAC_SHA1_80 inline:{INLINE}\n")
     with pytest.raises(KeyMaterialError, match=r":2: .*not an a=crypto line") as caught:

@@ -26,6 +26,9 @@ from analyzer.srtp.transform import protect_rtcp, protect_rtp
 from dissectors.grammar.secret import Secret
 from tests.cli.command_line import A_RTP, B_RTP, KEY_A, KEY_B, call, pcapng, sdp
 from tests.keying.test_calls_with_keys import A_SSRC, ANSWER, CM_32, CM_80, K_A, K_B, OFFER, crypto, rtp
+from tests.srtp.second_srtp import Peer
+from tests.srtp.second_srtp import protect_rtcp as second_rtcp
+from tests.srtp.second_srtp import protect_rtp as second_rtp
 
 COUNT = 120
 ENHANCED_PACKET = 6
@@ -376,6 +379,77 @@ def test_srtcp_that_does_not_authenticate_beside_a_stream_that_does(
     (defect,) = stream.defects
     assert (defect.code, defect.detail) == ("srtcp-not-authentic", why)
     assert (stream.rtcp.failed, stream.authenticated) == (4, COUNT)
+
+
+def test_some_srtcp_that_does_not_authenticate_says_why(tmp_path: Path) -> None:
+    """A sender that derives SRTCP keys once, whatever the rate: the first packets open all the same."""
+    offer, answer = offering(CM_80, more=" KDR=1")
+    peer = Peer(K_A[:16], K_A[16:])
+    control = [(A_RTCP, B_RTCP, second_rtcp(peer, REPORT, index)) for index in range(1, 7)]
+    _, stream, _ = heard(tmp_path, [*sealed(context(kdr=2)), *control], offer, answer)
+    (defect,) = stream.defects
+    assert (defect.code, stream.rtcp.authenticated, stream.rtcp.failed) == ("srtcp-not-authentic", 1, 5)
+    assert defect.detail.startswith("5 of 6 packets: a key derivation that strays from the RFCs")
+
+
+@pytest.mark.parametrize(
+    ("said", "is_encrypted", "code"),
+    [
+        ("", True, None),
+        (" UNENCRYPTED_SRTCP", False, None),
+        ("", False, "srtcp-not-encrypted"),
+        (" UNENCRYPTED_SRTCP", True, "srtcp-encrypted"),
+    ],
+)
+def test_srtcp_is_encrypted_as_agreed(tmp_path: Path, said: str, is_encrypted: bool, code: str | None) -> None:
+    offer, answer = offering(CM_80, more=said)
+    used = context(srtcp_encrypted=is_encrypted)
+    control = [(A_RTCP, B_RTCP, protect_rtcp(REPORT, used, index)) for index in range(1, 4)]
+    _, stream, _ = heard(tmp_path, [*sealed(context()), *control], offer, answer)
+    assert [defect.code for defect in stream.defects] == ([code] if code else [])
+    assert stream.rtcp.authenticated == 3
+
+
+def counting(suite: str, more: str = "") -> str:
+    peer = second_peer(suite)
+    return entry(suite, peer.key + peer.salt, more)
+
+
+def second_peer(suite: str) -> Peer:
+    return Peer(OTHER[:16], OTHER[16:28], tag=None) if suite.startswith("AEAD") else Peer(OTHER[:16], OTHER[16:30])
+
+
+@pytest.mark.parametrize(
+    ("suite", "sent", "keys", "opened", "why"),
+    [
+        (CM_80, (2, 4), "rcc = 2\nrcc_rate = 4\n", COUNT, ""),
+        (CM_80, (1, 1), "", COUNT, "in each of them"),
+        ("AEAD_AES_128_GCM", (3, 1), "", COUNT, "behind each of them"),
+        (CM_80, (2, 4), "", COUNT * 3 // 4, "in each of them"),
+        ("AEAD_AES_128_GCM", (3, 4), "", COUNT * 3 // 4, "behind each of them"),
+        (CM_80, (2, 4), "rcc = 2\nrcc_rate = 3\n", None, "in no packet, or not in those whose number the rate divides"),
+        (CM_80, None, "rcc = 2\nrcc_rate = 3\n", COUNT * 2 // 3, "in no packet"),
+    ],
+)
+def test_tags_that_carry_the_rollover_counter(
+    tmp_path: Path, suite: str, sent: tuple[int, int] | None, keys: str, opened: int | None, why: str
+) -> None:
+    """RFC 4771 as another implementation sends it, and key files that speak of it rightly, wrongly or not at all."""
+    peer = second_peer(suite)
+    packets = [second_rtp(peer, packet[:12], packet[12:], 1 if sent else 0, rcc=sent) for packet in CLEAR]
+    (tmp_path / "x.pcapng").write_bytes(pcapng([(A_RTP, B_RTP, packet) for packet in packets]))
+    (tmp_path / "keys.toml").write_text(counting(suite, keys))
+    (found,) = audit([tmp_path / "x.pcapng"], ring=read_key_ring(tmp_path / "keys.toml")).streams
+    stream = found.audit
+    assert opened is None or stream.authenticated == opened
+    assert why in stream.reason
+    assert ("tags carry the rollover counter" in stream.reason) == bool(why)
+
+
+def test_neither_encrypted_nor_authenticated_as_agreed_is_clear(tmp_path: Path) -> None:
+    offer, answer = offering(CM_80, more=" UNENCRYPTED_SRTP UNAUTHENTICATED_SRTP")
+    media, stream, _ = heard(tmp_path, [(A_RTP, B_RTP, packet) for packet in CLEAR], offer, answer)
+    assert (stream.clear, stream.wire, media.verdict) == (COUNT, Wire.CONTRADICTING, Verdict.UNPROTECTED)
 
 
 def test_srtcp_with_an_mki_that_nobody_signalled(tmp_path: Path) -> None:
