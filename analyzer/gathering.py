@@ -142,6 +142,8 @@ class _PassOver:
     def _read(self, reader: CaptureReader) -> None:
         reading = self.readings[-1]
         reader.capture.begin_digest()
+        if not reader.is_ahead:
+            reader.capture.sieve = reading.sieve()
         for batch, ahead in reader.batches(reading.index):
             self.messages.take(reading.feed(batch, ahead))
             if self.progress is not None:

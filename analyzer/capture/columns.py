@@ -99,6 +99,19 @@ def table_columns(table: Table, packets: int) -> Columns:
     return columns._replace(**{name: getattr(columns, name).view(np.uint64) for name in _ADDRESSES})
 
 
+class Sieved(NamedTuple):
+    """Packets among those of a batch that were sorted into flows already and stand in no row; the times are theirs."""
+
+    packets: int = 0
+    media_packets: int = 0  # those that are RTP_LIKE
+    snapped: int = 0
+    first_time_ns: int = 0
+    last_time_ns: int = 0
+
+
+NOTHING_SIEVED = Sieved()
+
+
 @dataclass(frozen=True, slots=True)
 class PacketBatch:
     """A run of frames in capture order.
@@ -108,6 +121,7 @@ class PacketBatch:
     completed it; its other fragments stay rows of transport FRAGMENT.
     `archive` has the octets of `buffer` for whoever wants them long after this batch: None where `buffer` has itself.
     `table` has the columns as cells where the compiled pass filled them. `secrets` stood in the capture up to here.
+    `sieved` counts packets of which no row tells.
     Every column of `Columns` is also an attribute of the batch.
     """
 
@@ -117,6 +131,7 @@ class PacketBatch:
     archive: Octets | None = None
     table: Table | None = None
     secrets: tuple[KeyLogSecret, ...] = ()
+    sieved: Sieved = NOTHING_SIEVED
 
     def __len__(self) -> int:
         return len(self.columns.frame)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -15,11 +15,13 @@ from analyzer.capture import scan
 from analyzer.capture.blocks import Layout, read_block, read_comment, read_file_header
 from analyzer.capture.columns import (
     BATCH_PACKETS,
+    NOTHING_SIEVED,
     Column,
     Columns,
     Flag,
     Octets,
     PacketBatch,
+    Sieved,
     Table,
     Transport,
     empty_table,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 RESYNC_OCTETS = 1 << 20  # how far past a damaged record the plain pass looks for the next good one
 MAX_LISTED_DEFECTS = 100
+SIEVED_OCTETS = 8 << 20  # of one batch
+TRIED_OCTETS = 64 << 20  # before it is said that a sieve takes too little
 _RECORDS = "analyzer.capture.records"
 
 
@@ -103,6 +107,27 @@ class CaptureAccount(NamedTuple):
         return (*self.damage, *pieces)
 
 
+class Sieve(Protocol):
+    """Takes packets out of the compiled pass, so that no row of a batch tells of them."""
+
+    @property
+    def last_time_ns(self) -> int:
+        """The time of the packet that was read last."""
+        ...
+
+    def begin(self, octets: Octets, stop: int, rows: int) -> None:
+        """A batch begins, which ends about offset `stop` or with so many rows; payloads are kept in `octets`."""
+        ...
+
+    def walk(self, buffer: Octets, state: Column, interfaces: Column, table: Table, *, is_pcapng: bool) -> None:
+        """The pass over records, as `records` has it."""
+        ...
+
+    def sieved(self) -> Sieved:
+        """What was taken since the batch began."""
+        ...
+
+
 class Capture:
     """One capture; `packets`, the times, `defects` and `interface_drops` tell of what has been read so far."""
 
@@ -131,6 +156,7 @@ class Capture:
         self._digest: MappedDigest | None = None
         self._growing: FileOctets | None = None
         self.archive: FileOctets | None = None  # has the octets of `buffer` for later, where they are not in memory
+        self.sieve: Sieve | None = None  # of whoever wants no rows of media packets
         self._windows: WindowScans | None = None
         self._polled = False
         self.carried: tuple[PlainPending, ...] = ()  # fragments of the file before, where this one continues it
@@ -144,6 +170,7 @@ class Capture:
         self._defects = list(self._opening_defects)
         self._counts: Counter[tuple[str, str]] = Counter()
         self._last_row_ns = -1
+        self._rows = 0
         self._unwrapper = Unwrapper()
         self._unwrapper.resume(self.carried)
         self._fast = False
@@ -260,7 +287,7 @@ class Capture:
             while not self._finished:
                 start = self.offset
                 batch = self._next_batch(packets)
-                if len(batch) or batch.secrets:
+                if len(batch) or batch.secrets or batch.sieved.packets:
                     yield batch
                 if self.archive is not None:
                     self.let_go(start, self.offset)
@@ -269,9 +296,12 @@ class Capture:
             self._stop_scanning_ahead()
 
     def _scan_ahead(self) -> None:
-        """Once the headers are known, let threads scan what comes next."""
-        if self.jobs > 1 and self._windows is None and self._fast and not self._finished:
+        """Once the headers are known, let threads scan what comes next, unless a sieve takes most of it."""
+        if self.jobs > 1 and self._windows is None and self._fast and not self._finished and not self._sieve_pays():
             self._windows = WindowScans(self.buffer, compiled(_RECORDS, allocates=False), self.jobs)
+
+    def _sieve_pays(self) -> bool:
+        return self.sieve is not None and (self.offset < TRIED_OCTETS or 2 * self._rows < self.packets)
 
     def _stop_scanning_ahead(self) -> None:
         if self._windows is not None:
@@ -311,22 +341,35 @@ class Capture:
         left = int(state[scan.S_END] - state[scan.S_OFFSET])
         self._fast = self._fast or left > self.compile_octets
         window = None if self._windows is None else self._windows.take(self._layout)
+        sieved = NOTHING_SIEVED
         if window is None:
             state[scan.S_ROWS] = 0
             state[scan.S_CAPACITY] = capacity = max(1, min(packets, left // 16 + 1))
             table = empty_table(capacity)
-            self._scan(table, fast=self._fast)
+            sieve = self.sieve if self._fast and self._windows is None else None
+            if sieve is None:
+                self._scan(table, fast=self._fast)
+            else:
+                sieve.begin(self._kept_octets, self.offset + SIEVED_OCTETS, capacity)
+                self._scan(table, fast=True, sieve=sieve)
+                sieved = sieve.sieved()
         else:
             table = self._adopt(window)
         columns = table_columns(table, int(state[scan.S_ROWS]))
-        if len(columns.frame):
+        if len(columns.frame) and not sieved.packets:
             self._last_row_ns = int(columns.timestamp_ns[-1])
         side = self._unwrapper.feed_batch(table, columns, self.buffer, fast=self._fast)
         if self._at_end() and not self.follow:
             self._finished = True
-        self._account(columns)
+        self._account(columns, sieved)
         secrets, self._layout.secrets = tuple(self._layout.secrets), []
-        return PacketBatch(columns, self.buffer, side, self.archive, table if self._fast else None, secrets)
+        cells = table if self._fast else None
+        return PacketBatch(columns, self.buffer, side, self.archive, cells, secrets, sieved)
+
+    @property
+    def _kept_octets(self) -> Octets:
+        """What has the octets of packets for those that want them later."""
+        return self.buffer if self.archive is None else self.archive
 
     def _adopt(self, window: Window) -> Table:
         """Go on behind a window whose joint was verified."""
@@ -336,7 +379,7 @@ class Capture:
         state[scan.S_ROWS], state[scan.S_OFFSET] = window.rows, window.stop
         return window.table
 
-    def _scan(self, table: Table, *, fast: bool) -> None:
+    def _scan(self, table: Table, *, fast: bool, sieve: Sieve | None = None) -> None:
         module: Any = compiled(_RECORDS, allocates=False) if fast else plain(_RECORDS)
         walk = module.scan_pcap if self.format == "pcap" else module.scan_pcapng
         buffer = view_array(self.buffer) if fast else self.buffer
@@ -347,7 +390,10 @@ class Capture:
             joint = self._next_joint()
             state[scan.S_END] = joint
             interfaces = self._layout.interfaces
-            if fast:
+            if sieve is not None:
+                sieve.walk(buffer, state, interfaces, cells, is_pcapng=self.format == "pcapng")
+                self._last_row_ns = sieve.last_time_ns
+            elif fast:
                 walk(buffer, state, interfaces, cells)
             else:
                 scan_ordinary(self.buffer, state, interfaces, table, is_pcapng=self.format == "pcapng")
@@ -364,7 +410,9 @@ class Capture:
             elif state[scan.S_OFFSET] == joint:
                 return
             if status == scan.DAMAGED or (status == scan.SHORT and not self.follow):
-                self._resume(module, buffer, table, status)
+                if state[scan.S_ROWS] and sieve is None:
+                    self._last_row_ns = int(table[scan.C_TIMESTAMP_NS, state[scan.S_ROWS] - 1])
+                self._resume(module, buffer, status)
                 status = scan.END
 
     def _next_joint(self) -> int:
@@ -374,12 +422,10 @@ class Capture:
     def _at_end(self) -> bool:
         return int(self._layout.state[scan.S_OFFSET]) >= int(self._layout.state[scan.S_END])
 
-    def _resume(self, module: Any, buffer: Octets, table: Table, status: int) -> None:
+    def _resume(self, module: Any, buffer: Octets, status: int) -> None:
         """Step over what makes no sense to the next record that does, or to the end."""
         state = self._layout.state
         at, end = int(state[scan.S_OFFSET]), int(state[scan.S_END])
-        if state[scan.S_ROWS]:
-            self._last_row_ns = int(table[scan.C_TIMESTAMP_NS, state[scan.S_ROWS] - 1])
         seconds = self._last_row_ns // 1_000_000_000
         cells = state if buffer is not self.buffer else view_plain(state)
         found = int(module.find_record(buffer, cells, min(end, at + RESYNC_OCTETS), seconds, self.format == "pcapng"))
@@ -399,13 +445,18 @@ class Capture:
         else:
             self._counts[("more-defects", "further damaged places are not listed")] += 1
 
-    def _account(self, columns: Columns) -> None:
-        self.packets += len(columns.frame)
+    def _account(self, columns: Columns, sieved: Sieved) -> None:
+        self.packets += len(columns.frame) + sieved.packets
+        self._rows += len(columns.frame)
+        if sieved.packets:
+            self._widen(sieved.first_time_ns, sieved.last_time_ns)
+        if sieved.snapped:
+            self._counts[("packet-cut-by-snaplen", "packets")] += sieved.snapped
+        if not len(columns.frame):
+            return
         timed = columns.timestamp_ns[(columns.flags & Flag.NO_TIME) == 0]
         if len(timed):
-            first, last = int(timed.min()), int(timed.max())
-            self.first_time_ns = first if self.first_time_ns is None else min(first, self.first_time_ns)
-            self.last_time_ns = last if self.last_time_ns is None else max(last, self.last_time_ns)
+            self._widen(int(timed.min()), int(timed.max()))
         self._count("packet-cut-by-snaplen", (columns.flags & Flag.SNAPPED) != 0, "packets")
         self._count("damaged-packet", columns.transport == Transport.DAMAGED, "packets")
         for transport, code, what in (
@@ -419,6 +470,10 @@ class Capture:
                 for detail, number in zip(*np.unique(columns.detail[rows], return_counts=True), strict=True):
                     shown = f" {detail:#06x}" if transport == Transport.NOT_IP else f" {detail}"
                     self._counts[(code, what + ("" if transport == Transport.CONTROL else shown))] += int(number)
+
+    def _widen(self, first_ns: int, last_ns: int) -> None:
+        self.first_time_ns = first_ns if self.first_time_ns is None else min(first_ns, self.first_time_ns)
+        self.last_time_ns = last_ns if self.last_time_ns is None else max(last_ns, self.last_time_ns)
 
     def _count(self, code: str, rows: Column, what: str) -> None:
         number = int(np.count_nonzero(rows))

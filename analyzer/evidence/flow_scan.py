@@ -48,6 +48,7 @@ FLOW_CELLS = 8
 F_ROW, F_ROWS, F_FLOWS, F_MAX_FLOWS, F_UNKEPT, F_FACTOR, F_SIDE, F_CHUNKS, F_ACTIVE = 0, 1, 2, 3, 4, 5, 6, 7, 8
 STATE_CELLS = 9
 EMPTY_SLOT = -1
+NO_ROOM, UNKEPT = -1, -2
 CHUNK_WORDS = 64
 
 
@@ -95,11 +96,11 @@ def read_key(cols: Any, row: int, key: Any) -> None:
     key[6] = cols[C_SRC_PORT, row] * 65536 + cols[C_DST_PORT, row]
 
 
-def code_row(cols: Any, row: int, side: int, words: Any, last: Any) -> None:
+def code_row(cols: Any, row: int, frame: int, side: int, words: Any, last: Any) -> None:
     """A row's packet behind the one before in its flow; an offset into the batch's side is moved by `side`."""
     offset = cols[C_PAYLOAD_OFFSET, row]
     code_packet(
-        words, last, cols[C_TIMESTAMP_NS, row], offset if offset >= 0 else offset - side, cols[C_FRAME, row],
+        words, last, cols[C_TIMESTAMP_NS, row], offset if offset >= 0 else offset - side, frame,
         cols[C_RTP_TIMESTAMP, row], cols[C_PAYLOAD_OCTETS, row], cols[C_WIRE_OCTETS, row], cols[C_HEADER_OCTETS, row],
         cols[C_SEQ, row], cols[C_PAYLOAD_TYPE, row], cols[C_MARKER, row],
     )  # fmt: skip
@@ -123,39 +124,56 @@ def take_chunk(state: Any, last: Any, chained: Any, active: Any, flow: int) -> N
     last[L_END] = last[L_AT] + CHUNK_WORDS
 
 
+def is_full(state: Any, last: Any, chained: Any, active: Any, flow: int) -> bool:
+    """Whether the arena has no room for a further packet of a flow; a chunk more is taken where it has."""
+    if last[L_PACKETS] == 0 or last[L_END] - last[L_AT] < MAX_PACKET_WORDS:
+        if state[F_CHUNKS] == len(chained):
+            return True
+        take_chunk(state, last, chained, active, flow)
+    return False
+
+
+def take_row(
+    cols: Any, row: int, frame: int, state: Any, index: Any, keys: Any, key: Any,
+    lasts: Any, arena: Any, chained: Any, active: Any,
+) -> int:  # fmt: skip
+    """Code the media packet of a row, which is `frame`; returns its flow, UNKEPT where there are too many of them.
+
+    NO_ROOM where the arena is full, or `keys` for a new flow.
+    """
+    read_key(cols, row, key)
+    slot = find_slot(index, keys, key, state[F_FACTOR])
+    flow = index[slot]
+    if flow == EMPTY_SLOT:
+        flow = state[F_FLOWS]
+        if flow == state[F_MAX_FLOWS]:
+            state[F_UNKEPT] += 1
+            return UNKEPT
+        if flow == len(keys):
+            return NO_ROOM
+        index[slot] = flow
+        for cell in range(KEY_CELLS):
+            keys[flow, cell] = key[cell]
+        keys[flow, K_FIRST_FRAME] = frame
+        state[F_FLOWS] = flow + 1
+    if is_full(state, lasts[flow], chained, active, flow):
+        return NO_ROOM
+    code_row(cols, row, frame, state[F_SIDE], arena, lasts[flow])
+    return flow  # type: ignore[no-any-return]
+
+
 def code_packets(
     cols: Any, state: Any, index: Any, keys: Any, key: Any, lasts: Any, arena: Any, chained: Any, active: Any
 ) -> None:
     """Rows from `state[F_ROW]` on, until they end, the arena is full or `keys` has no room for a new flow."""
-    factor, side = state[F_FACTOR], state[F_SIDE]
     row = state[F_ROW]
     while row < state[F_ROWS]:
         kind = cols[C_KIND, row]
-        if cols[C_TRANSPORT, row] != UDP or kind < RTP_LIKE or kind == SIP_LIKE:
-            row += 1
-            continue
-        read_key(cols, row, key)
-        slot = find_slot(index, keys, key, factor)
-        flow = index[slot]
-        if flow == EMPTY_SLOT:
-            flow = state[F_FLOWS]
-            if flow == state[F_MAX_FLOWS]:
-                state[F_UNKEPT] += 1
-                row += 1
-                continue
-            if flow == len(keys):
+        is_media = cols[C_TRANSPORT, row] == UDP and kind >= RTP_LIKE and kind != SIP_LIKE
+        if is_media:
+            taken = take_row(cols, row, cols[C_FRAME, row], state, index, keys, key, lasts, arena, chained, active)
+            if taken == NO_ROOM:
                 break
-            index[slot] = flow
-            for cell in range(KEY_CELLS):
-                keys[flow, cell] = key[cell]
-            keys[flow, K_FIRST_FRAME] = cols[C_FRAME, row]
-            state[F_FLOWS] = flow + 1
-        last = lasts[flow]
-        if last[L_PACKETS] == 0 or last[L_END] - last[L_AT] < MAX_PACKET_WORDS:
-            if state[F_CHUNKS] == len(chained):
-                break
-            take_chunk(state, last, chained, active, flow)
-        code_row(cols, row, side, arena, last)
         row += 1
     state[F_ROW] = row
 

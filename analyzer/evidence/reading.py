@@ -9,7 +9,8 @@ import numpy as np
 
 from analyzer.capture.columns import PacketBatch, PayloadKind
 from analyzer.capture.source import Capture, CaptureAccount
-from analyzer.evidence.media import MediaTable
+from analyzer.evidence.media_sieve import MediaSieve
+from analyzer.evidence.media_table import MediaTable
 from analyzer.evidence.mikey_datagrams import iter_mikey_bodies, iter_mikey_datagrams
 from analyzer.evidence.packets import Found, SignallingDatagram, SignallingReader
 from analyzer.model.evidence import (
@@ -101,6 +102,10 @@ class Reading:
         self.places.begin(index, self.packets)
         self._files.append(_FileTally())
 
+    def sieve(self) -> MediaSieve:
+        """What takes the media out of the pass over the file that was begun last."""
+        return MediaSieve(self.media, self.places.before)
+
     def feed(self, batch: PacketBatch, ahead: Sequence[Found] | None = None) -> list[AnySignalling]:
         """Take one batch of packets; returns the messages that it completes, by frame.
 
@@ -110,10 +115,14 @@ class Reading:
         if batch.secrets:
             self.key_log += batch.secrets
             self.secrets.add(batch.secrets)
+        columns, sieved = batch.columns, batch.sieved
+        file = self._files[-1]
+        if sieved.packets:
+            file.packets += sieved.packets
+            file.media_packets += sieved.media_packets
+            file.add_times(sieved.first_time_ns, sieved.last_time_ns)
         if not len(batch):
             return self._parse(self.signalling.feed(batch))
-        columns = batch.columns
-        file = self._files[-1]
         file.packets += len(batch)
         file.add_times(int(columns.timestamp_ns.min()), int(columns.timestamp_ns.max()))
         file.media_packets += int((columns.kind == PayloadKind.RTP_LIKE).sum())

@@ -9,7 +9,7 @@ import pytest
 
 from analyzer.calls import CallTracker
 from analyzer.capture.source import open_capture
-from analyzer.evidence.media import MediaTable
+from analyzer.evidence.media_table import MediaTable
 from analyzer.evidence.packets import SignallingReader
 from analyzer.model.call import CallSet, CallState, Resolution, Side
 from analyzer.model.evidence import MediaEvidence, SignallingMessage

@@ -12,8 +12,8 @@ import pytest
 import analyzer.capture.source as source
 from analyzer.api import audit
 from analyzer.capture.source import open_capture
-from analyzer.evidence.media import MediaTable
 from analyzer.evidence.media_statistics import StreamStatistics, stream_statistics
+from analyzer.evidence.media_table import MediaTable
 from analyzer.model.evidence import MediaEvidence
 
 PACKETS = 40

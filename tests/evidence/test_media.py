@@ -14,9 +14,10 @@ import pytest
 from analyzer.capture.columns import PayloadKind
 from analyzer.capture.source import open_capture
 from analyzer.capture.speed import compiled, plain
-from analyzer.evidence import media, media_statistics
-from analyzer.evidence.media import MediaTable, PacketColumns, group_rows
+from analyzer.evidence import media_statistics, media_table
+from analyzer.evidence.media import PacketColumns
 from analyzer.evidence.media_statistics import is_plausible_rtp, jitter_spread, sequence_runs, stream_statistics
+from analyzer.evidence.media_table import MediaTable, group_rows
 
 
 def table_of(path: Path, packets: int = 1 << 18) -> MediaTable:
@@ -82,8 +83,8 @@ def test_kinds_beside_rtp(tmp_path: Path) -> None:
 def test_equal_keys_come_together_even_if_hashes_collide(monkeypatch: pytest.MonkeyPatch) -> None:
     chance = np.random.default_rng(1)
     keys = tuple(chance.integers(0, 3, 500) for _ in range(7))
-    for mixers in (media._MIXERS, (0,) * 7):
-        monkeypatch.setattr(media, "_MIXERS", mixers)
+    for mixers in (media_table._MIXERS, (0,) * 7):
+        monkeypatch.setattr(media_table, "_MIXERS", mixers)
         order, starts = group_rows(keys)
         rows = [tuple(int(column[row]) for column in keys) for row in order]
         groups = [order[a:b].tolist() for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]
@@ -93,7 +94,7 @@ def test_equal_keys_come_together_even_if_hashes_collide(monkeypatch: pytest.Mon
 
 
 def test_the_number_of_flows_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media, "MAX_FLOWS", 4)
+    monkeypatch.setattr(media_table, "MAX_FLOWS", 4)
     path = tmp_path / "media.pcap"
     path.write_bytes(made.pcap([packet(1, ssrc=ssrc) for ssrc in range(10)]))
     table = table_of(path)

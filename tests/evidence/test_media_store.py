@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 import analyzer.capture.source as source
 from analyzer.capture.columns import PayloadKind
 from analyzer.capture.source import open_capture
-from analyzer.evidence import media, packet_store
+from analyzer.evidence import media_table, packet_store
 from analyzer.evidence.capture_points import ShiftedFlow
-from analyzer.evidence.media import MediaTable, PacketColumns
+from analyzer.evidence.media import PacketColumns
 from analyzer.evidence.media_slice import StreamSlice
+from analyzer.evidence.media_table import MediaTable
 from analyzer.evidence.packet_store import PacketStore
 from analyzer.evidence.spool import Spool
 from analyzer.model.evidence import MediaStream
@@ -97,7 +98,7 @@ def test_batches_blocks_and_speeds_change_nothing(
         patched.setattr(packet_store, "BLOCK_PACKETS", 16 if block == 1024 else 4)
         patched.setattr(packet_store, "ARENA_CHUNKS", 3 if block == 1024 else 7)
         patched.setattr(packet_store, "CACHE_OCTETS", 200)
-        patched.setattr(media, "FIRST_FLOWS", 1)
+        patched.setattr(media_table, "FIRST_FLOWS", 1)
         if aside:
             patched.setattr(packet_store, "Spool", lambda: Spool(100))
         assert told(path, packets) == whole
@@ -125,7 +126,7 @@ def test_both_speeds_may_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path.write_bytes(made.pcap(frames_of(1, 200)))
     monkeypatch.setattr(source, "COMPILE_OCTETS", 1 << 60)
     whole = told(path, 1 << 18)
-    monkeypatch.setattr(media, "FIRST_FLOWS", 2)
+    monkeypatch.setattr(media_table, "FIRST_FLOWS", 2)
     table = MediaTable()
     plain = list(open_capture(path).batches(10))
     monkeypatch.setattr(source, "COMPILE_OCTETS", -1)
@@ -142,7 +143,7 @@ def test_flows_beyond_the_limit_are_the_later_ones(
     threshold: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source, "COMPILE_OCTETS", threshold)
-    monkeypatch.setattr(media, "MAX_FLOWS", 3)
+    monkeypatch.setattr(media_table, "MAX_FLOWS", 3)
     path = tmp_path / "x.pcap"
     frames = [made.ethernet(made.ipv4(made.udp(made.rtp(n, ssrc=n % 5)))) for n in range(20)]
     path.write_bytes(made.pcap(frames))
