@@ -184,7 +184,9 @@ def open_dh_exchange(
     """
     agreement = agree(first, second, ring)
     if agreement.tgk is None:
-        return ModeOpening(Authentication.NO_KEY, agreement.reason, defects=agreement.defects)
+        has_values = first.find(Dh) is not None or second.find(Dh) is not None
+        steps = (MikeyFact("TGK", KnownBy.CLAIMED, f"not opened: {agreement.reason}"),) if has_values else ()
+        return ModeOpening(Authentication.NO_KEY, agreement.reason, steps=steps, defects=agreement.defects)
     rand, rand_defects = exchange_rand(first, earlier_rand)
     value = responder_value(first, second)
     validity = (value or Dh(0, b"")).validity

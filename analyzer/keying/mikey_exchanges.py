@@ -7,9 +7,11 @@ from dataclasses import replace
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.mikey_books import MikeyBooks
 from analyzer.keying.mikey_bundles import Bundle, take_over
+from analyzer.keying.mikey_damage import excuse
 from analyzer.keying.mikey_dh import open_dh_exchange, verify_dh_message
 from analyzer.keying.mikey_dhhmac import bind_dhhmac, check_dhhmac
 from analyzer.keying.mikey_errors import verify_error
+from analyzer.keying.mikey_facts import opened_facts
 from analyzer.keying.mikey_ibake import IBAKE_MESSAGES, open_ibake_message
 from analyzer.keying.mikey_kms import (
     KMS_RESPONSES,
@@ -18,6 +20,7 @@ from analyzer.keying.mikey_kms import (
     RequestOpening,
     open_kms_request,
     open_kms_response,
+    opens_response,
 )
 from analyzer.keying.mikey_marks import keyed_by, marked_by_mac, marked_by_signature
 from analyzer.keying.mikey_messages import OpenedMikey, complete_by_response, identities_of, order_keys
@@ -41,6 +44,7 @@ RESPONSES: dict[int, frozenset[int]] = {
     DataType.R_MESSAGE_2: frozenset({DataType.I_MESSAGE_2}),
     **KMS_RESPONSES,
 }
+ALTERED_REQUEST = "altered message: its key opens the response"
 AGREED = "V verifies with a key that follows from the points which both sides exchanged"
 
 
@@ -119,7 +123,9 @@ def check_mode_response(
     if kind == DataType.RSA_R_R_MSG:
         opening = open_rsa_r_response(octets, second, first, ring, parties[1], earlier)
         opened = marked_by_signature(response, opening, opening.signature)
-        return keyed_by(initiator, opening), opened.evidence
+        return _keyed_by_response(initiator, opening), replace(
+            opened.evidence, facts=tuple(opened_facts(second, opening))
+        )
     if kind == DataType.TRANSFER_RESP:
         return check_transfer(initiator, response, parties, books or MikeyBooks())
     if kind in IBAKE_MESSAGES:
@@ -135,9 +141,9 @@ def check_mode_response(
         marked, entry = check_dhhmac(response, first, candidates, parties, rand, proved=proved)
         if entry is not None and not proved:
             initiator = bind_dhhmac(initiator, entry, rand)
-    updated = take_over(
-        keyed_by(initiator, open_dh_exchange(first, second, ring.dh, rand, initiator.other_rand)), earlier
-    )
+    agreed = open_dh_exchange(first, second, ring.dh, rand, initiator.other_rand)
+    own = initiator.opening.steps if isinstance(initiator.opening, ModeOpening) else ()
+    updated = take_over(keyed_by(initiator, replace(agreed, steps=(*own, *agreed.steps))), earlier)
     return replace(updated, keys=fill_responder_ssrcs(updated.keys, second)), marked
 
 
@@ -152,8 +158,13 @@ def _check_ibake(
     checked = replace(checked, facts=(*checked.facts, *opened.steps))
     if not opened.crypto_session_keys or initiator.opening is None:
         return initiator, checked
-    own = () if not isinstance(initiator.opening, ModeOpening) else initiator.opening.steps
-    return keyed_by(initiator, replace(opened, steps=own, defects=())), checked
+    return _keyed_by_response(initiator, opened), checked
+
+
+def _keyed_by_response(initiator: OpenedMikey, opening: ModeOpening) -> OpenedMikey:
+    """The initiator's message with the keys that its response gave; facts and defects of each stay with it."""
+    own = initiator.opening.steps if isinstance(initiator.opening, ModeOpening) else ()
+    return keyed_by(initiator, replace(opening, steps=own, defects=()))
 
 
 def _check_kms_response(
@@ -167,6 +178,10 @@ def _check_kms_response(
     opened = open_kms_response(second.octets, second.message, first.octets, first.message, opening, books)
     checked = marked_by_mac(response, opened, "V verifies", bound=opening.bound)
     facts = (*checked.evidence.facts, *opened.steps)
+    fits = opened.outcome is Authentication.VERIFIED or opens_response(second.message, first.message, opening)
+    if fits and opening.outcome in (Authentication.FAILED, Authentication.NO_KEY) and not first.mac.verified:
+        altered = replace(first, mac=MacState(False, ALTERED_REQUEST), bound_key=True)
+        initiator = replace(initiator, evidence=altered)
     return initiator, replace(checked.evidence, facts=facts)
 
 
@@ -208,8 +223,9 @@ def check_mode_responses(
         if place is None:
             checked.append(_unanswered(response))
             continue
+        opening = opened[place].opening
         opened[place], result = check_mode_response(opened[place], response, ring, parties, bundles[place], books)
-        checked.append(result)
+        checked.append(excuse(opened[place].evidence, opening, result))
     return tuple(opened), tuple(checked)
 
 

@@ -5,12 +5,12 @@ A MAC or signature covers the whole message (RFC 3830 §5.2), so everything a me
 is. Whoever made a signature is known only where something outside the message vouches for the certificate.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from analyzer.keying.mikey_numbering import read_mac_algorithm
 from analyzer.keying.mikey_psk import Authentication, PskOpening
-from analyzer.keying.mikey_steps import ModeOpening, stated_sender
+from analyzer.keying.mikey_steps import KEY_DATA, ModeOpening, keys_in_words, stated_sender
 from analyzer.model.keying import Keying, MikeyEvidence, StreamAudit
 from analyzer.model.mikey_facts import KnownBy, MikeyFact
 from analyzer.model.mikey_time import time_in_words
@@ -19,7 +19,6 @@ from dissectors.grammar.mikey import (
     Identity,
     IdentityWithRole,
     Kemac,
-    KeyData,
     MikeyMessage,
     Rand,
     SecurityPolicy,
@@ -28,7 +27,7 @@ from dissectors.grammar.mikey import (
     name_of,
 )
 from dissectors.grammar.mikey.policy import srtp_policy
-from dissectors.grammar.mikey.registries import DataType, IdRole, KeyDataType
+from dissectors.grammar.mikey.registries import DataType, IdRole
 
 SENDER = "sender"
 DHHMAC = frozenset({DataType.DHHMAC_INIT, DataType.DHHMAC_RESP})
@@ -55,7 +54,7 @@ def with_media_facts(keying: Keying, streams: Sequence[StreamAudit]) -> Keying:
     """The keying with what the media shows of MIKEY's keys; unchanged where MIKEY gave none."""
     if not any(key.source == "mikey" for key in keying.keys):
         return keying
-    known = [fact.known_by for message in keying.mikey for fact in message.facts if fact.what in ("key data", "TGK")]
+    known = [fact.known_by for message in keying.mikey for fact in message.facts if fact.what in (KEY_DATA, "TGK")]
     used = [one for one in streams if one.key is not None and one.key.source == "mikey" and one.authenticated]
     if used:
         packets = sum(one.authenticated for one in used)
@@ -90,9 +89,15 @@ def _facts(
     if isinstance(opening, PskOpening):
         yield from _transported(message, opening)
     elif opening is not None:
-        yield from (fact for fact in opening.steps if fact.what != SENDER)
-        if not opening.key_data and opening.reason and message.find(Kemac) is not None:
-            yield MikeyFact("key data", KnownBy.CLAIMED, f"not opened: {opening.reason}")
+        yield from opened_facts(message, opening)
+
+
+def opened_facts(message: MikeyMessage, opening: ModeOpening) -> Iterator[MikeyFact]:
+    """What the opening of a message established beyond who sent it, and why its keys stayed shut."""
+    yield from (fact for fact in opening.steps if fact.what != SENDER)
+    told = any(fact.what == KEY_DATA for fact in opening.steps)
+    if not told and not opening.key_data and opening.reason and message.find(Kemac) is not None:
+        yield MikeyFact(KEY_DATA, KnownBy.CLAIMED, f"not opened: {opening.reason}")
 
 
 def _sender(evidence: MikeyEvidence, message: MikeyMessage, proof: KnownBy) -> MikeyFact:
@@ -152,12 +157,7 @@ def _transported(message: MikeyMessage, opening: PskOpening) -> Iterator[MikeyFa
         return
     if not opening.key_data:
         if opening.reason:
-            yield MikeyFact("key data", KnownBy.CLAIMED, f"not opened: {opening.reason}")
+            yield MikeyFact(KEY_DATA, KnownBy.CLAIMED, f"not opened: {opening.reason}")
         return
     verified = opening.mac is Authentication.VERIFIED
-    yield MikeyFact("key data", KnownBy.MAC if verified else KnownBy.CONSISTENT, keys_in_words(opening.key_data))
-
-
-def keys_in_words(keys: Iterable[KeyData]) -> str:
-    """Kinds and lengths of keys, never the keys."""
-    return ", ".join(f"{name_of(KeyDataType, key.key_type)} of {len(key.key)} octets" for key in keys)
+    yield MikeyFact(KEY_DATA, KnownBy.MAC if verified else KnownBy.CONSISTENT, keys_in_words(opening.key_data))

@@ -42,7 +42,14 @@ from dissectors.grammar.mikey import (
     Verification,
     parse_key_data_payloads,
 )
-from dissectors.grammar.mikey.registries import DataType, IdRole, KeyDataType, PayloadType, RandRole
+from dissectors.grammar.mikey.registries import (
+    DataType,
+    EncryptionAlgorithm,
+    IdRole,
+    KeyDataType,
+    PayloadType,
+    RandRole,
+)
 from dissectors.grammar.secret import Secret
 
 MAX_LEARNT_KEYS = 64
@@ -72,9 +79,9 @@ def open_kms_request(
     """Verify a request to the KMS, with the key that both share or by its signature (RFC 6043 §4.2.1, §4.2.3)."""
     if parsed.header.data_type in PK_REQUESTS:
         return _open_signed(octets, parsed, ring, sender)
-    verification = parsed.find(Verification)
+    verification, keys = parsed.find(Verification), tuple(each.key for each, _ in candidates)
     if verification is None or verification.mac_algorithm not in MAC_HASHES or parsed.header.prf_function not in HASHES:
-        return RequestOpening(Authentication.ABSENT, "no verification message that can be checked")
+        return RequestOpening(Authentication.ABSENT, "no verification message that can be checked", keys=keys)
     covered = _covered(octets, parsed, verification)
     failed = False
     for entry, bound in candidates:
@@ -84,10 +91,8 @@ def open_kms_request(
                 return RequestOpening(Authentication.VERIFIED, keys=(entry.key,), bound=bound)
         failed = failed or bound
     if failed:
-        return RequestOpening(Authentication.FAILED, "wrong key or altered message", bound=True)
-    return RequestOpening(
-        Authentication.NO_KEY, "no key in the ring fits", keys=tuple(each.key for each, _ in candidates)
-    )
+        return RequestOpening(Authentication.FAILED, "wrong key or altered message", keys=keys, bound=True)
+    return RequestOpening(Authentication.NO_KEY, "no key in the ring fits", keys=keys)
 
 
 def _open_signed(octets: bytes, parsed: MikeyMessage, ring: KeyRing, sender: str) -> RequestOpening:
@@ -135,6 +140,17 @@ def open_kms_response(
     if opening.outcome is Authentication.VERIFIED and opening.keys:
         return ModeOpening(Authentication.FAILED, "altered message: the key that fits the request does not verify V")
     return ModeOpening(Authentication.NO_KEY, "no key in the ring fits")
+
+
+def opens_response(parsed: MikeyMessage, first: MikeyMessage, opening: RequestOpening) -> bool:
+    """Whether one of the request's keys opens what the response transports, so that it is the one they share."""
+    kemac = parsed.find(Kemac)
+    if kemac is None or kemac.encryption_algorithm == EncryptionAlgorithm.NULL:
+        return False
+    if parsed.header.prf_function not in HASHES:
+        return False
+    sources = (request_source(key, first, parsed, RESPONSE) for key in opening.keys)
+    return any(open_kemac(source, kemac, parsed.find(Timestamp)) for source in sources)
 
 
 def _opened(parsed: MikeyMessage, first: MikeyMessage, source: ProtectionKeySource, books: MikeyBooks) -> ModeOpening:

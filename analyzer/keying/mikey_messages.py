@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.keying.key_ring import PskEntry
+from analyzer.keying.mikey_damage import excuse
 from analyzer.keying.mikey_prf import PrfVariant
 from analyzer.keying.mikey_psk import (
     RAND_UNSEEN,
@@ -242,7 +243,8 @@ def _check_response(
             return complete_by_response(_bind_by_response(initiator, entry), first, second), verified
         if bound and result.outcome is Authentication.FAILED:
             failed = MacState(False, _why_response_failed(initiator))
-            return initiator, replace(response, mac=failed, bound_key=True, defects=defects)
+            checked = replace(response, mac=failed, bound_key=True, defects=defects)
+            return initiator, excuse(initiator.evidence, initiator.opening, checked)
     return initiator, response
 
 

@@ -18,6 +18,7 @@ from analyzer.keying.mikey_bundles import (
     set_up_by_responder,
     take_over,
 )
+from analyzer.keying.mikey_damage import say_cut
 from analyzer.keying.mikey_messages import OpenedMikey, check_responses, open_initiator_message
 from analyzer.model.keying import MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
@@ -53,7 +54,7 @@ class MikeyOpener:
             if opened.earlier_rand is None:
                 opened = replace(opened, other_rand=earlier.rand)
         self._remember(scope, opened, None if begins and opened.earlier_rand is None else earlier)
-        return opened
+        return replace(opened, evidence=say_cut(opened.evidence))
 
     def check_answers(
         self,
@@ -65,7 +66,7 @@ class MikeyOpener:
         """Each response checked against the offered message that it answers, whatever their mode."""
         opened, responses = check_responses(offered, answered, self._ring.psk, parties)
         if all(_is_psk(response) for response in responses):
-            return opened, responses
+            return _say_cut(opened), tuple(map(say_cut, responses))
         from analyzer.keying.mikey_exchanges import check_mode_responses  # noqa: PLC0415 - certificates: see key_files
 
         bundles = [None if begins_anew(each) else self._earlier(scope, each.evidence) for each in opened]
@@ -73,7 +74,7 @@ class MikeyOpener:
         for each, bundle in zip(opened, bundles, strict=True):
             self._remember(scope, each, bundle)
             self._take_from_responder(scope, each, bundle)
-        return opened, responses
+        return _say_cut(opened), tuple(map(say_cut, responses))
 
     def _take_from_responder(self, scope: Hashable, opened: OpenedMikey, earlier: Bundle | None) -> None:
         """The bundle that a response set up; one that nobody is known to have signed replaces none."""
@@ -108,6 +109,10 @@ class MikeyOpener:
         bundle = remember(opened, earlier)
         if bundle is not None:
             self._bundles[scope, message.header.csb_id] = bundle
+
+
+def _say_cut(opened: Sequence[OpenedMikey]) -> tuple[OpenedMikey, ...]:
+    return tuple(replace(each, evidence=say_cut(each.evidence)) for each in opened)
 
 
 def _with_earlier(bundle: Bundle, earlier: Bundle | None) -> Bundle:

@@ -14,7 +14,6 @@ from analyzer.keying.mikey_envelope import (
     EnvelopeKey,
     EnvelopeOpening,
     EnvelopeSources,
-    IdentifiedKeys,
     open_envelope,
 )
 from analyzer.keying.mikey_psk import (
@@ -27,7 +26,7 @@ from analyzer.keying.mikey_psk import (
 )
 from analyzer.keying.mikey_session_keys import derive_session_keys
 from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_signature
-from analyzer.keying.mikey_steps import ModeOpening, same_identity, sender_names, stated_sender
+from analyzer.keying.mikey_steps import KEY_DATA, ModeOpening, keys_in_words, same_identity, sender_names, stated_sender
 from analyzer.model.mikey_facts import KnownBy, MikeyFact
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.mikey import CertificateHash, Kemac, MikeyMessage, Pke, Timestamp
@@ -69,7 +68,7 @@ def open_pke_message(
     envelope = open_envelope(message_bytes, parsed, ring, sources)
     if lacks_rand(rand_defects) and envelope.mac is Authentication.FAILED:
         envelope = replace(envelope, mac=Authentication.UNSUPPORTED, reason=RAND_UNSEEN)
-    stranger, identity_defects = check_kemac_identity(parsed, envelope.content, names, "RFC 3830 §3.2")
+    stranger, identity_defects = check_kemac_identity(parsed, envelope, names, "RFC 3830 §3.2")
     outcome, reason = combine(signature, envelope, stranger=stranger)
     keys = () if envelope.content is None else envelope.content.keys
     derived = derive_session_keys(parsed, keys, rand)
@@ -110,15 +109,16 @@ def verify_pke_response(
 
 
 def check_kemac_identity(
-    message: MikeyMessage, content: IdentifiedKeys | None, names: tuple[str, ...], clause: str
+    message: MikeyMessage, envelope: EnvelopeOpening, names: tuple[str, ...], clause: str
 ) -> tuple[bool, tuple[Defect, ...]]:
     """Whether the keys are somebody else's than the message's sender, and what is odd about whose they are.
 
     An envelope can be cut out of another's message and signed anew; the ID inside is what gives that away. Only an ID
-    payload contradicts it for sure; against a certificate's or a SIP party's name it is but a defect.
+    payload contradicts it for sure; against a certificate's or a SIP party's name it is but a defect. What was altered
+    inside says nothing.
     """
-    kemac = message.find(Kemac)
-    if content is None or kemac is None or not content.keys:
+    kemac, content = message.find(Kemac), envelope.content
+    if content is None or kemac is None or not content.keys or envelope.mac is Authentication.FAILED:
         return False, ()
     inside, stated = content.identity, stated_sender(message)
     if inside is None:
@@ -158,7 +158,10 @@ def envelope_steps(signature: SignatureCheck, envelope: EnvelopeOpening, message
         yield MikeyFact("envelope key", proof, envelope.envelope_key.scheme)
     if envelope.content is not None and envelope.content.keys:
         signed = signature.trusted and envelope.mac is Authentication.VERIFIED
-        yield MikeyFact("key data", KnownBy.SIGNATURE if signed else proof)
+        known = KnownBy.SIGNATURE if signed else proof
+        yield MikeyFact(KEY_DATA, known, keys_in_words(envelope.content.keys))
+    elif message.find(Kemac) is not None and envelope.reason:
+        yield MikeyFact(KEY_DATA, KnownBy.CLAIMED, f"not opened: {envelope.reason}")
 
 
 def signer_step(signature: SignatureCheck) -> MikeyFact:

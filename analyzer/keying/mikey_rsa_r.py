@@ -85,7 +85,7 @@ def open_rsa_r_response(
     envelope = open_envelope(response_bytes, parsed, ring, sources)
     if lacks_rand(defects) and envelope.mac is Authentication.FAILED:
         envelope = replace(envelope, mac=Authentication.UNSUPPORTED, reason=RAND_UNSEEN)
-    stranger, identity_defects = check_kemac_identity(parsed, envelope.content, names, CLAUSE)
+    stranger, identity_defects = check_kemac_identity(parsed, envelope, names, CLAUSE)
     outcome, reason = combine(signature, envelope, stranger=stranger)
     keys = () if envelope.content is None else envelope.content.keys
     in_force = _keyed_message(initiator_message, parsed, csb_id, earlier)

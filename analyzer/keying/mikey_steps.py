@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What each step of opening a MIKEY exchange established, how that is known, and who says it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from analyzer.keying.mikey_psk import Authentication
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
 from analyzer.model.mikey_facts import MikeyFact
 from dissectors.grammar.defects import Defect
-from dissectors.grammar.mikey import Certificate, GeneralExtension, Identity, KeyData, MikeyMessage
-from dissectors.grammar.mikey.registries import GeneralExtensionType
+from dissectors.grammar.mikey import Certificate, GeneralExtension, Identity, KeyData, MikeyMessage, name_of
+from dissectors.grammar.mikey.registries import GeneralExtensionType, KeyDataType
 from dissectors.grammar.secret import Secret
 from dissectors.grammar.sip_address import bare_address
+
+KEY_DATA = "key data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +70,8 @@ def group_csb_id(message: MikeyMessage) -> int | None:
         if extension.extension_type == GeneralExtensionType.CSB_ID and len(extension.data) == 4:
             return int.from_bytes(extension.data, "big")
     return None
+
+
+def keys_in_words(keys: Iterable[KeyData]) -> str:
+    """Kinds and lengths of keys, never the keys."""
+    return ", ".join(f"{name_of(KeyDataType, key.key_type)} of {len(key.key)} octets" for key in keys)

@@ -70,7 +70,9 @@ def check_transfer(
     if isinstance(opening, UpdateOpening):
         update = check_update_response(*octets, opening)
         checked = marked_by_mac(response, update, BY_TICKET)
-        return (keyed_by(initiator, update) if update.session is not None else initiator), checked.evidence
+        if update.session is None:
+            return initiator, checked.evidence
+        return keyed_by(initiator, replace(update, defects=())), checked.evidence
     if not isinstance(opening, TransferOpening):
         return initiator, response
     outcome, reason, keyed = check_transfer_response(*octets, opening)
@@ -78,7 +80,7 @@ def check_transfer(
     if outcome is not Authentication.VERIFIED:
         return initiator, checked.evidence
     _remember_transfer(first.message, second.message, opening, keyed, parties, books)
-    updated = replace(keyed, steps=opening.steps)
+    updated = replace(keyed, steps=opening.steps, defects=())
     return keyed_by(initiator, updated), checked.evidence
 
 

@@ -3,12 +3,12 @@
 
 from collections.abc import Sequence
 
-from analyzer.keying.mikey_messages import (
-    OpenedMikey,
-)
+from analyzer.keying.mikey_damage import cut_payload
+from analyzer.keying.mikey_messages import OpenedMikey
 from analyzer.model.keying import MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.mikey import MikeyMessage, Verification
 from dissectors.grammar.mikey.registries import DataType
 
 # Their responder always answers (RFC 3830 §3.3, RFC 4650 §3, RFC 4738 §3, RFC 6267 §4.2.2).
@@ -103,6 +103,11 @@ def all_authentic(messages: Sequence[MikeyEvidence]) -> bool | None:
     return True if any(message.mac.verified for message in messages) else None
 
 
+def _has_v(message: MikeyMessage | None) -> bool:
+    """Whether an answer has a V, be it cut off."""
+    return message is not None and (message.find(Verification) is not None or cut_payload(message) is not None)
+
+
 def verdict_on(
     chosen: OpenedMikey | None, responses: Sequence[MikeyEvidence]
 ) -> tuple[bool | None, str, tuple[Defect, ...]]:
@@ -116,7 +121,8 @@ def verdict_on(
         return None, "the offered message that was answered is not known", defects
     first = chosen.evidence
     if first.message is not None and first.message.header.data_type in PROVED_BY_ANSWER:
-        proof = next((each.mac for each in responses if each.mac.verified), first.mac)
+        proof = next((each.mac for each in responses if each.mac.verified), None)
+        proof = proof or next((each.mac for each in responses if _has_v(each.message)), first.mac)
         return proof.verified, proof.how, defects
     if first.mac.verified is None:
         return None, first.mac.how, defects

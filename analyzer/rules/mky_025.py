@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """MKY-025: MAC, signature or verification message does not verify with a bound key."""
 
+from collections.abc import Iterable
+
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
+from analyzer.model.keying import MikeyEvidence
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.exchange_facts import ExchangeFacts
@@ -44,7 +47,14 @@ def _check_line(facts: LineFacts) -> Result:
         return unknown("mikey-signer", f"Who signed a MIKEY message is not known: {keying.how}.", refs)
     if keying.verified:
         return passed(f"The MIKEY messages verify: {keying.how}.", refs)
-    return unknown("mikey-key", f"Nothing shows whether the MIKEY messages are authentic: {keying.how}.", refs)
+    text = f"Nothing shows whether the MIKEY messages are authentic: {keying.how}."
+    return unknown(_missing(messages), text, refs)
+
+
+def _missing(messages: Iterable[MikeyEvidence]) -> str:
+    """The rest of a message where that is what nobody can verify, else a key."""
+    shut = [one.message for one in messages if one.mac.verified is None]
+    return "readable-mikey" if any(one is None or not one.is_read_whole for one in shut) else "mikey-key"
 
 
 def _check_exchange(facts: ExchangeFacts) -> Result:
@@ -59,7 +69,7 @@ def _check_exchange(facts: ExchangeFacts) -> Result:
         text = f"Who signed a MIKEY message is not known: {unproved[0].mac.how}."
         return unknown("mikey-signer", text, refs_of(unproved))
     text = f"Nothing shows whether the MIKEY messages are authentic: {unproved[0].mac.how}."
-    return unknown("mikey-key", text, refs_of(unproved))
+    return unknown(_missing(unproved), text, refs_of(unproved))
 
 
 RULE = Rule(
@@ -76,8 +86,8 @@ RULE = Rule(
         passes="MAC or signature of the exchange verifies, and the responder's too where it was asked for.",
         fails="A MAC, signature or verification message, or V of an error message that refused the offer, does not"
         " verify with a key bound to this call.",
-        unknown="No key in the ring fits, there is no MAC, the verification that was asked for was not seen, or nothing"
-        " vouches for the certificate that the message itself brings.",
+        unknown="No key in the ring fits, there is no MAC, a message is cut short, the verification that was asked for"
+        " was not seen, or nothing vouches for the certificate that the message itself brings.",
         not_applicable="No MIKEY message was exchanged.",
     ),
     check_line=_check_line,

@@ -21,6 +21,7 @@ from analyzer.keying.mikey_exchanges import check_mode_responses, open_mode_mess
 from analyzer.keying.mikey_messages import OpenedMikey, open_initiator_message
 from analyzer.keying.mikey_prf import KeyConstant
 from analyzer.keying.mikey_protection import ProtectionKeySource
+from analyzer.keying.mikey_steps import ModeOpening
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import MacState, MikeyEvidence
@@ -74,6 +75,18 @@ def test_an_altered_answer_fails_and_leaves_the_offer_alone(mode: str) -> None:
         opened, checked = exchange(offer, bytes(altered))
         assert opened.evidence.mac.verified is True
         assert (checked.mac.verified, checked.bound_key) == (False, True)
+
+
+@pytest.mark.parametrize(("opens", "said"), [(True, "TGK of 16 octets"), (False, "not opened: no ")])
+def test_what_the_responder_of_rsa_r_sent_is_said_of_its_own_message(opens: bool, said: str) -> None:
+    ring = RING if opens else replace(RING, private_key=RING.private_key[1:])
+    offer, reply = modes()["RSA-R"]
+    opened, checked = exchange(offer, reply.replace(made.T_ALICE, made.T_ALICE[:-1] + b"\1", 1), ring)
+    facts = {fact.what: fact.detail for fact in checked.facts}
+    assert facts["key data"].startswith(said)
+    assert "timestamp-not-echoed" in {defect.code for defect in checked.defects}
+    assert opened.evidence.defects == ()
+    assert not isinstance(opened.opening, ModeOpening) or [step.what for step in opened.opening.steps] == ["sender"]
 
 
 @pytest.mark.parametrize("mode", ["PKE", "DH", "DHHMAC", "RSA-R"])

@@ -2,60 +2,85 @@
 """A wrong key, a flipped bit, a cut end and exchanged payloads: in every mode each says something of its own."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
 
 from analyzer.keying.key_ring import EccsiEntry, IbeEntry, KeyRing, PskEntry, SakkeEntry
-from analyzer.keying.mikey_exchanges import check_mode_responses, open_mode_message
-from analyzer.keying.mikey_messages import OpenedMikey, check_responses, open_initiator_message
+from analyzer.keying.mikey_books import MikeyBooks
+from analyzer.keying.mikey_exchanges import open_mode_message
+from analyzer.keying.mikey_messages import OpenedMikey
+from analyzer.keying.mikey_opener import MikeyOpener
 from analyzer.keying.sakke import CURVE
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import MacState, MikeyEvidence
 from dissectors.grammar.errors import GrammarError
-from dissectors.grammar.mikey import Ibake, Opaque, parse_mikey
+from dissectors.grammar.mikey import Ibake, Identity, IdentityWithRole, Opaque, Payload, Timestamp, parse_mikey
+from dissectors.grammar.mikey.registries import payload_name
 from dissectors.grammar.secret import Secret
 from pcaps import calls as pcaps_calls
 from pcaps.ibake_exchange import IbakeExchange
 from pcaps.mode_exchanges import SakkeExchange
 from tests.grammar.mikey.test_mikey_mutation import mutated
 from tests.keying import mikey_builders as made
+from tests.keying import ticket_builders as kms
 from tests.keying.mikey_builders import ALICE, BOB, rsa_key
 from tests.keying.mikey_vectors import V1
+from tests.keying.test_kms_requests import RING as KMS_RING
+from tests.keying.test_kms_requests import request as kms_request
+from tests.keying.test_kms_requests import response as kms_response
 from tests.keying.test_mikey_exchanges import PSK, RING, modes
-from tests.keying.ticket_builders import TPK, D, F, H, transfer_init, transfer_response
+from tests.keying.ticket_builders import TPK, D, F, H, ticket, transfer_init, transfer_response
 
 V1_KEY = bytes.fromhex("000102030405060708090a0b0c0d0e0f")
 TICKET_FLAGS = D | F | H
 KMS = "sip:kms@example.com"
+KMS_PSK = b"what a user and the KMS share"
+GIVEN = ticket(key=b"known to the KMS alone")
+PARTIES = (ALICE, BOB)
 
 
 def exchanges() -> dict[str, tuple[bytes, bytes]]:
+    """Message and answer of each mode in which both verify by themselves."""
     first = transfer_init(TICKET_FLAGS)
+    asked, resolved, private = kms.request(KMS_PSK), kms.resolve(KMS_PSK, GIVEN), kms.key_request(KMS_PSK)
     others = {
         "PSK": (bytes.fromhex(V1["I"]), bytes.fromhex(V1["R"])),
         "TICKET": (first, transfer_response(first, TICKET_FLAGS)),
+        "REQUEST_INIT_PSK": (asked, kms.request_response(asked, KMS_PSK, GIVEN)),
+        "RESOLVE_INIT_PSK": (resolved, kms.resolve_response(resolved, KMS_PSK)),
+        "REQUEST_KEY_PSK": (private, kms.key_response(KMS_PSK)),
     }
-    return modes() | others
+    signed = {name: kms_request(kind) for name, kind in SIGNED_REQUESTS.items()}
+    by_kind = {name: (octets, kms_response(SIGNED_REQUESTS[name], octets)) for name, octets in signed.items()}
+    return modes() | others | by_kind
 
 
 def psk(*keys: tuple[bytes, str]) -> tuple[PskEntry, ...]:
     return tuple(PskEntry(Secret(key), name, 1) for key, name in keys)
 
 
-RIGHT = replace(RING, psk=psk((PSK, ALICE), (V1_KEY, ALICE), (TPK, KMS)))
+SIGNED_REQUESTS = {"REQUEST_INIT_PK": 12, "RESOLVE_INIT_PK": 17, "REQUEST_KEY_PKE": 20}
+RIGHT = replace(
+    RING,
+    private_key=RING.private_key + KMS_RING.private_key,
+    certificate=RING.certificate + KMS_RING.certificate,
+    psk=psk((PSK, ALICE), (V1_KEY, ALICE), (KMS_PSK, ALICE), (TPK, KMS), (KMS_PSK, BOB)),
+)
 IMPOSTOR = rsa_key("impostor")
 WRONG = replace(
     made.ring(private=[rsa_key("impostor")], certificates=[made.certify(IMPOSTOR, uri) for uri in (ALICE, BOB)]),
-    psk=psk((b"another key of 16", ALICE), (b"another ticket key", KMS)),
+    psk=psk((b"another key of 16", ALICE), (b"another key of 16", BOB), (b"another ticket key", KMS)),
 )
 MODES = ["PSK", "PKE", "DH", "DHHMAC", "RSA-R", "TICKET"]
+EXCHANGES = [*MODES, "REQUEST_INIT_PSK", "RESOLVE_INIT_PSK", "REQUEST_KEY_PSK", *SIGNED_REQUESTS]
 
 
 class Said(NamedTuple):
-    """What is said of an offer: its state, why, and which defects it has that a good one has not."""
+    """What is said of a message: its state, why, and its defects."""
 
     verified: bool | None
     how: str
@@ -71,21 +96,19 @@ def evidence(octets: bytes, side: Side) -> MikeyEvidence:
 
 
 def exchange(first: bytes, second: bytes, ring: KeyRing) -> tuple[OpenedMikey, MikeyEvidence]:
-    offer, answer = evidence(first, Side.OFFERER), evidence(second, Side.ANSWERER)
-    if parse_mikey(first).header.data_type == 0:
-        opened = open_initiator_message(offer, ring.psk, (ALICE, BOB))
-    else:
-        opened = open_mode_message(offer, ring, ALICE, BOB, None)
-    (opened,), (checked,) = check_responses([opened], [answer], ring.psk, (ALICE, BOB))
-    (opened,), (checked,) = check_mode_responses([opened], [checked], ring, (ALICE, BOB), [None])
+    opener = MikeyOpener(ring, MikeyBooks())
+    opened = opener.open("call", evidence(first, Side.OFFERER), PARTIES)
+    (opened,), (checked,) = opener.check_answers("call", [opened], [evidence(second, Side.ANSWERER)], PARTIES)
     return opened, checked
 
 
-def said(first: bytes, second: bytes, ring: KeyRing = RIGHT) -> Said:
-    opened, _ = exchange(first, second, ring)
-    return Said(
-        opened.evidence.mac.verified, opened.evidence.mac.how, frozenset(d.code for d in opened.evidence.defects)
-    )
+def said(first: bytes, second: bytes, ring: KeyRing = RIGHT) -> tuple[Said, Said]:
+    opened, checked = exchange(first, second, ring)
+    return _said(opened.evidence), _said(checked)
+
+
+def _said(one: MikeyEvidence) -> Said:
+    return Said(one.mac.verified, one.mac.how, frozenset(defect.code for defect in one.defects))
 
 
 def flipped(octets: bytes) -> bytes:
@@ -97,35 +120,58 @@ def flipped(octets: bytes) -> bytes:
 def reordered(octets: bytes) -> bytes:
     """T and the payload behind it change places, each naming what now follows."""
     message = parse_mikey(octets)
-    first, second, third = message.payloads[:3]
+    first, second, *rest = message.payloads
     head = replace(message.header, next_payload=second.payload_type).build()
-    swapped = (
-        replace(second, next_payload=first.payload_type).build()
-        + replace(first, next_payload=third.payload_type).build()
-    )
-    return head + swapped + octets[third.offset :]
+    last = replace(first, next_payload=rest[0].payload_type if rest else 0).build()
+    swapped = replace(second, next_payload=first.payload_type).build() + last
+    return head + swapped + (octets[rest[0].offset :] if rest else b"")
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_each_fault_says_something_of_its_own(mode: str) -> None:
+FAULTS: dict[str, Callable[[bytes], bytes]] = {
+    "flipped bit": flipped,
+    "truncated": lambda octets: octets[:-7],
+    "reordered": reordered,
+}
+
+
+def cut_name(octets: bytes) -> str:
+    return f"it is cut short in its {payload_name(parse_mikey(octets).payloads[-1].payload_type)} payload"
+
+
+@pytest.mark.parametrize("mode", EXCHANGES)
+def test_each_fault_of_either_message_says_something_of_its_own(mode: str) -> None:
     first, second = exchanges()[mode]
     clean = said(first, second)
-    assert clean.verified is True
-    faults = {
-        "wrong key": said(first, second, WRONG),
-        "flipped bit": said(flipped(first), second),
-        "truncated": said(first[:-7], second),
-        "reordered": said(reordered(first), second),
-    }
-    assert len({clean, *faults.values()}) == 5, faults
-    assert faults["wrong key"].verified is not True
-    assert faults["flipped bit"].verified is False
-    assert "altered" in faults["flipped bit"].how
-    assert "payload-truncated" in faults["truncated"].codes
-    assert faults["truncated"].verified is not True
-    assert faults["reordered"].verified is False
-    assert "payload-order" in faults["reordered"].codes
-    assert not clean.codes & {"payload-truncated", "payload-order"}
+    assert [one.verified for one in clean] == [True, True]
+    assert not (clean[0].codes | clean[1].codes) & {"payload-truncated", "payload-order"}
+    wrong = said(first, second, WRONG)
+    of_first = {name: said(change(first), second) for name, change in FAULTS.items()}
+    of_second = {name: said(first, change(second)) for name, change in FAULTS.items()}
+    assert len({clean, wrong, *of_first.values(), *of_second.values()}) == 8, (wrong, of_first, of_second)
+    assert wrong[1].verified is not True
+    for octets, faults, place in ((first, of_first, 0), (second, of_second, 1)):
+        guilty = {name: pair[place] for name, pair in faults.items()}
+        assert guilty["flipped bit"].verified is guilty["reordered"].verified is False
+        assert guilty["truncated"].verified is None
+        assert guilty["truncated"].how == cut_name(octets)
+        assert "payload-truncated" in guilty["truncated"].codes
+        assert "payload-order" in guilty["reordered"].codes
+        others = [pair[1 - place] for pair in faults.values()]
+        assert not [
+            one for one in others if one.verified is False or one.codes & {"payload-truncated", "payload-order"}
+        ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("PSK", Identity), ("PKE", Identity), ("RSA-R", Timestamp), ("TICKET", IdentityWithRole)]
+)
+def test_an_answer_is_not_accused_of_what_it_covers_of_an_altered_offer(mode: str, kind: type[Payload]) -> None:
+    first, second = exchanges()[mode]
+    altered = parse_mikey(first).find_all(kind)[0]
+    place = altered.offset + altered.length - 1
+    offer, answer = said(first[:place] + bytes((first[place] ^ 1,)) + first[place + 1 :], second)
+    assert (offer.verified, answer.verified) == (False, None)
+    assert answer.how.endswith("offer, which does not verify itself")
 
 
 @pytest.mark.parametrize("mode", MODES)
