@@ -5,7 +5,7 @@ Calls of a single capture are read as they end, while the capture is; several ca
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from analyzer.calls.tracker import CallTracker
@@ -23,6 +23,7 @@ from analyzer.model.policy import RETRY_SECONDS
 from analyzer.model.report import CaptureFacts
 from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 
 Progress = Callable[[str, int], None]
 

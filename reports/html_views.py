@@ -2,7 +2,6 @@
 """What the HTML templates show, computed: rows, priority lists with their marks, proof bars, findings."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from analyzer.model.brief import CallBrief, Damage, Failure
@@ -24,6 +23,7 @@ from analyzer.model.negotiation import (
 from analyzer.model.outcome import Finding, Outcome, OutcomeValue, Verdict
 from analyzer.model.report import AuditedCall, AuditedMedia, FrameTree, Report
 from analyzer.model.session_life import read_session_life
+from dissectors.grammar.late_dataclass import dataclass
 from reports.ladder import Ladder, draw_ladder
 from reports.spelling import display_filter
 from reports.tally import (

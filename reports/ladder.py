@@ -2,13 +2,13 @@
 """The ladder diagram of one call: where each message and each stream is drawn; the template writes the text."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from analyzer.model.call import Call, Party, Side
 from analyzer.model.evidence import AnySignalling, FrameRef
 from analyzer.model.keying import StreamAudit
 from analyzer.model.report import AuditedCall, AuditedMedia
+from dissectors.grammar.late_dataclass import dataclass
 from reports.messages import carries_sdp, message_name, reason_text, reasons_of
 from reports.safe_text import visible
 from reports.spelling import count_text, offset_text, ssrc_text

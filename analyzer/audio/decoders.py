@@ -2,11 +2,12 @@
 """Payloads of speech to samples: G.711 and linear PCM here, all else by PyAV (RFC 3551 §4.5)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dissectors.grammar.late_dataclass import dataclass
 
 Samples = NDArray[np.int16]
 DEFAULT_CLOCK_RATE = 8000

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The digits that were pressed, out of telephone-event packets (RFC 4733)."""
 
-from dataclasses import dataclass
-
 from analyzer.audio.decoders import DEFAULT_CLOCK_RATE
 from analyzer.audio.track import AudioPacket
 from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.telephone_event import parse_telephone_event
 
 MAX_EVENTS = 4096

@@ -8,12 +8,13 @@ of capture takes over.
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from analyzer.audio.decoders import Decoder, Encoding, NoDecoderError, Samples, decoder_for
+from dissectors.grammar.late_dataclass import dataclass
 
 REORDER_PACKETS = 64
 PENDING_PACKETS = 64

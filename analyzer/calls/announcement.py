@@ -2,7 +2,7 @@
 """The transport addresses that one call's exchanges announce, and from when to when each counts."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from analyzer.calls.claims import FOREVER, LINGER_NS, LONG_AGO, AddressBook, Claim
@@ -10,6 +10,7 @@ from analyzer.calls.dialog import CallDraft, DraftExchange
 from analyzer.calls.media_lines import DraftLine
 from analyzer.calls.offer_answer import Session
 from analyzer.model.call import MediaSide, Resolution, Side
+from dissectors.grammar.late_dataclass import dataclass
 
 
 class AddressBooks(NamedTuple):

@@ -2,12 +2,13 @@
 """What is being bound to media lines, until it is frozen into the model's values."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from analyzer.calls.dialog import CallDraft
 from analyzer.calls.media_lines import DraftLine
 from analyzer.model.call import BoundRtcp, BoundStream, Call, CallLink, Exchange, MediaLine, Side
 from analyzer.model.evidence import DatagramFlow, MediaStream, TlsFlow
+from dissectors.grammar.late_dataclass import dataclass
 
 
 @dataclass(slots=True)

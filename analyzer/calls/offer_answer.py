@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Offers and what became of them, read from transactions (RFC 3264; RFC 6337 §2.2)."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from analyzer.calls.leg_differences import compare_bodies
@@ -9,6 +9,7 @@ from analyzer.calls.session_reader import SessionReader, shape_of, unversioned
 from analyzer.calls.transaction import Hop, Ledger, Pair, Transaction, refusal_on
 from analyzer.model.call import Party, Resolution, SdpBody
 from analyzer.model.evidence import AnySignalling, SignallingMessage
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 from dissectors.grammar.sip_extensions import parse_rack
 

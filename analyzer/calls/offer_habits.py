@@ -2,11 +2,12 @@
 """Calls whose offer has no keying although its endpoint had always offered some: stripped on the way, or changed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.model.call import Call, Party, SdpBody
 from analyzer.model.evidence import FrameRef
 from analyzer.model.legs import KeyingHabit
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 from dissectors.grammar.sip_address import bare_address
 

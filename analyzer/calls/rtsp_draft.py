@@ -7,7 +7,7 @@ Appendix C.1.4.1, and ONVIF devices), the SETUP is the offer and its response th
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from analyzer.calls.dialog import CallDraft, DraftExchange
@@ -30,6 +30,7 @@ from analyzer.calls.rtsp_media import (
 from analyzer.calls.session_reader import SessionReader
 from analyzer.model.call import CallState, Exchange, MediaSide, Party, Resolution, SdpBody
 from analyzer.model.evidence import RtspSignallingMessage
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.rtsp_headers import KeyMgmtSpec
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """RTSP messages in, sessions out: requests paired with responses, what comes before a session put in front of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from analyzer.calls.claims import LINGER_NS
 from analyzer.calls.dialog import CallDraft
 from analyzer.calls.rtsp_draft import RtspSession, RtspTransaction, build_rtsp_draft, without_credentials
 from analyzer.calls.session_reader import SessionReader
 from analyzer.model.evidence import FrameRef, RtspSignallingMessage
+from dissectors.grammar.late_dataclass import dataclass
 
 MAX_WAITING = 256  # messages of one connection that no session has claimed
 MAX_PENDING = 256  # requests of one connection without response

@@ -2,7 +2,7 @@
 """Messages in, calls out: one record per Call-ID, retransmissions recognised as they come; RTSP sessions beside."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
 from analyzer.calls.binding import Binder, endpoints_of
@@ -25,6 +25,7 @@ from analyzer.model.evidence import (
     SignallingMessage,
 )
 from analyzer.model.policy import RETRY_SECONDS
+from dissectors.grammar.late_dataclass import dataclass
 
 _OF_CALLS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INFO"))  # only within an INVITE dialog
 _NEVER_IN_CALLS = "REGISTER"

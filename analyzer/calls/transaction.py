@@ -2,10 +2,11 @@
 """Transactions of one call and the hops on which each was seen (RFC 3261 §17)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from analyzer.model.call import Party
 from analyzer.model.evidence import AnySignalling, SignallingMessage
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.sip import SipMessage
 
 Pair = tuple[str, str]

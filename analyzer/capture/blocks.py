@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """File and section headers: what a scan must know before it can walk packets (pcap and pcapng drafts, IETF opsawg)."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from analyzer.model.capture_comment import CaptureComment, CaptureName
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.key_log import KeyLogSecret, parse_key_log_line
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.masking import mask_sdp_secrets
 
 MIN_RECORD_LIMIT = 262_144  # what every writer may use, whatever its header says

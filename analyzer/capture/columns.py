@@ -3,13 +3,13 @@
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from dissectors.grammar.key_log import KeyLogSecret
+from dissectors.grammar.late_dataclass import dataclass
 
 Octets = Any  # bytes, mmap, memoryview, or a uint8 array inside the compiled pass: indexing gives an integer
 Column = npt.NDArray[Any]

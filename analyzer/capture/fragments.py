@@ -4,8 +4,10 @@
 import bisect
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, field
 from typing import Any, NamedTuple
+
+from dissectors.grammar.late_dataclass import dataclass
 
 MAX_PENDING_DATAGRAMS = 4096
 MAX_FRAGMENTS = 8192  # of one datagram: 65,535 octets in pieces of 8

@@ -2,12 +2,13 @@
 """User messages of SCTP associations, whole again where they were sent in pieces (RFC 9260 §6.9), in bounded memory."""
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from analyzer.capture.columns import PacketBatch
 from analyzer.capture.tcp import Direction
 from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.sctp import BEGIN, END, DataChunk, parse_sctp
 
 MAX_DIRECTIONS = 4096

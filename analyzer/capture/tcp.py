@@ -2,11 +2,12 @@
 """TCP streams put in order, one direction at a time (RFC 9293 §3.4, §3.10), with bounded memory and named gaps."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from analyzer.capture import scan
 from analyzer.capture.columns import PacketBatch
+from dissectors.grammar.late_dataclass import dataclass
 
 MAX_STREAMS = 65_536
 MAX_PENDING_OCTETS = 1 << 20  # of one direction, waiting for what is missing before them

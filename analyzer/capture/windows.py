@@ -7,7 +7,6 @@ verifies that joint, so a wrong guess costs time and nothing else. The compiled 
 
 import os
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from analyzer.capture import scan
 from analyzer.capture.blocks import Layout
 from analyzer.capture.columns import Column, Octets, Table, empty_table
 from analyzer.capture.speed import view_array
+from dissectors.grammar.late_dataclass import dataclass
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -3,7 +3,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +17,7 @@ from analyzer.keying.opening import ClearPacket
 from analyzer.keying.stream_audit import rtpmap_of
 from analyzer.model.call import BoundStream, MediaLine, Side
 from analyzer.srtp.framing import STATIC_ENCODINGS
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.rtp import padding_octets, rtp_header_octets
 
 TELEPHONE_EVENT = "TELEPHONE-EVENT"

@@ -2,12 +2,12 @@
 """A finished report to wherever the command line wants it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from analyzer.cli.files import write_output
 from analyzer.cli.terminal import open_console
 from analyzer.model.brief import CallBrief
 from analyzer.model.report import AuditedCall, Report
+from dissectors.grammar.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

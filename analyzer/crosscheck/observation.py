@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What one dissector says of one capture, in words that the other uses as well."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from dissectors.grammar.late_dataclass import dataclass
 
 JITTER_TOLERANCE_MS = 0.0015  # tshark prints three decimals
 Texts = dict[int, tuple[str, ...]]  # by frame

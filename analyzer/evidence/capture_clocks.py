@@ -8,12 +8,13 @@ direction, so that the way between the points cancels out: what it may take is h
 
 import hashlib
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from statistics import median
 from typing import NamedTuple
 
 from analyzer.model.evidence import AnySignalling, MediaStream, SignallingMessage
 from analyzer.model.words import Word
+from dissectors.grammar.late_dataclass import dataclass
 
 MAX_COMPARED = 100_000  # messages of one capture that are looked at for its clock
 MAX_COMPARED_OCTETS = 65_536

@@ -6,7 +6,7 @@ A message that stands in two captures octet by octet was captured twice; `captur
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeVar, cast
 
 from analyzer.evidence.capture_clocks import ClockEvidence, ClockOffset
@@ -19,6 +19,7 @@ from analyzer.model.evidence import (
     MediaStream,
     PacketRun,
 )
+from dissectors.grammar.late_dataclass import dataclass
 
 Flow = TypeVar("Flow", MediaStream, DatagramFlow)
 

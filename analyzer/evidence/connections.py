@@ -2,7 +2,7 @@
 """TCP connections that carry SIP or RTSP: in the clear, over WebSocket, or in TLS that keys at hand open."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.capture.address import format_endpoint, parse_address
@@ -12,6 +12,7 @@ from analyzer.model.evidence import TlsFlow
 from analyzer.tls.secrets import CLIENT, TlsSecrets
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.hep_stream import HepStreamFramer, opens_hep
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.sip import looks_like_sip
 from dissectors.grammar.sip_stream import FramedMessage
 

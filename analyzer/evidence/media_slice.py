@@ -2,12 +2,13 @@
 """A run of packets of one stream, seen as a stream of its own."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
 
 from analyzer.model.evidence import RUN_PACKETS, FrameRef, MediaStream, PacketRun
+from dissectors.grammar.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

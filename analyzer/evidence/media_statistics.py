@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Loss, order and timing of an RTP stream from its columns (RFC 3550 §6.4.1, Appendix A.1, A.3, A.8)."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 from analyzer.capture.columns import Column
 from analyzer.capture.speed import at_hand, plain
 from analyzer.model.evidence import MediaStream
+from dissectors.grammar.late_dataclass import dataclass
 
 MAX_MISORDER = 100  # RFC 3550 A.1: further back, and the sender has started again
 MIN_PLAUSIBLE_PACKETS = 4

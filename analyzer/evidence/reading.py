@@ -2,7 +2,7 @@
 """One capture on its way into evidence: batches of packets in, signalling messages out, media kept as columns."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import attrgetter
 
 import numpy as np
@@ -27,6 +27,7 @@ from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.key_log import KeyLogSecret
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.rtsp import parse_rtsp
 from dissectors.grammar.sip import parse_sip
 

@@ -2,7 +2,7 @@
 """Where in a stream the payload is clear, and how many octets follow the codec's frames (SRT-001, SRT-002)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +13,7 @@ from analyzer.model.evidence import MediaStream
 from analyzer.srtp.clear_many import Coding, classify_alike, classify_runs
 from analyzer.srtp.clear_test import Clearness
 from analyzer.srtp.framing import FRAMES, classify_tag_length, encoding_of, timestamp_deltas
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.sdp import RtpMap
 
 RUN_PACKETS = 64

@@ -2,7 +2,7 @@
 """Which keys to try on a stream, in which order, and whether each is bound to it by more than hope."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.keying.key_ring import KeyRing, SrtpEntry
 from analyzer.keying.sdes_keys import master_keys_of
@@ -13,6 +13,7 @@ from analyzer.srtp.context import MAX_STREAM_KEYS, ROC_SEARCH_LIMIT, RccMode, Sr
 from analyzer.srtp.diagnose import AES_192_NOTE, FailureReason, Trial
 from analyzer.srtp.kdf import KeyDerivation
 from analyzer.srtp.suites import Cipher, SrtpError, Suite, suite_by_name
+from dissectors.grammar.late_dataclass import dataclass
 
 F8_NOTE = "AES-f8 was agreed and AES-CM used, as GStreamer does"
 TAGGED_NOTE = "UNAUTHENTICATED_SRTP was agreed, and the packets carry tags that verify"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The auditor's keys: pre-shared and private keys, certificates, exponents, keys of identities or SRTP."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from analyzer.keying.key_table import Destination
 from analyzer.srtp.suites import Suite
 from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.key_log import KeyLogSecret
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.sdes import CryptoAttribute
 from dissectors.grammar.secret import Secret
 

@@ -4,7 +4,6 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from analyzer.errors import KeyMaterialError
@@ -14,6 +13,7 @@ from analyzer.keying.key_ring_tables import READERS, read_srtp
 from analyzer.keying.key_table import KeyTable, closest, shown
 from dissectors.grammar.errors import Malformed
 from dissectors.grammar.key_log import parse_key_log_line
+from dissectors.grammar.late_dataclass import dataclass
 
 MAX_KEY_FILE_OCTETS = 1 << 20
 DESCRIPTION = "sample"  # a sample's sidecar says there what its capture is; the rest of it is a key file

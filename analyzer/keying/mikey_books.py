@@ -2,12 +2,13 @@
 """What MIKEY exchanges leave for later ones: opened tickets and transfers, private keys, half-done IBAKE exchanges."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from analyzer.keying.mikey_prf import KeyConstant, derive_mikey_key, message_label
 from analyzer.keying.mikey_ticket import TicketBook
 from analyzer.keying.mikey_ticket_updates import TransferBook
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import EccPoint, MikeyMessage
 from dissectors.grammar.secret import Secret
 from dissectors.grammar.sip_address import bare_address

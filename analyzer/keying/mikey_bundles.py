@@ -5,7 +5,7 @@ An update repeats the CSB ID and sends no RAND: RAND, and whatever else it leave
 those of the exchange that it updates. A cached envelope key is the pre-shared key of updates (RFC 3830 §3.2).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.keying.key_ring import PskEntry
 from analyzer.keying.mikey_messages import OpenedMikey
@@ -14,6 +14,7 @@ from analyzer.keying.mikey_session_keys import derive_session_keys
 from analyzer.keying.mikey_steps import ModeOpening
 from analyzer.model.keying import MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import Kemac, KeyData, MikeyMessage, Rand, SecurityPolicy
 from dissectors.grammar.mikey.registries import DataType
 

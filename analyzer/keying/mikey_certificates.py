@@ -5,7 +5,7 @@ RFC 3830 §4.3, §6.7. A certificate that only the message itself brings shows t
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 
 from cryptography import x509
@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from analyzer.keying.key_ring import CertificateEntry
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import Certificate, MikeyMessage, Timestamp
 from dissectors.grammar.mikey.registries import CertType, TimestampType
 from dissectors.grammar.sip_address import bare_address

@@ -5,7 +5,7 @@ A listener who knows one exponent gets g^(xi·xr), which is the TGK; who knows n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.keying.key_ring import CertificateEntry, DhEntry
 from analyzer.keying.mikey_numbering import read_mac_algorithm
@@ -27,6 +27,7 @@ from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_
 from analyzer.keying.mikey_steps import ModeOpening, sender_names, stated_sender
 from analyzer.model.mikey_facts import KnownBy, MikeyFact
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import Dh, Kemac, KeyData, MikeyMessage
 from dissectors.grammar.mikey.registries import DataType, DhGroup, KeyDataType
 from dissectors.grammar.secret import Secret

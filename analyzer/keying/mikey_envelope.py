@@ -7,7 +7,7 @@ and its clear octets are an ID and then key data.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,6 +21,7 @@ from analyzer.keying.mikey_prf import HASHES
 from analyzer.keying.mikey_protection import CIPHER_OCTETS, ProtectionKeySource, decrypt_kemac, mac_matches
 from analyzer.keying.mikey_psk import HARMLESS, Authentication, why_unchecked
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import (
     CertificateHash,
     Identity,

@@ -8,7 +8,6 @@ with the same CSB ID, RAND and T are encrypted with the same keystream, whatever
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from analyzer.keying.mikey_steps import group_csb_id, stated_sender
@@ -16,6 +15,7 @@ from analyzer.model.call import Call, MediaLine, Party
 from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import MikeyEvidence, MikeyFreshness, MikeyReuse, MikeyUpdate, Shared
 from analyzer.model.mikey_modes import is_initiators
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import Dh, Identity, Kemac, MikeyMessage, Pke, Rand, Timestamp
 from dissectors.grammar.mikey.registries import DataType, EncryptionAlgorithm
 from dissectors.grammar.sip_address import bare_address

@@ -7,7 +7,7 @@ besides opens the exchange, and who sends the other side's point back has read i
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.keying.ibake_agreement import (
     MPK,
@@ -34,6 +34,7 @@ from analyzer.keying.mikey_session_keys import (
 from analyzer.keying.mikey_steps import ModeOpening
 from analyzer.model.mikey_facts import KnownBy, MikeyFact
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import (
     EccPoint,
     EncryptedSecretKey,

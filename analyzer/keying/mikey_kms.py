@@ -6,7 +6,6 @@ transport opens later exchanges: the MIKEY protection keys of a ticket, the priv
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from analyzer.keying.key_ring import KeyRing, PskEntry
 from analyzer.keying.mikey_books import LearntKey, MikeyBooks
@@ -27,6 +26,7 @@ from analyzer.keying.mikey_ticket import (
     rand_of,
 )
 from analyzer.model.mikey_facts import KnownBy, MikeyFact
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import (
     EncryptedSecretKey,
     Identity,

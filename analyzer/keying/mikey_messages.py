@@ -2,7 +2,7 @@
 """MIKEY messages out of `a=key-mgmt` lines, checked and opened with the pre-shared keys at hand (RFC 4567, 3830)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.keying.key_ring import PskEntry
 from analyzer.keying.mikey_damage import excuse
@@ -28,6 +28,7 @@ from dissectors.grammar.capability_negotiation import parse_acap
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.key_mgmt import parse_key_mgmt
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import Identity, IdentityWithRole, Kemac, MikeyMessage, Verification, parse_mikey
 from dissectors.grammar.mikey.registries import DataType, MacAlgorithm
 from dissectors.grammar.sdp import Attribute

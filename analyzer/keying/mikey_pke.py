@@ -6,7 +6,7 @@ RFC 3830 §3.2 (the exchange), §4.1.4 (the envelope key in place of a pre-share
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.mikey_certificates import names_one_of
@@ -29,6 +29,7 @@ from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_
 from analyzer.keying.mikey_steps import KEY_DATA, ModeOpening, keys_in_words, same_identity, sender_names, stated_sender
 from analyzer.model.mikey_facts import KnownBy, MikeyFact
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import CertificateHash, Kemac, MikeyMessage, Pke, Timestamp
 from dissectors.grammar.mikey.registries import CacheType, DataType
 from dissectors.grammar.secret import Secret

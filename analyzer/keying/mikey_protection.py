@@ -2,9 +2,9 @@
 """How a MIKEY message is protected: its keys, its MAC, and the encryption of KEMAC (RFC 3830 §4.1.4, §4.2)."""
 
 import hmac
-from dataclasses import dataclass
 
 from analyzer.keying.mikey_prf import KeyConstant, PrfVariant, derive_mikey_key, message_label
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey.registries import EncryptionAlgorithm, MacAlgorithm
 from dissectors.grammar.secret import Secret
 

@@ -6,7 +6,6 @@ Whether a failure accuses anyone depends on whether the key is bound to the call
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from analyzer.keying.mikey_prf import HASHES, PrfVariant, differs_in_libmikey
 from analyzer.keying.mikey_protection import (
@@ -19,6 +18,7 @@ from analyzer.keying.mikey_protection import (
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys, derive_session_keys
 from analyzer.model.words import Word
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import (
     Identity,
     Kemac,

@@ -2,7 +2,7 @@
 """MIKEY-RSA-R: the responder chooses the keys and seals them for the initiator (RFC 4738)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.keying.key_ring import CertificateEntry, KeyRing
 from analyzer.keying.mikey_bundles import Bundle
@@ -13,6 +13,7 @@ from analyzer.keying.mikey_session_keys import derive_session_keys
 from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_signature
 from analyzer.keying.mikey_steps import ModeOpening, group_csb_id, sender_names, stated_sender
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import (
     Identity,
     MikeyMessage,

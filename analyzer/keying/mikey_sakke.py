@@ -6,7 +6,7 @@ identifier or it does not, so that a wrong receiver key is told from a right one
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from analyzer.keying.eccsi import SIGNATURE_OCTETS, verify_eccsi
 from analyzer.keying.key_ring import EccsiEntry, KeyRing, SakkeEntry
@@ -31,6 +31,7 @@ from analyzer.keying.sakke import (
 )
 from analyzer.model.mikey_facts import KnownBy, MikeyFact
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import KeyData, MikeyMessage, Sakke, Sign
 from dissectors.grammar.mikey.registries import DataType, IdRole, KeyDataType, SignatureType
 from dissectors.grammar.secret import Secret

@@ -2,7 +2,7 @@
 """From the keys a KEMAC carried to SRTP master key and salt of each crypto session (RFC 3830 §4.1.3, §6.13)."""
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.keying.mikey_prf import (
     HASHES,
@@ -13,6 +13,7 @@ from analyzer.keying.mikey_prf import (
     differs_in_libmikey,
 )
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import GenericIdEntry, KeyData, MikeyMessage, SecurityPolicy, SrtpIdEntry
 from dissectors.grammar.mikey.policy import SrtpPolicy, srtp_policy
 from dissectors.grammar.mikey.registries import KeyDataType, KeyValidity, ProtocolType, name_of

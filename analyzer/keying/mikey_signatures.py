@@ -5,7 +5,6 @@ RFC 3830 leaves the hash to the certificate, so the one it was signed with is tr
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -19,6 +18,7 @@ from analyzer.keying.key_ring import CertificateEntry
 from analyzer.keying.mikey_certificates import Signer, SignerSet, certificate_defects, find_signers
 from analyzer.keying.mikey_psk import Authentication, octets_under_mac
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import MikeyMessage, Sign
 from dissectors.grammar.mikey.registries import SignatureType, name_of
 

@@ -2,12 +2,12 @@
 """What each step of opening a MIKEY exchange established, how that is known, and who says it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from analyzer.keying.mikey_psk import Authentication
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
 from analyzer.model.mikey_facts import MikeyFact
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import Certificate, GeneralExtension, Identity, KeyData, MikeyMessage, name_of
 from dissectors.grammar.mikey.registries import GeneralExtensionType, KeyDataType
 from dissectors.grammar.secret import Secret

@@ -6,7 +6,7 @@ in which the ticket was granted or resolved. Labels: §5.1, A.2; coverage of V: 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.keying.key_ring import PskEntry
 from analyzer.keying.mikey_prf import HASHES, KeyConstant, derive_mikey_key, message_label
@@ -18,6 +18,7 @@ from analyzer.model.mikey_facts import KnownBy, MikeyFact
 from analyzer.model.mikey_time import CLOCKS
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import (
     IdentityWithRole,
     Kemac,

@@ -5,7 +5,7 @@ Both messages are under the keys that protected the last message of the first tr
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.keying.mikey_protection import MAC_HASHES, ProtectionKeySource, mac_matches
 from analyzer.keying.mikey_psk import Authentication, octets_under_mac
@@ -21,6 +21,7 @@ from analyzer.keying.mikey_ticket import (
     open_kemac,
     rand_of,
 )
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import (
     Kemac,
     KeyData,

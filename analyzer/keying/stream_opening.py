@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One stream under the keys at hand: the first that opens it, and where none does the reason, each cause tried."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from analyzer.srtp.parts import StreamPackets, open_parts
 from analyzer.srtp.payload_reading import is_clear_as_it_stands, read_payloads
 from analyzer.srtp.suites import SrtpError, suite_by_name
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.sdp import RtpMap
 
 NO_KEY = "no key at hand"

@@ -2,7 +2,6 @@
 """What overviews show of an audited call, small enough to be kept of every call of a large capture set."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from analyzer.model.call import Call
@@ -11,6 +10,7 @@ from analyzer.model.evidence import Protection
 from analyzer.model.keying import StreamAudit
 from analyzer.model.negotiation import Carrier, Choice
 from analyzer.model.outcome import OutcomeValue, Severity, Verdict
+from dissectors.grammar.late_dataclass import dataclass
 
 
 class LineBrief(NamedTuple):

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Calls: dialogs, offers and answers, media lines, and the streams bound to them."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from analyzer.model.evidence import AnySignalling, DatagramFlow, MediaStream, TlsFlow
 from analyzer.model.legs import KeyingHabit, LegDifference, OtherLeg
 from analyzer.model.words import Word
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a second dissector made of the same captures, and where the two disagree."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from dissectors.grammar.late_dataclass import dataclass
 
 
 class Agreement(NamedTuple):

@@ -2,10 +2,10 @@
 """What was found in the packets: frames, signalling messages, media streams."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from analyzer.model.words import Word
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.rtsp import RtspMessage
 from dissectors.grammar.sip import SipMessage
 

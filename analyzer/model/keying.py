@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the keys prove: how a media line was keyed, and what each stream's packets show."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from analyzer.model.call import BoundStream, Side
@@ -9,6 +9,7 @@ from analyzer.model.evidence import FrameRef, Protection, Wire
 from analyzer.model.mikey_facts import MikeyFact
 from analyzer.model.words import Word
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import MikeyMessage, SecurityPolicy
 from dissectors.grammar.sdes import CryptoAttribute
 from dissectors.grammar.secret import Secret

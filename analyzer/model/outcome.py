@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a rule says of a call, and what a verdict is."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from analyzer.model.evidence import FrameRef
 from analyzer.model.words import Word
+from dissectors.grammar.late_dataclass import dataclass
 
 
 class Verdict(Word):

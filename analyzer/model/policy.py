@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A resolved policy: which rules, how severe, which thresholds, which selection rule."""
 
-from dataclasses import dataclass
-
 from analyzer.model.negotiation import SelectionRule
 from analyzer.model.outcome import Severity
+from dissectors.grammar.late_dataclass import dataclass
 
 RETRY_SECONDS = 60  # where no policy says otherwise
 

@@ -2,7 +2,7 @@
 """The one document that all renderers read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from analyzer.model.brief import CallBrief, Damage, Tally
 from analyzer.model.call import Call, MediaLine
@@ -23,6 +23,7 @@ from analyzer.model.negotiation import Negotiation
 from analyzer.model.outcome import Finding, Outcome, Verdict
 from analyzer.model.policy import Policy
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

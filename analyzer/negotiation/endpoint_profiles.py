@@ -2,7 +2,7 @@
 """Profiles of endpoints out of the offers of all calls: the baseline of rules for stripped offers and for drift."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from analyzer.model.brief import CallBrief
 from analyzer.model.call import Party
@@ -11,6 +11,7 @@ from analyzer.model.evidence import AnySignalling, SignallingMessage
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
 from analyzer.model.report import AuditedMedia
 from analyzer.negotiation.inventory import host_of
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.sip_address import bare_address
 from dissectors.grammar.sip_extensions import asserted_aors
 

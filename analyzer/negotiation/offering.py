@@ -2,7 +2,6 @@
 """What the offer of one media line carries: key agreements, and the suites of each of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from analyzer.model.call import MediaLine, MediaSide, Side
 from analyzer.model.evidence import FrameRef
@@ -19,6 +18,7 @@ from analyzer.negotiation.carriers.profiles import read_alternatives
 from analyzer.negotiation.carriers.sdes import SDES
 from analyzer.negotiation.carriers.zrtp import ZRTP, ZrtpExchange
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 
 KEY_AGREEMENT, SUITE = CapabilityKind.KEY_AGREEMENT, CapabilityKind.SUITE
 

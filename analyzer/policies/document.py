@@ -5,13 +5,13 @@ import difflib
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from analyzer.errors import PolicyError
 from analyzer.model.negotiation import SelectionRule
 from analyzer.model.outcome import Severity
 from analyzer.rules.registry import rule_by_id, rule_ids
+from dissectors.grammar.late_dataclass import dataclass
 
 SCHEMA = 1
 MAX_FILE_OCTETS = 1 << 20

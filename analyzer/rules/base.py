@@ -2,7 +2,7 @@
 """What a rule is: its text, and pure checks of the things it speaks of."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from analyzer.model.report import AuditedMedia
 from analyzer.model.words import Word
 from analyzer.rules.exchange_facts import ExchangeFacts
 from analyzer.rules.line_facts import LineFacts, Subject
+from dissectors.grammar.late_dataclass import dataclass
 
 
 class Level(Word):

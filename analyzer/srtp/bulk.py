@@ -3,7 +3,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import IntEnum
 
 import numpy as np
@@ -23,6 +23,7 @@ from analyzer.srtp.decrypt import ClearBatch, Decryptor
 from analyzer.srtp.index import HALF, MAX_ROC, Rollover, extend_sequence_numbers
 from analyzer.srtp.kdf import Usage
 from analyzer.srtp.verify import Verifier, verifier_for
+from dissectors.grammar.late_dataclass import dataclass
 
 SYNC_SEARCHES = 3
 SEARCHES = 64

@@ -9,7 +9,6 @@ once), and a NULL cipher (whose payload is clear indeed). The chance of a false 
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from analyzer.srtp.codec_test import TRAILERS, read_codec, without_mki
 from analyzer.srtp.columns import Numbers
 from analyzer.srtp.framing import classify_tag_length, encoding_of, timestamp_deltas
+from dissectors.grammar.late_dataclass import dataclass
 
 TRAILER_OCTETS = 16
 MIN_OCTETS = 2560

@@ -8,9 +8,9 @@ bits of surprise. What an MKI may stand in does not count, for it is the same in
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dissectors.grammar.codec_framing import FRAMINGS, HEAD_OCTETS, CodecFraming
+from dissectors.grammar.late_dataclass import dataclass
 
 MAX_TAG_OCTETS = 20
 OPEN_OCTETS = MAX_TAG_OCTETS + HEAD_OCTETS  # shorter payloads may have an MKI where a codec's header stands

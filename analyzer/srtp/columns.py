@@ -2,7 +2,7 @@
 """Many packets as columns, their octets, and their RTP headers (RFC 3550 §5.1)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cached_property
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from analyzer.srtp.compiling import kernels_for, view_octets
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.rtcp import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
 from dissectors.grammar.rtp import CRYPTEX_PROFILES, FIXED_HEADER_OCTETS, RTP_VERSION
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What is known about one sender's protection, and the session keys that follow from it (RFC 3711 §3.2)."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
@@ -12,6 +11,7 @@ from analyzer.srtp.ciphers import Aead, aead_of, block_encryptor
 from analyzer.srtp.index import MAX_ROC
 from analyzer.srtp.kdf import KeyDerivation, SessionKeys, Usage, derive_header_keys, derive_session_keys
 from analyzer.srtp.suites import Cipher, SrtpError, Suite
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.secret import Secret
 
 ROC_SEARCH_LIMIT = 1 << 14

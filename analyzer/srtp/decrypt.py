@@ -3,7 +3,6 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from analyzer.srtp.context import KeySchedule, Session
 from analyzer.srtp.keystream import BLOCK_OCTETS, Octets, counter_mode_start, keystream
 from analyzer.srtp.suites import Cipher
 from analyzer.srtp.transform import open_verified
+from dissectors.grammar.late_dataclass import dataclass
 
 BATCH_PACKETS = 8192
 MAX_KEYSTREAM_OCTETS = 1 << 24

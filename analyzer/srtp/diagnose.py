@@ -2,7 +2,7 @@
 """Why a stream does not open under a key: the causes that are known to happen, each one tried (SRT-003)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from analyzer.srtp.context import ROC_OCTETS, ROC_SEARCH_LIMIT, RccMode, SrtpCon
 from analyzer.srtp.kdf import KeyDerivation
 from analyzer.srtp.payload_reading import NO_ENCODINGS, Encodings, read_payloads
 from analyzer.srtp.suites import SUITES, SrtpError, Suite
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.secret import Secret
 
 SAMPLE_PACKETS = 32

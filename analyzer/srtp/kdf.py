@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Session keys from a master key (RFC 3711 §4.3; RFC 6188 §3 for longer keys; RFC 7714 §11 for 96-bit salts)."""
 
-from dataclasses import dataclass
 from enum import Enum
 
 from analyzer.srtp.ciphers import counter_keystream
 from analyzer.srtp.suites import Cipher, SrtpError, Suite, UnavailableSuiteError
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.secret import Secret
 
 PRF_SALT_OCTETS = 14

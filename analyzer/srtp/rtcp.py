@@ -2,13 +2,13 @@
 """The SRTCP packets beside a stream (RFC 3711 §3.4), and the clear ones that real phones put among them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from analyzer.srtp.context import KeySchedule, SrtpContext
 from analyzer.srtp.kdf import Usage
 from analyzer.srtp.transform import OpenedRtcp, open_srtcp
 from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.rtcp import SRTCP_CLEAR_OCTETS, is_clear_rtcp
 
 # RFC 4568 §6.2.2 and RFC 5764 §4.1.2 keep 80 bits for SRTCP; baresip, linphone and ffmpeg send 32 with the _32 suites.

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The one table of SRTP crypto suites (RFC 4568 §6.2, 5764 §4.1.2, 6188 §4, 7714 §14, 5669, 8269)."""
 
-from dataclasses import dataclass
 from enum import Enum
 
 from analyzer.srtp import botan
+from dissectors.grammar.late_dataclass import dataclass
 
 
 class SrtpError(ValueError):

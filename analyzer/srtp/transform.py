@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One packet at a time: protect and unprotect SRTP and SRTCP (RFC 3711 §3.3, §3.4; RFC 7714 §8, §9)."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from analyzer.srtp.context import KeySchedule, Session, SrtpContext
@@ -22,6 +20,7 @@ from analyzer.srtp.kdf import Usage
 from analyzer.srtp.keystream import BLOCK_OCTETS, Octets, counter_mode_start
 from analyzer.srtp.rcc_tags import rcc_tag
 from analyzer.srtp.suites import Cipher, SrtpError
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.rtcp import SRTCP_CLEAR_OCTETS, is_clear_rtcp, parse_srtcp
 from dissectors.grammar.rtp import FIXED_HEADER_OCTETS, parse_rtp_header
 

@@ -6,13 +6,14 @@ and the secrets of a connection may stand further down in the capture.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from analyzer.tls.handshake import STAGES_13, TlsHandshakeState, next_traffic_secret, traffic_opener
 from analyzer.tls.protection import Opened, RecordOpener
 from analyzer.tls.secrets import CLIENT, SERVER, TlsSecrets
 from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.tls import (
     RECORD_HEADER_OCTETS,
     TLS_1_3,

@@ -2,12 +2,13 @@
 """What a handshake agreed, and the record keys that follow from it (RFC 5246 §6.3, §8.1; RFC 7627; RFC 8446 §7.3)."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from analyzer.tls.prf import TLS_LABEL_PREFIX, expand_label, p_hash, prf_10
 from analyzer.tls.protection import DirectionKeys, RecordOpener, key_lengths, opener_12, opener_13
 from analyzer.tls.secrets import CLIENT, MASTER_SECRET, SERVER, TlsSecrets
 from dissectors.grammar.errors import GrammarError
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.tls import (
     ENCRYPT_THEN_MAC,
     EXTENDED_MASTER_SECRET,

@@ -2,10 +2,11 @@
 """SDP capability negotiation: `acap`, `tcap`, `pcfg`, `acfg` (RFC 5939 §3.4–3.5)."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import Malformed
+from dissectors.grammar.late_dataclass import dataclass
 
 MAX_NUMBER = 2**31 - 1
 MAX_ALTERNATIVES = 256

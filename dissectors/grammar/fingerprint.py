@@ -2,11 +2,11 @@
 """SDP attributes of DTLS-SRTP and ZRTP: `fingerprint`, `setup`, `zrtp-hash` (RFC 8122, RFC 4145, RFC 6189)."""
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import Malformed
+from dissectors.grammar.late_dataclass import dataclass
 
 DIGEST_OCTETS = {"md2": 16, "md5": 16, "sha-1": 20, "sha-224": 28, "sha-256": 32, "sha-384": 48, "sha-512": 64}
 SETUP_ROLES = ("active", "passive", "actpass", "holdconn")

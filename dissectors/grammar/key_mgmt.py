@@ -2,11 +2,12 @@
 """The SDP `key-mgmt` attribute (RFC 4567 §3.1) and the priority tokens that stand behind or instead of its data."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from dissectors.grammar.base64_text import build_base64, parse_base64
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import Malformed
+from dissectors.grammar.late_dataclass import dataclass
 
 _WORD = re.compile(r"[^ \t\r\n]+")
 _PROTOCOL = re.compile(r"[A-Za-z0-9]+")

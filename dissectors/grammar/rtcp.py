@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """RTCP compound packets and the SRTCP packet around them (RFC 3550 §6; RFC 3711 §3.4; RFC 7714 §9)."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
 from dissectors.grammar.cursor import Cursor
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError, Malformed, Truncated
+from dissectors.grammar.late_dataclass import dataclass
 
 RTCP_VERSION = 2
 FIRST_RTCP_TYPE, LAST_RTCP_TYPE = 192, 223

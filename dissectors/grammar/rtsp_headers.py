@@ -2,11 +2,12 @@
 """RTSP headers that set up media and its keys: Transport, KeyMgmt, Session; kept as they were spelled."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from dissectors.grammar.base64_text import build_base64, parse_base64
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.sip_address import parse_params, split_header_list, unquote
 
 MAX_SPECS = 64

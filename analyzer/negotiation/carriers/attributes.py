@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The SDP attributes of one media line that carry key agreements, gathered in one pass over both levels."""
 
-from dataclasses import dataclass
-
 from analyzer.model.call import MediaSide
 from analyzer.model.evidence import FrameRef
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.sdp import Attribute
 
 DTLS_SRTP, TLS = "DTLS-SRTP", "TLS"

@@ -2,11 +2,12 @@
 """HDR, the common header, and the CS ID maps (RFC 3830 §6.1, RFC 4563 §5, RFC 6043 §6.1.1)."""
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, NamedTuple
 
 from dissectors.grammar.cursor import Cursor
 from dissectors.grammar.errors import Truncated
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey.octets import build_counted, build_uint
 from dissectors.grammar.mikey.reading import Reading, known
 from dissectors.grammar.mikey.registries import CsIdMapType, DataType, PrfFunction, ProtocolType

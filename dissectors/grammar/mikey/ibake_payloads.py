@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """IBAKE and ESK, and the sub-payloads that are encrypted inside them: ECCPT and SK (RFC 6267 §6.1)."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from dissectors.grammar.cursor import Cursor
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey.key_data import NO_VALIDITY, Validity, read_validity
 from dissectors.grammar.mikey.octets import build_counted, build_nibbles, build_uint
 from dissectors.grammar.mikey.reading import Reading, UnknownLength

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Key data sub-payloads and key validity (RFC 3830 §6.13, §6.14)."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from dissectors.grammar.cursor import Cursor
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey.octets import build_counted, build_nibbles, build_uint
 from dissectors.grammar.mikey.reading import Reading, known, unknown_length
 from dissectors.grammar.mikey.registries import KeyDataType, KeyValidity

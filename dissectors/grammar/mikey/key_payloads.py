@@ -6,10 +6,10 @@ Every payload class has `payload_type` (the number by which the payload before i
 `Truncated` or `UnknownLength`; `build` gives the octets back and raises `Malformed` where a field does not fit.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from dissectors.grammar.cursor import Cursor
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey.key_data import NO_VALIDITY, Validity, read_validity
 from dissectors.grammar.mikey.octets import build_counted, build_nibbles, build_uint
 from dissectors.grammar.mikey.reading import Reading, known, read_by_algorithm, unknown_length

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Payloads that came after RFC 3830: TR, IDR, RANDR (RFC 6043), SAKKE (RFC 6509)."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from dissectors.grammar.cursor import Cursor
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey.octets import build_counted, build_uint
 from dissectors.grammar.mikey.payloads import TIMESTAMP_OCTETS
 from dissectors.grammar.mikey.reading import Reading, read_by_algorithm

@@ -2,12 +2,13 @@
 """A MIKEY message: the common header and the chain of payloads behind it (RFC 3830 §5.2, §6)."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeVar
 
 from dissectors.grammar.cursor import Cursor
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import Truncated
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey.header import Header
 from dissectors.grammar.mikey.ibake_payloads import EccPoint, EncryptedSecretKey, Ibake, SecretKey
 from dissectors.grammar.mikey.key_data import KeyData

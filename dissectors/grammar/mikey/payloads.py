@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The other payloads of RFC 3830, laid out like those of `key_payloads`: T, ID, CERT, SP, RAND, ERR, General Ext."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from dissectors.grammar.cursor import Cursor
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey.octets import build_counted, build_uint
 from dissectors.grammar.mikey.reading import Reading, known, read_by_algorithm
 from dissectors.grammar.mikey.registries import (

@@ -5,10 +5,9 @@ RFC 3830 §6.10.1 (a parameter that is not set takes SRTP's own default), RFC 37
 RFC 5748 §2, RFC 6188, RFC 7714 §14.3 and §15, RFC 8269 §6.
 """
 
-from dataclasses import dataclass
-
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import Malformed
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey.payloads import PolicyParameter, SecurityPolicy
 from dissectors.grammar.mikey.reading import known
 from dissectors.grammar.mikey.registries import ProtocolType, SrtpAuthentication, SrtpEncryption, SrtpParameter, name_of

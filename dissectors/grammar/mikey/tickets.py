@@ -2,12 +2,12 @@
 """TP and TICKET (RFC 6043 §6.10): what a ticket allows, the ticket itself, and what its flags must agree on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntFlag
 from typing import ClassVar
 
 from dissectors.grammar.cursor import Cursor
 from dissectors.grammar.errors import Malformed
+from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey.octets import build_counted, build_uint
 from dissectors.grammar.mikey.reading import Reading, known
 from dissectors.grammar.mikey.registries import TicketType
