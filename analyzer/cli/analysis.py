@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What `srtp-audit analyze` does once it is known what to analyze; a child may be reading the first capture already."""
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 
 from analyzer.api import audit
@@ -34,41 +32,27 @@ def analyze(
 ) -> ExitCode:
     """Audit captures and write what was asked for; `second` asks tshark, too. Raises every `AuditorError`."""
     ring, resolved, known = load_ring(keys), load_policy(policy), load_inventory(inventory)
-    with no_search_for_cycles():
-        with progress_line(outputs.quiet) as progress:
-            report = audit(
-                paths,
-                policy=resolved,
-                ring=ring,
-                inventory=known,
-                progress=progress,
-                jobs=jobs,
-                ahead=ahead,
-                render=call_renderer(outputs),
-                keep_calls=False,
-                digests=digests,
-            )
-            if second:
-                report = replace(report, cross_check=_second_opinion(paths, report))
-        hold(report)
-        write_report(report, outputs)
-        return decide_exit_code(report, fail_on)
+    with progress_line(outputs.quiet) as progress:
+        report = audit(
+            paths,
+            policy=resolved,
+            ring=ring,
+            inventory=known,
+            progress=progress,
+            jobs=jobs,
+            ahead=ahead,
+            render=call_renderer(outputs),
+            keep_calls=False,
+            digests=digests,
+        )
+        if second:
+            report = replace(report, cross_check=_second_opinion(paths, report))
+    hold(report)
+    write_report(report, outputs)
+    return decide_exit_code(report, fail_on)
 
 
 def _second_opinion(paths: Sequence[str], report: Report) -> CrossCheck:
     from analyzer.crosscheck.compare import cross_check  # noqa: PLC0415 - only for whoever asks
 
     return cross_check(paths, report)
-
-
-@contextmanager
-def no_search_for_cycles() -> Iterator[None]:
-    """Pause Python's collector: all that an audit builds are trees which live to its end, and each look is in vain."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.freeze()  # what is left is let go by count; the first look after the pause would be the longest
-            gc.enable()

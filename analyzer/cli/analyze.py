@@ -5,6 +5,7 @@ import click
 
 from analyzer.capture.windows import available_cores
 from analyzer.cli.capture_paths import expand_paths
+from analyzer.cli.cycles import no_search_for_cycles
 from analyzer.cli.files import check_outputs
 from analyzer.cli.options import evidence_options, output_options
 from analyzer.evidence.reading_ahead import start_reading
@@ -47,7 +48,7 @@ def analyze_command(
     paths = expand_paths(captures)
     jobs = jobs or available_cores()
     digests = bool(json_target or html_target)  # nothing else shows them
-    with start_reading(paths[0], jobs, digest=digests) as ahead:
+    with no_search_for_cycles(), start_reading(paths[0], jobs, digest=digests) as ahead:
         from analyzer.cli.analysis import analyze  # noqa: PLC0415 - imported while the capture is read
         from analyzer.cli.rendering import Outputs  # noqa: PLC0415
 

@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from analyzer import __version__
+from analyzer.cli.cycles import no_search_for_cycles
 from analyzer.cli.exit_codes import exit_code_of
 from analyzer.cli.leaving import run_program
 from analyzer.errors import AuditorError
@@ -40,7 +41,8 @@ class LazyGroup(click.Group):
         """Import and return one command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"analyzer.cli.{cmd_name}")
+        with no_search_for_cycles():
+            module = importlib.import_module(f"analyzer.cli.{cmd_name}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 

@@ -127,7 +127,8 @@ def test_a_value_that_was_unpickled_completes_its_class() -> None:
     from dissectors.grammar.fingerprint import Fingerprint
 
     value = Fingerprint("sha-256", b"1", (), "1")
-    program = "import pickle, sys\nvalue = pickle.load(sys.stdin.buffer)\nprint(value == type(value)('sha-256', b'1', (), '1'), value)"
+    program = "import pickle, sys\nvalue = pickle.load(sys.stdin.buffer)\n"
+    program += "print(value == type(value)('sha-256', b'1', (), '1'), value)"
     done = subprocess.run([sys.executable, "-c", program], input=pickle.dumps(value), capture_output=True, check=True)
     assert done.stdout.decode().strip() == f"True {value}"
 
