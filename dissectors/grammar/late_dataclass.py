@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Dataclasses of the standard library whose methods are written when the first value of a class is made.
+"""Dataclasses of the standard library whose methods are written when they are first wanted.
 
 `dataclasses` compiles up to seven functions for each class. That was a third of what starting costs, and a capture
-needs one class in four. Here a class has its slots at once, and gets the methods when it is first used: the very ones
-that `dataclasses` makes.
+needs one class in four. Here a class has its slots at once. What makes values comes with the first one, what compares
+and shows them with the first that is compared or shown: the very methods that `dataclasses` writes.
 """
 
 import dataclasses
@@ -13,7 +13,8 @@ from itertools import chain
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
-METHODS = ("__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__getstate__", "__setstate__")
+MAKING = ("__init__", "__setattr__", "__delattr__", "__getstate__", "__setstate__")
+COMPARING = ("__repr__", "__eq__", "__hash__")
 FACTS = ("__dataclass_fields__", "__dataclass_params__", "__match_args__")
 _CLASS_WIDE: Any = ClassVar
 _completing = RLock()  # taken again for the class that a class stands on
@@ -33,46 +34,67 @@ class LateClass:
     """A class that has its slots and waits for its methods; in it, it stands for what `dataclasses.fields` reads."""
 
     def __init__(self, plain: type, *, frozen: bool, eq: bool) -> None:
-        self._plain: type | None = plain
+        self._bases, self._kind = plain.__bases__, type(plain)
+        self._plain = {name: value for name, value in plain.__dict__.items() if name not in ("__dict__", "__weakref__")}
+        self._plain["__qualname__"] = plain.__qualname__
         self._frozen, self._eq = frozen, eq
+        self._stages = [self._write_making, self._write_comparing]
         kinds = inspect.get_annotations(plain)
         names = [name for name, kind in kinds.items() if get_origin(kind) is not _CLASS_WIDE]
-        left_out = {*names, "__dict__", "__weakref__"}  # defaults, and what only a class without slots has
-        space = {name: value for name, value in plain.__dict__.items() if name not in left_out}
+        space = {name: value for name, value in self._plain.items() if name not in names}  # without defaults
         inherited = set(chain.from_iterable(base.__dict__.get("__slots__", ()) for base in plain.__mro__[1:-1]))
-        space |= {"__slots__": tuple(name for name in names if name not in inherited), "__dataclass_fields__": self}
-        space["__qualname__"] = plain.__qualname__
-        space |= {name: self._entrance(name) for name in self._entrances() if name not in space}
+        space["__slots__"] = tuple(name for name in names if name not in inherited)
+        space["__dataclass_fields__"] = self
+        space |= {name: self._entrance(name, stage) for name, stage in self._entrances() if name not in space}
         if eq and not frozen:
             space.setdefault("__hash__", None)
-        self.slotted = type(plain)(plain.__name__, plain.__bases__, space)
+        self.slotted = self._kind(plain.__name__, plain.__bases__, space)
 
     def __get__(self, value: object, owner: type) -> Any:
-        """The fields of the class, which is complete then."""
-        self.complete()
+        """The fields of the class, which can make values then."""
+        self._write(0)
         return getattr(owner, "__dataclass_fields__")  # noqa: B009 - not an attribute that types tell of
 
-    def complete(self) -> None:
-        """Give the class its methods, unless it has them."""
-        with _completing:
-            plain, self._plain = self._plain, None
-            if plain is None:
-                return
-            plain.__doc__ = plain.__doc__ or plain.__name__  # else a signature would be made up at some cost
-            made: type = dataclasses.dataclass(  # noqa: TID251 - here it comes late
-                frozen=self._frozen, eq=self._eq, slots=True
-            )(plain)
-            for name in (*METHODS, *FACTS):
-                if name in made.__dict__:
-                    setattr(self.slotted, name, made.__dict__[name])
+    def _entrances(self) -> list[tuple[str, int]]:
+        """Methods by which a class is met that has not all of them yet, and the stage that brings each.
 
-    def _entrances(self) -> tuple[str, ...]:
-        """Methods by which a class without methods is met: that of its first value, and of one that was unpickled."""
-        return ("__init__", "__repr__", *(["__eq__"] if self._eq else []), *(["__setstate__"] if self._frozen else []))
+        A value need not have been made by `__init__`: it may have been unpickled.
+        """
+        found = [("__init__", 0), ("__repr__", 1)]
+        if self._frozen:
+            found.append(("__setstate__", 0))
+        if self._eq:
+            found += [("__eq__", 1), *([("__hash__", 1)] if self._frozen else [])]
+        return found
 
-    def _entrance(self, name: str) -> Callable[..., Any]:
+    def _entrance(self, name: str, stage: int) -> Callable[..., Any]:
         def enter(value: object, *arguments: Any, **named: Any) -> Any:
-            self.complete()
+            self._write(stage)
             return getattr(self.slotted, name)(value, *arguments, **named)
 
         return enter
+
+    def _write(self, stage: int) -> None:
+        with _completing:
+            self._stages[stage]()
+            self._stages[stage] = _do_nothing
+
+    def _write_making(self) -> None:
+        self._copy((*MAKING, *FACTS), init=True, repr=False, eq=False)
+
+    def _write_comparing(self) -> None:
+        self._copy((*COMPARING, "__dataclass_params__"), init=False, repr=True, eq=self._eq)
+
+    def _copy(self, names: tuple[str, ...], *, init: bool, repr: bool, eq: bool) -> None:  # noqa: A002 - as they are called there
+        """Copy attributes out of the class that `dataclasses` makes of the plain one."""
+        plain = self._kind(self.slotted.__name__, self._bases, self._plain | {"__doc__": "x"})  # else one is made up
+        made: type = dataclasses.dataclass(  # noqa: TID251 - here it comes late
+            init=init, repr=repr, eq=eq, frozen=self._frozen, slots=True
+        )(plain)
+        for name in names:
+            if name in made.__dict__:
+                setattr(self.slotted, name, made.__dict__[name])
+
+
+def _do_nothing() -> None:
+    """What is left to do for a stage that is done."""
