@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * Alice offers N modes in an order of hers, a line each; Mallory holds the lines and delivers what he likes; Bob takes
- * the winner by min-sum (ties: his own number). Mode 0 is the strongest. Both orders are any permutations.
+ * the winner by RULE (ties: his own number) and answers; Mallory holds the answer, too, and delivers what he likes; then
+ * Alice goes on, or not. Mode 0 is the strongest. Both orders are any permutations.
  *
  * Mallory delivers up to LINES lines, each of them one that Alice made for this call (so that he drops, reorders and
  * repeats), one that she made for an earlier call (he replays), or one of his own (he injects); he has no keys, so that
@@ -14,22 +15,41 @@
  *   CARRIER 4  every message carries the whole list, and Bob keeps no replay cache (RFC 3830 section 5.4)
  *   CARRIER 5  every message carries the whole list, and Bob keeps one
  *
- * The claim is the assertion in Bob: whatever Mallory does, Bob refuses or takes what he would have taken without him.
+ * Of answers Mallory delivers Bob's own, one that Bob made in an earlier call, one of his own, or none; the latter
+ * three also where Bob refused, or got no line at all. Bob's old answer takes the weakest mode.
  *
- * Three things keep the search small, and none of them loses a run:
+ *   ANSWER 0   without any MAC (crypto lines, V not asked for)
+ *   ANSWER 1   with a MAC over itself
+ *   ANSWER 2   with a MAC that also covers the time of the request (V, RFC 3830 section 5.2)
+ *   ANSWER 3   so, and it echoes the lines that Bob got
+ *
+ *   RULE 0 min-sum   1 responder-first   2 initiator-first   3 min-max
+ *
+ * The claims are the assertions: whatever Mallory does, Bob refuses or takes what he would have taken without him, and
+ * so does Alice. With an echo Bob need not notice, for Alice does, and ends the call: then only hers is claimed.
+ *
+ * Four things keep the search small, and none of them loses a run:
  *
  *   - All lines come in one SIP request, so the steps of each are atomic: neither sees the other between.
  *   - Whether a MAC holds and a message is old are questions about that line alone, so Bob asks them when it arrives;
  *     then of each line its mode is all that is left to know.
  *   - A refusal is final, so that after it what arrived is forgotten, and Mallory is done: Bob would do the same
  *     whatever else arrived.
+ *   - Whether what Bob got is what Alice sent is all that his echo tells her, so it is asked before what he got is
+ *     forgotten.
  *
- * With ALIKE modes have no strength: the claim is that Bob takes no other mode at all, and an old message may offer any
- * one mode. Then modes are mere names, and every case is that of Alice's order 0, 1, 2 … under other names, so that her
+ * With ALIKE modes have no strength: the claim is that Bob takes no other mode at all, and an old message may offer,
+ * and an old answer take, any one mode. Then modes are mere names, and every case is that of Alice's order 0, 1, 2 … under other names, so that her
  * order is the only one to search. The claim with strengths follows from this one.
  */
 #ifndef CARRIER
 #define CARRIER 5
+#endif
+#ifndef ANSWER
+#define ANSWER 2
+#endif
+#ifndef RULE
+#define RULE 0
 #endif
 #ifndef N
 #define N 3
@@ -39,6 +59,27 @@
 #endif
 #define WEAKEST (N - 1)
 #define END 255
+#if RULE == 0
+#define SCORE(her, his) (her + his)
+#elif RULE == 1
+#define SCORE(her, his) (his)
+#elif RULE == 2
+#define SCORE(her, his) (her)
+#else
+#define SCORE(her, his) (her > his -> her : his)
+#endif
+#ifdef ALIKE
+#define OLD(mode) select(mode : 0 .. N - 1)
+#else
+#define OLD(mode) mode = WEAKEST
+#endif
+#ifdef REACHABLE             /* the claim is not empty: what would have been taken is taken */
+#define CLAIM(taken) assert(taken != honest)
+#elif defined(ALIKE)
+#define CLAIM(taken) assert(taken == honest)
+#else
+#define CLAIM(taken) assert(taken <= honest)
+#endif
 
 byte alice[N];               /* her modes in her order */
 byte bob[N];                 /* his number of each mode */
@@ -47,8 +88,14 @@ byte count = 0;
 bool refused = false;
 bool list_fresh = false;     /* whether a message that speaks of all lines is of this call, */
 bool list_old = false;       /* or of an earlier one, that had one line */
+bool echo_right = false;     /* whether Bob got the very lines that Alice sent */
+byte answer = END;           /* the mode of Bob's answer, then of the one that Alice gets; END: none */
+bool by_bob = true;
+bool for_request = true;     /* whether the answer is to this call's request */
 chan offer = [0] of { bool };
 chan request = [0] of { bool };
+chan response = [0] of { bool };
+chan reply = [0] of { bool };
 
 #define SHUFFLE(order) /* any permutation */ \
 	i = 0; \
@@ -64,11 +111,11 @@ chan request = [0] of { bool };
 	:: else -> break \
 	od
 
-#define CHOOSE(modes, number, winner) /* the smallest sum, then Bob's smaller number */ \
+#define CHOOSE(modes, number, winner) /* the smallest score, then Bob's smaller number */ \
 	winner = END; best = END; i = 0; \
 	do \
 	:: i < number -> \
-		score = N * (i + bob[modes[i]]) + bob[modes[i]]; \
+		score = N * SCORE(i, bob[modes[i]]) + bob[modes[i]]; \
 		if \
 		:: score < best -> best = score; winner = modes[i] \
 		:: else \
@@ -110,11 +157,7 @@ active proctype Mallory() {
 		:: select(m : 0 .. N - 1);
 			printf("Mallory delivers Alice's line of mode %d\n", m);
 			ARRIVES(m, true, true)
-#ifdef ALIKE
-		:: select(m : 0 .. N - 1);
-#else
-		:: m = WEAKEST;
-#endif
+		:: OLD(m);
 			printf("Mallory replays Alice's old message of mode %d\n", m);
 			ARRIVES(m, true, false)
 		:: select(m : 0 .. N - 1);
@@ -122,11 +165,23 @@ active proctype Mallory() {
 			ARRIVES(m, false, true)
 		fi }
 	:: request!true -> break
-	od
+	od;
+	response?_;
+	atomic {
+		if
+		:: answer != END -> printf("Mallory delivers Bob's answer\n")
+		:: OLD(answer); for_request = false;
+			printf("Mallory replays Bob's old answer of mode %d\n", answer)
+		:: select(answer : 0 .. N - 1); by_bob = false;
+			printf("Mallory answers in the place of Bob, with mode %d\n", answer)
+		:: answer = END -> printf("Mallory delivers no answer\n")
+		fi;
+		reply!true
+	}
 }
 
 active proctype AliceAndBob() {
-	byte i, k, m, best, score, honest, chosen;
+	byte i, k, m, best, score, honest;
 	atomic {
 #ifdef ALIKE
 		i = 0;
@@ -164,23 +219,22 @@ active proctype AliceAndBob() {
 			i = 0
 		:: else
 		fi;
+		echo_right = (count == N);
+		do
+		:: i < N -> echo_right = echo_right && got[i] == alice[i]; i++
+		:: else -> break
+		od;
+		i = 0;
 		if
 		:: refused || count == 0 -> printf("Bob refuses\n")
 		:: else ->
-			CHOOSE(got, count, chosen);
-			printf("Bob takes mode %d; without Mallory he would have taken %d\n", chosen, honest);
-#ifdef REACHABLE             /* the claim is not empty: Bob does take what he would have taken */
-			assert(chosen != honest)
-#else
-#ifdef ALIKE
-			assert(chosen == honest)
-#else
-			assert(chosen <= honest)
-#endif
+			CHOOSE(got, count, answer);
+			printf("Bob takes mode %d; without Mallory he would have taken %d\n", answer, honest);
+#if ANSWER < 3 && !defined(REACHABLE)
+			CLAIM(answer)
 #endif
 		fi;
-		/* nothing is asked any more, so that all ends are one state */
-		i = 0;
+		/* the lines and orders are not asked any more, so that they are forgotten */
 		do
 		:: i < N -> alice[i] = 0; bob[i] = 0; i++
 		:: else -> break
@@ -189,6 +243,20 @@ active proctype AliceAndBob() {
 		:: count > 0 -> count--; got[count] = 0
 		:: else -> break
 		od;
-		i = 0; honest = 0; chosen = 0; refused = false; list_fresh = false; list_old = false
+		i = 0; refused = false; list_fresh = false; list_old = false;
+		response!true
+	}
+	atomic {
+		reply?_;
+		if
+		:: answer == END -> printf("Alice gets no answer\n")
+		:: answer != END && ANSWER > 0 && !by_bob -> printf("Alice refuses: the MAC does not hold\n")
+		:: answer != END && ANSWER > 1 && !for_request -> printf("Alice refuses: the answer is old\n")
+		:: answer != END && ANSWER > 2 && !echo_right -> printf("Alice refuses: the echo is not of her lines\n")
+		:: else ->
+			printf("Alice takes mode %d; without Mallory she would have taken %d\n", answer, honest);
+			CLAIM(answer)
+		fi;
+		honest = 0; answer = END; by_bob = true; for_request = true; echo_right = false
 	}
 }
