@@ -101,7 +101,8 @@ def _method(
         return ZRTP
     if any(is_error(evidence) for evidence in messages) or offering is None:
         return None
-    return _one_way(offering)
+    actual_taken = offering.attributes.own("pcfg") and not attributes.own("acfg")  # RFC 5939 §3.6.2
+    return None if actual_taken and not offering.attributes.inherited("key-mgmt") else _one_way(offering)
 
 
 def _one_way(offering: Offering) -> str | None:
@@ -131,10 +132,18 @@ def _suite(
         return None if zrtp is None else zrtp.chosen
     if method is None or not is_mikey(method) or offering is None:
         return None
-    offered = next((evidence for evidence in offering.messages if mode_of(evidence) == method), None)
-    if offered is None:
-        return None
     # An initiator's message in the answer keys the answerer's own direction: it takes up no policy of the offer.
     answer = next((one for one in messages if mode_of(one) == method and not opens_exchange(one)), None)
     media_lines = len(line.offer.body.session.media) if line.offer is not None else 1
-    return chosen_suite(offered, answer, line.index, media_lines)
+    offered = _answered(answer, [evidence for evidence in offering.messages if mode_of(evidence) == method])
+    suites = {chosen_suite(evidence, answer, line.index, media_lines) for evidence in offered}
+    return suites.pop() if len(suites) == 1 else None
+
+
+def _answered(answer: MikeyEvidence | None, offered: Sequence[MikeyEvidence]) -> Sequence[MikeyEvidence]:
+    """Of several messages of one mode those that the response belongs to by its CSB ID (RFC 3830 §6.1), else all."""
+    if answer is None or answer.message is None:
+        return offered
+    csb_id = answer.message.header.csb_id
+    same = [one for one in offered if one.message is not None and one.message.header.csb_id == csb_id]
+    return same or offered

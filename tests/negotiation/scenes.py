@@ -183,6 +183,7 @@ def message(
     v: bool = True,
     sessions: tuple = (),
     map_type: int = 0,
+    csb_id: int = 7,
 ) -> str:
     """A key-mgmt attribute of one MIKEY message; `listed` are (owner, entries), `ids` the SDP-ID list."""
     payloads = [build_policy_for_suite(suite, number) for number, suite in enumerate(suites)]
@@ -191,7 +192,7 @@ def message(
         payloads.append(GeneralExtension(241, data))
     if ids is not None:
         payloads.append(GeneralExtension(1, ids.encode()))
-    header = Header(1, kind, 0, v, 0, 7, len(sessions), map_type if sessions else 1, sessions)
+    header = Header(1, kind, 0, v, 0, csb_id, len(sessions), map_type if sessions else 1, sessions)
     octets = build_mikey(link_payloads(header, tuple(payloads)))
     return f"key-mgmt:{make_key_mgmt('mikey', octets).text}"
 

@@ -560,3 +560,31 @@ def test_the_profiles_of_a_dtls_client_bind_nobody(client) -> None:
     outside = (flow(client, server, client_hello(1)), flow(server, client, server_hello(2)))
     wrong = negotiate(replace(scene.line, dtls=outside), scene.keying, POLICY, Knowledge(), scene.call)
     assert wrong.mutual.holds is False
+
+
+@pytest.mark.parametrize("stray", ["rtcp=1", "foo:0", "AES_99=2"])
+def test_a_token_that_names_nothing_known_is_no_list(stray) -> None:
+    """A parameter of somebody's behind the message says nothing of what its sender can do."""
+    for offer, answer in (
+        (f"{message(PSK, (CM_80,))} {stray}", message(1)),
+        (message(PSK, (CM_80,)), f"{message(1)} {stray}"),
+    ):
+        found = Scene(session(offer), session(answer)).negotiate()
+        assert (judged(found), found.reasons, found.answer_preferences) == ((True, True, True), (), None)
+
+
+def test_of_two_messages_of_one_mode_the_csb_id_tells_which_was_answered() -> None:
+    offer = session(message(PSK, (CM_80,), csb_id=7), message(PSK, (CM_32,), csb_id=8))
+    for csb_id, suite in ((7, CM_80), (8, CM_32), (9, None)):
+        assert Scene(offer, session(message(1, csb_id=csb_id))).negotiate().chosen == Choice("MIKEY-PSK", suite)
+
+
+@pytest.mark.parametrize(
+    ("taken", "own", "chosen"),
+    [((), (), None), (("acfg:1 t=1 a=1",), (), "MIKEY-PSK"), ((), (message(PSK, (CM_80,), v=False),), "MIKEY-PSK")],
+)
+def test_an_answer_without_acfg_takes_the_actual_configuration(taken, own, chosen) -> None:
+    """A message that needs no response holds only where its configuration was taken."""
+    capability = message(PSK, (CM_80,), v=False)
+    offer = session(f"acap:1 {capability}", "tcap:1 RTP/SAVP", "pcfg:1 t=1 a=1", *own, proto="RTP/AVP")
+    assert Scene(offer, session(*taken, proto="RTP/AVP")).negotiate().chosen.key_agreement == chosen
