@@ -64,7 +64,10 @@ def response_required(evidence: MikeyEvidence) -> bool:
 
 
 def chosen_message(opened: Sequence[OpenedMikey], responses: Sequence[MikeyEvidence]) -> OpenedMikey | None:
-    """The offered message that the answer took up: same CSB ID and mode, else the only one of its mode."""
+    """The offered message that the answer took up: same CSB ID and mode, else the only one of its mode.
+
+    None where the answer is of a mode that no readable message of the offer has: then it took none of these.
+    """
     for response in responses:
         if response.message is None:
             continue
@@ -81,6 +84,8 @@ def chosen_message(opened: Sequence[OpenedMikey], responses: Sequence[MikeyEvide
                 return candidate
         if len(same_mode) == 1:
             return same_mode[0]
+        if method is not None and not same_mode:
+            return None
     readable = [candidate for candidate in opened if candidate.evidence.message is not None]
     return readable[0] if len(readable) == 1 else None
 

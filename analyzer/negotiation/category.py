@@ -46,6 +46,11 @@ class Category(NamedTuple):
 NO_WINNERS: tuple[str | None, ...] = (None,) * len(COMPUTED_RULES)
 
 
+def unreadable_category(chosen: str | None) -> Category:
+    """A choice of which nothing can be said, as what was offered was not seen or can't be read."""
+    return Category(chosen, None, None, (), NO_WINNERS, None, False, Gaps(True), True, ())
+
+
 def judge_category(
     chosen: str | None,
     offered: Sequence[Preference],
@@ -60,7 +65,7 @@ def judge_category(
     """
     offer = select_list(offered)
     if offer is None:
-        return Category(chosen, None, None, (), NO_WINNERS, None, False, Gaps(not answered), True, ())
+        return unreadable_category(chosen)
     answer = select_list(answered)
     rule = read_rule(selection_rule, chosen, offer, answer)
     judged = _drop_unordered(offer, chosen, rule)

@@ -30,7 +30,7 @@ from analyzer.negotiation.carriers.dtls import Handshakes, read_hellos
 from analyzer.negotiation.carriers.mikey_error import refuted_suites, standing_of, suites_of
 from analyzer.negotiation.carriers.mikey_lines import select_messages
 from analyzer.negotiation.carriers.zrtp import ZRTP, read_zrtp
-from analyzer.negotiation.category import Category, judge_category
+from analyzer.negotiation.category import Category, judge_category, unreadable_category
 from analyzer.negotiation.exposure import read_exposures, weakest_choice
 from analyzer.negotiation.inventory import Identity
 from analyzer.negotiation.inversions import Lists, read_inversions
@@ -141,7 +141,7 @@ def _read_and_judge(line: MediaLine, keying: Keying, policy: Policy, knowledge: 
 
 def _without_offer(answering: Answering) -> Negotiation:
     """Only the answer was seen: what was chosen is known, and nothing can be said of it."""
-    judgements = judge_all((Category(answering.choice.key_agreement, *_NOTHING_OFFERED),), line_offered=True)
+    judgements = judge_all((unreadable_category(answering.choice.key_agreement),), line_offered=True)
     reasons = () if answering.choice.key_agreement is None else (Reason.SIGNALLING_UNSEEN,)
     return Negotiation(
         offer_preferences=(),
@@ -158,14 +158,13 @@ def _without_offer(answering: Answering) -> Negotiation:
     )
 
 
-_NOTHING_OFFERED = judge_category(None, (), (), COMPUTED_RULES[0], ())[1:]
-
-
 def _negotiate(case: _Case) -> Negotiation:
     offering, answering, choice = case.offering, case.answering, case.answering.choice
     answered = _mikey_lists(answering.preferences, KEY_AGREEMENT)
     methods = Lists(KEY_AGREEMENT, offering.key_agreements, answered)
     agreement, learnt = _judge(case, methods, choice.key_agreement)
+    if offering.may_have(choice.key_agreement):
+        agreement = unreadable_category(choice.key_agreement)
     method = choice.key_agreement or agreement.expected or _only(offering.key_agreements)
     offered, listed = _suite_lists(case, method)
     suites = Lists(SUITE, offered, listed)

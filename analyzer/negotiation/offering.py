@@ -34,6 +34,12 @@ class Offering:
     any_mikey: tuple[Preference, ...]
     defects: tuple[Defect, ...]
 
+    def may_have(self, method: str | None) -> bool:
+        """Whether a message of the offer that can't be read may be of that MIKEY mode, which no other has."""
+        if method is None or not is_mikey(method) or method in {one.name for one in self.key_agreements}:
+            return False
+        return any(evidence.message is None and evidence.protocol == "mikey" for evidence in self.messages)
+
     def suites_of(self, method: str | None) -> tuple[Preference, ...]:
         """The suites offered with that key agreement."""
         if method is None:

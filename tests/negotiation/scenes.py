@@ -22,8 +22,9 @@ from analyzer.model.policy import Policy
 from analyzer.negotiation.knowledge import Knowledge
 from analyzer.negotiation.negotiate import negotiate
 from dissectors.grammar.capability_negotiation import parse_acap
+from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.key_mgmt import make_key_mgmt, parse_key_mgmt
-from dissectors.grammar.mikey import GeneralExtension, Header, build_mikey, link_payloads, parse_mikey
+from dissectors.grammar.mikey import GeneralExtension, Header, MikeyMessage, build_mikey, link_payloads, parse_mikey
 from dissectors.grammar.mikey.policy import build_policy_for_suite
 from dissectors.grammar.mikey.priority_extension import (
     EntryKind,
@@ -78,7 +79,7 @@ def evidence(side: MediaSide, role: Side, mac: bool | None) -> tuple[MikeyEviden
             elif one.name != "key-mgmt":
                 continue
             line = parse_key_mgmt(value)
-            message = None if line.data is None else parse_mikey(line.data)
+            message = _parse(line.data)
             state = MacState(mac, "as the test says")
             ref = side.body.message.ref
             found.append(
@@ -97,6 +98,13 @@ def evidence(side: MediaSide, role: Side, mac: bool | None) -> tuple[MikeyEviden
         if found:
             break
     return tuple(found)
+
+
+def _parse(octets: bytes | None) -> MikeyMessage | None:
+    try:
+        return None if octets is None else parse_mikey(octets)
+    except GrammarError:
+        return None
 
 
 @dataclass(frozen=True)

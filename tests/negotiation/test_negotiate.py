@@ -588,3 +588,13 @@ def test_an_answer_without_acfg_takes_the_actual_configuration(taken, own, chose
     capability = message(PSK, (CM_80,), v=False)
     offer = session(f"acap:1 {capability}", "tcap:1 RTP/SAVP", "pcfg:1 t=1 a=1", *own, proto="RTP/AVP")
     assert Scene(offer, session(*taken, proto="RTP/AVP")).negotiate().chosen.key_agreement == chosen
+
+
+def test_a_line_that_cant_be_read_may_be_what_was_taken() -> None:
+    """The answer is of a mode that no readable line has: whether it was offered, nobody can say."""
+    unreadable = "key-mgmt:mikey AQIFAA=="
+    found = Scene(session(message(PSK, (CM_80,)), unreadable), session(message(3))).negotiate()
+    assert (judged(found), found.reasons) == ((None, None, None), ("offer-unreadable",))
+    assert found.mutual.missing == "offer-preferences"
+    assert Scene(session(message(PSK, (CM_80,))), session(message(3))).negotiate().mutual.holds is False
+    assert Scene(session(message(PSK, (CM_80,)), unreadable), session(message(1))).negotiate().mutual.holds is True
