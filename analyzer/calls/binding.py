@@ -2,7 +2,6 @@
 """Media bound to the media lines that announced its addresses; what belongs to no call stays by itself."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,8 @@ from analyzer.calls.media_lines import DraftLine
 from analyzer.calls.named_ssrcs import mapped_ssrcs, stated_ssrcs
 from analyzer.calls.rtcp_binding import NeighbouringStreams, SenderStreams
 from analyzer.evidence.media_statistics import is_plausible_rtp
+from analyzer.evidence.packet_facts import packet_facts
+from analyzer.evidence.packet_times import PacketTimes
 from analyzer.model.call import BoundStream, Call, CallLink, MediaSide, Side
 from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream, TlsFlow
 
@@ -74,11 +75,11 @@ class Binder:
         return self._media.setdefault(claim.order[0], {}).setdefault(position, LineMedia())
 
     def _bind_stream(self, stream: MediaStream) -> None:
-        times = _times(stream)
-        spans = self._books.rtp.resolve(stream.source, stream.destination, int(times[0]), int(times[-1]) + 1)
-        ranges = _ranges(spans, times)
+        times = PacketTimes(stream)
+        spans = self._books.rtp.resolve(stream.source, stream.destination, times.first, times.last + 1)
+        ranges = _ranges(spans, times.place, len(stream))
         for span, start, stop in ranges:
-            self._bind_range(stream, span, times[start:stop], start)
+            self._bind_range(times, span, start, stop)
             if not span.by_source:
                 self._latch(stream, span)
         first = ranges[0][1] if ranges else len(stream)
@@ -96,30 +97,31 @@ class Binder:
         loose, self._loose = self._loose, []
         names: SsrcNames | None = None
         for part in loose:
-            stream, times = part.stream, _times(part.stream)[: part.stop]
-            begin, end = int(times[0]), int(times[-1]) + 1
+            stream, times = part.stream, PacketTimes(part.stream, part.stop)
+            begin, end = times.first, times.last + 1
             spans = self._latched.resolve(stream.source, stream.destination, begin, end)
             if not spans and part.stop == len(stream):
                 names = SsrcNames(self._drafts.values()) if names is None else names
                 spans = names.resolve(stream.ssrc, begin, end)
-            ranges = _ranges(spans, times)
+            ranges = _ranges(spans, times.place, part.stop)
             for span, start, stop in ranges:
-                self._bind_range(stream, span, times[start:stop], start)
+                self._bind_range(times, span, start, stop)
             first = ranges[0][1] if ranges else part.stop
             if first:
                 self._loose.append(Part(stream, 0, first))
 
-    def _bind_range(self, stream: MediaStream, span: Span, times: Any, start: int) -> None:
+    def _bind_range(self, times: PacketTimes, span: Span, start: int, stop: int) -> None:
+        stream = times.stream
         draft = self._drafts[span.claim.order[0]]
         exchange = draft.exchanges[span.claim.order[1]].exchange
         sender = sender_of(span)
         if draft.protocol == RTSP and _is_stray(draft, span.claim, sender, stream):
-            self._loose.append(Part(stream, start, start + len(times)))
+            self._loose.append(Part(stream, start, stop))
             return
         position = _choose_line(draft, span.claim, sender, stream, start)
         seen = exchange.answered_ns
-        before = len(times) if seen is None else int(np.searchsorted(times, seen))
-        self._line(span.claim, position).parts.append(Part(stream, start, start + len(times), sender, before))
+        answered = stop if seen is None else min(max(times.place(seen), start), stop)
+        self._line(span.claim, position).parts.append(Part(stream, start, stop, sender, answered - start))
 
     def _bind_rtcp(self, flow: DatagramFlow, neighbours: NeighbouringStreams) -> None:
         ranges = self._flow_ranges(flow)
@@ -138,9 +140,9 @@ class Binder:
     def _flow_ranges(self, flow: DatagramFlow) -> list[Range]:
         if not len(flow):
             return []
-        times = _times(flow)
+        times = np.maximum.accumulate(np.asarray(flow.timestamp_ns, dtype=np.int64))
         spans = self._books.beside.resolve(flow.source, flow.destination, int(times[0]), int(times[-1]) + 1)
-        return _ranges(spans, times)
+        return _ranges(spans, lambda time_ns: int(np.searchsorted(times, time_ns)), len(times))
 
     def _claims_on(self, flow: DatagramFlow) -> Iterator[Claim]:
         return (span.claim for span, _, _ in self._flow_ranges(flow))
@@ -197,16 +199,14 @@ def endpoints_of(evidence: MediaEvidence) -> set[str]:
     return found.union(endpoint for flow in evidence.tls for endpoint in (flow.client, flow.server))
 
 
-def _times(flow: MediaStream | DatagramFlow) -> Any:
-    """Times that never step back, so that ranges of packets and of time agree."""
-    return np.maximum.accumulate(np.asarray(flow.timestamp_ns, dtype=np.int64))
+def _ranges(spans: list[Span], place: Callable[[int], int], packets: int) -> list[Range]:
+    """The packets under each span; packets after the first span that nobody holds stay with the span before them.
 
-
-def _ranges(spans: list[Span], times: Any) -> list[Range]:
-    """The packets under each span; packets after the first span that nobody holds stay with the span before them."""
+    `place` says how many packets come before a time.
+    """
     ranges: list[Range] = []
     for span in spans:
-        start, stop = (int(place) for place in np.searchsorted(times, (span.begin, span.end)))
+        start, stop = place(span.begin), place(span.end)
         if start == stop:
             continue
         if ranges:
@@ -217,7 +217,7 @@ def _ranges(spans: list[Span], times: Any) -> list[Range]:
             ranges[-1] = (before, first, start)
         ranges.append((span, start, stop))
     if ranges:
-        ranges[-1] = (ranges[-1][0], ranges[-1][1], len(times))
+        ranges[-1] = (ranges[-1][0], ranges[-1][1], packets)
     return ranges
 
 
@@ -228,7 +228,7 @@ def _choose_line(draft: CallDraft, claim: Claim, sender: Side | None, stream: Me
     """
     if len(claim.lines) == 1:
         return claim.lines[0]
-    payload_type = str(int(stream.payload_type[first]))
+    payload_type = str(int(packet_facts(stream, first).payload_type[0]))
     ways: tuple[Callable[[DraftLine], bool], ...] = (
         lambda line: any(stream.ssrc in stated_ssrcs(side) for side in _sides_of(line, sender)),
         lambda line: any(stream.ssrc in mapped_ssrcs(side) for side in (line.offer, line.answer) if side),

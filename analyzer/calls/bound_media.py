@@ -6,6 +6,7 @@ from dataclasses import field
 
 from analyzer.calls.dialog import CallDraft
 from analyzer.calls.media_lines import DraftLine
+from analyzer.evidence.packet_facts import packet_facts
 from analyzer.model.call import BoundRtcp, BoundStream, Call, CallLink, Exchange, MediaLine, Side
 from analyzer.model.evidence import DatagramFlow, MediaStream, TlsFlow
 from dissectors.grammar.late_dataclass import dataclass
@@ -40,9 +41,9 @@ class Part:
     order: tuple[int, int, int, int, str, str] = field(init=False)  # streams stand in order of their first packet
 
     def __post_init__(self) -> None:
-        stream, start = self.stream, self.start
-        first = int(stream.timestamp_ns[start]), stream.capture, int(stream.frame[start])
-        self.order = (*first, stream.ssrc, stream.source, stream.destination)
+        stream, first = self.stream, packet_facts(self.stream, self.start)
+        place = int(first.timestamp_ns[0]), stream.capture, int(first.frame[0])
+        self.order = (*place, stream.ssrc, stream.source, stream.destination)
 
     def freeze(self) -> BoundStream:
         """The value that is passed on."""

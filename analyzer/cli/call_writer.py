@@ -140,7 +140,7 @@ class CallWriter:
         """Everything in time order, each stream read as it goes."""
         sources: list[Iterable[_Item]] = [[_Item(message, None) for message in messages]]
         for stream in streams:
-            key = audio.describe(stream.audit.bound, stream.line)
+            key = audio.describe(stream.audit, stream.line)
             sources += [self._rtp(stream, key), self._rtcp(stream)]
         return heapq.merge(*sources, key=lambda item: (item.octets.timestamp_ns, item.octets.frame))
 

@@ -2,7 +2,7 @@
 """What is heard in one call: a track for each stream, WAV files of each direction and of both, digits as text."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +16,7 @@ from analyzer.errors import UsageError
 from analyzer.keying.opening import ClearPacket
 from analyzer.keying.stream_audit import rtpmap_of
 from analyzer.model.call import BoundStream, MediaLine, Side
+from analyzer.model.keying import StreamAudit
 from analyzer.srtp.framing import STATIC_ENCODINGS
 from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.rtp import padding_octets, rtp_header_octets
@@ -27,11 +28,10 @@ DIRECTIONS = {Side.OFFERER: "offerer", Side.ANSWERER: "answerer", None: "stream"
 StreamKey = tuple[int, str, str]  # SSRC, source, destination
 
 
-def encodings_of(line: MediaLine | None, bound: BoundStream) -> dict[int, Encoding]:
-    """What the stream's payload types stand for, as the descriptions say or RFC 3551 §6 does."""
+def encodings_of(line: MediaLine | None, bound: BoundStream, types: Iterable[int]) -> dict[int, Encoding]:
+    """What these payload types of a stream stand for, as the descriptions say or RFC 3551 §6 does."""
     mapped, parameters = rtpmap_of(line, bound), _parameters(line)
     found: dict[int, Encoding] = {}
-    types = {int(each) for each in set(bound.stream.payload_type[bound.start : bound.stop].tolist())}
     for payload_type in types:
         if payload_type in mapped:
             one = mapped[payload_type]
@@ -84,11 +84,11 @@ class CallAudio:
         for voice in self.voices.values():
             voice.file.close()
 
-    def describe(self, bound: BoundStream, line: MediaLine | None) -> StreamKey:
+    def describe(self, audit: StreamAudit, line: MediaLine | None) -> StreamKey:
         """Say what a stream's payload types are before its first packet comes."""
-        stream = bound.stream
+        bound, stream = audit.bound, audit.bound.stream
         key = (stream.ssrc, stream.source, stream.destination)
-        self._described.setdefault(key, {}).update(encodings_of(line, bound))
+        self._described.setdefault(key, {}).update(encodings_of(line, bound, audit.payload_types))
         self._sides.setdefault(stream.source.rpartition(":")[0], bound.sent_by)
         return key
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from analyzer.crosscheck.observation import Observation, StreamFacts, mikey_text, stream_name
 from analyzer.evidence.media_statistics import StreamStatistics, stream_statistics
+from analyzer.evidence.packet_facts import packet_facts
 from analyzer.keying.stream_audit import rtpmap_of
 from analyzer.model.evidence import MediaStream, SignallingMessage
 from analyzer.model.report import Report
@@ -54,8 +55,9 @@ def _jitter(told: StreamStatistics) -> tuple[float | None, str]:
 
 def _files_of(stream: MediaStream) -> set[int]:
     """The files that hold packets of a stream: several where it goes over the joints of a set."""
-    ends = {stream.ref(int(stream.frame[0])).capture, stream.ref(int(stream.frame[-1])).capture}
-    return ends if len(ends) == 1 else {stream.ref(frame).capture for frame in stream.frame.tolist()}
+    ends = {stream.ref(int(packet_facts(stream, place).frame[0])).capture for place in (0, len(stream) - 1)}
+    frames = (frame for facts in stream.iter_facts() for frame in facts.frame.tolist())
+    return ends if len(ends) == 1 else {stream.ref(frame).capture for frame in frames}
 
 
 def _messages(report: Report) -> Iterator[SignallingMessage]:
@@ -73,7 +75,7 @@ def _streams(report: Report) -> Iterator[tuple[MediaStream, int | None]]:
         stream = bound.stream
         if id(stream) not in seen and len(stream):
             seen.add(id(stream))
-            mapped = rtpmap_of(line, bound).get(int(stream.payload_type[0]))
+            mapped = rtpmap_of(line, bound).get(int(packet_facts(stream, 0).payload_type[0]))
             yield stream, None if mapped is None else mapped.clock_rate
 
 

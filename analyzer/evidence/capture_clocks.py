@@ -12,6 +12,7 @@ from dataclasses import field
 from statistics import median
 from typing import NamedTuple
 
+from analyzer.evidence.packet_facts import first_facts
 from analyzer.model.evidence import AnySignalling, MediaStream, SignallingMessage
 from analyzer.model.words import Word
 from dissectors.grammar.late_dataclass import dataclass
@@ -111,12 +112,10 @@ def _transaction(message: SignallingMessage) -> Hashable:
 
 def _packets(stream: MediaStream) -> Iterator[tuple[Hashable, _Sighting]]:
     """The first packets of a stream: an element that relays media changes no SSRC, number or payload."""
-    count = min(len(stream), MAX_PACKETS)
-    numbers, headers = stream.sequence_number[:count].tolist(), stream.header_octets[:count].tolist()
     is_upward = stream.source < stream.destination
-    times = stream.timestamp_ns[:count].tolist()
-    for number, header, time_ns, payload in zip(
-        numbers, headers, times, stream.read_payloads(range(count)), strict=True
-    ):
+    facts = first_facts(stream, MAX_PACKETS)
+    numbers, headers, times = facts.sequence_number.tolist(), facts.header_octets.tolist(), facts.timestamp_ns.tolist()
+    payloads = stream.read_payloads(range(len(facts)))
+    for number, header, time_ns, payload in zip(numbers, headers, times, payloads, strict=True):
         digest = hashlib.blake2b(payload[header:], digest_size=16).digest()
         yield (stream.ssrc, number, digest), _Sighting(time_ns, is_upward)

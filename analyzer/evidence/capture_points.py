@@ -17,6 +17,7 @@ from analyzer.model.evidence import (
     LooseMikey,
     MediaEvidence,
     MediaStream,
+    PacketFacts,
     PacketRun,
 )
 from dissectors.grammar.late_dataclass import dataclass
@@ -79,8 +80,13 @@ class ShiftedFlow:
         """Times by the clock of the first capture."""
         return self._flow.timestamp_ns - self._offset_ns  # type: ignore[operator]
 
-    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
+    def iter_facts(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketFacts]:
         """The packets of a stream in runs, with those times."""
+        for facts in cast("MediaStream", self._flow).iter_facts(start, stop, packets):
+            yield replace(facts, timestamp_ns=facts.timestamp_ns - self._offset_ns)
+
+    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
+        """The same with payloads."""
         for run in cast("MediaStream", self._flow).iter_runs(start, stop, packets):
             yield replace(run, timestamp_ns=run.timestamp_ns - self._offset_ns)
 

@@ -11,12 +11,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.model.evidence import RUN_PACKETS, FrameRef, MediaStream, PacketRun
+from analyzer.evidence.packet_facts import facts_at, with_payloads
+from analyzer.model.evidence import RUN_PACKETS, FrameRef, MediaStream, PacketFacts, PacketRun
 
 MAX_APART_NS = 10_000_000  # less than the shortest usual packet time
-COMPARED_PACKETS = 1 << 12  # at a time
+NEAR_PACKETS = 1 << 13  # among which a copy follows its packet
 DOUBLED = 0.9  # of the originals: taps lose a packet now and then
-Places = npt.NDArray[np.int64]
+Places = npt.NDArray[np.signedinteger]
+_MAX_SMALL = 2**31
 
 
 class IdentifiedStream(MediaStream, Protocol):
@@ -33,33 +35,42 @@ def find_originals(stream: IdentifiedStream) -> Places | None:
     Where identifications are missing or all alike, they tell nothing: then packets are copies only if nearly all of
     the stream stands twice, as no sender does it.
     """
-    earlier, later = _alike(stream)
-    is_copy, is_sure = np.zeros(len(stream), np.bool_), False
-    for first in range(0, len(later), COMPARED_PACKETS):
-        ones, others = earlier[first : first + COMPARED_PACKETS], later[first : first + COMPARED_PACKETS]
+    is_copy = np.zeros(len(stream), np.bool_)
+    told: set[int] = set()  # identifications, two of which are enough
+    for ones, others in _alike(stream):
         payloads = zip(stream.read_payloads(ones), stream.read_payloads(others), strict=True)
         same = np.fromiter((one == other for one, other in payloads), np.bool_, len(ones))
         numbers = stream.identifications(ones)
         is_copy[others[same & (numbers == stream.identifications(others))]] = True
-        is_sure = is_sure or len(np.unique(numbers)) > 1
+        told.update(np.unique(numbers)[:2].tolist() if len(told) < 2 else ())
     copies = int(is_copy.sum())
-    if not copies or not (is_sure or copies >= DOUBLED * (len(stream) - copies)):
+    if not copies or not (len(told) > 1 or copies >= DOUBLED * (len(stream) - copies)):
         return None
-    return np.flatnonzero(~is_copy)
+    return np.flatnonzero(~is_copy).astype(np.int32 if len(stream) <= _MAX_SMALL else np.int64)
 
 
-def _alike(stream: MediaStream) -> tuple[Places, Places]:
-    """Pairs of packets with one sequence number, time stamp and length, the later one a moment after the earlier."""
-    if not len(stream):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    times = np.asarray(stream.timestamp_ns)
-    marks = np.asarray(stream.sequence_number, np.int64) << 32 | np.asarray(stream.rtp_timestamp)
-    order = np.argsort(marks, kind="stable")
-    earlier, later = order[:-1], order[1:]
-    octets = np.asarray(stream.wire_octets)
-    alike = (marks[earlier] == marks[later]) & (octets[earlier] == octets[later])
-    alike &= np.abs(times[later] - times[earlier]) <= MAX_APART_NS
-    return earlier[alike], later[alike]
+def _alike(stream: MediaStream) -> Iterator[tuple[Places, Places]]:
+    """Pairs of packets with one sequence number, time stamp and length, the later one a moment after the earlier.
+
+    Packets that stand further apart than `NEAR_PACKETS` are not compared.
+    """
+    before: list[PacketFacts] = []
+    for facts in stream.iter_facts(packets=NEAR_PACKETS):
+        both = [*before, facts]
+        times, numbers, stamps, octets = (
+            np.concatenate([getattr(each, name) for each in both])
+            for name in ("timestamp_ns", "sequence_number", "rtp_timestamp", "wire_octets")
+        )
+        marks = numbers.astype(np.int64) << 32 | stamps
+        order = np.argsort(marks, kind="stable")
+        earlier, later = order[:-1], order[1:]
+        alike = (marks[earlier] == marks[later]) & (octets[earlier] == octets[later])
+        alike &= np.abs(times[later] - times[earlier]) <= MAX_APART_NS
+        alike &= later >= len(times) - len(facts)  # the others have been told
+        if alike.any():
+            found = np.argsort(later[alike], kind="stable")
+            yield both[0].first + earlier[alike][found], both[0].first + later[alike][found]
+        before = [facts]
 
 
 class StreamOnce:
@@ -149,16 +160,13 @@ class StreamOnce:
         """The UDP payloads of these packets one behind the other."""
         return self._whole.join_payloads(self._originals[indices])
 
-    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
+    def iter_facts(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketFacts]:
         """Packets `start` to `stop`, at most `packets` at a time."""
         stop = len(self) if stop is None else min(stop, len(self))
-        octets, wire, headers = self.payload_octets, self.wire_octets, self.header_octets
-        frames, times, types = self.frame, self.timestamp_ns, self.payload_type
-        numbers, stamps = self.sequence_number, self.rtp_timestamp
         for first in range(start, stop, packets):
-            span = slice(first, min(first + packets, stop))
-            lengths = octets[span].astype(np.int64)
-            yield PacketRun(
-                first, frames[span], times[span], numbers[span], stamps[span], types[span], lengths, wire[span],
-                headers[span], np.cumsum(lengths) - lengths, self.join_payloads(np.arange(first, span.stop)),
-            )  # fmt: skip
+            yield facts_at(self._whole, self._originals[first : min(first + packets, stop)], first)
+
+    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
+        """The same with payloads."""
+        for facts in self.iter_facts(start, stop, packets):
+            yield with_payloads(facts, self.join_payloads(np.arange(facts.first, facts.first + len(facts))))

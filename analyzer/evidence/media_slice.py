@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.model.evidence import RUN_PACKETS, FrameRef, MediaStream, PacketRun
+from analyzer.model.evidence import RUN_PACKETS, FrameRef, MediaStream, PacketFacts, PacketRun
 from dissectors.grammar.late_dataclass import dataclass
 
 
@@ -102,11 +102,18 @@ class StreamSlice:
         chosen = np.arange(len(self)) if indices is None else np.fromiter(indices, np.int64)
         return self.whole.read_payloads((chosen + self.start).tolist())
 
-    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
+    def iter_facts(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketFacts]:
         """Packets `start` to `stop` of the slice, at most `packets` at a time; `first` counts in the slice."""
-        last = self.stop if stop is None else min(self.start + stop, self.stop)
-        for run in self.whole.iter_runs(self.start + start, last, packets):
-            yield replace(run, first=run.first - self.start)
+        for facts in self.whole.iter_facts(self.start + start, self._last(stop), packets):
+            yield replace(facts, first=facts.first - self.start) if self.start else facts
+
+    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
+        """The same with payloads."""
+        for run in self.whole.iter_runs(self.start + start, self._last(stop), packets):
+            yield replace(run, first=run.first - self.start) if self.start else run
+
+    def _last(self, stop: int | None) -> int:
+        return self.stop if stop is None else min(self.start + stop, self.stop)
 
     def join_payloads(self, indices: Any) -> memoryview:
         """The UDP payloads of these packets of the slice, one behind the other."""

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Loss, order and timing of an RTP stream from its columns (RFC 3550 §6.4.1, Appendix A.1, A.3, A.8)."""
+"""Loss, order and timing of an RTP stream, in one pass over its packets (RFC 3550 §6.4.1, Appendix A.1, A.3, A.8)."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from analyzer.capture.columns import Column
 from analyzer.capture.speed import at_hand, plain
-from analyzer.model.evidence import MediaStream
+from analyzer.evidence.jitter import JITTER_CELLS
+from analyzer.evidence.sequence_counts import SequenceCounts, count_sequence, sequence_steps
+from analyzer.model.evidence import MediaStream, PacketFacts
 from dissectors.grammar.late_dataclass import dataclass
 
-MAX_MISORDER = 100  # RFC 3550 A.1: further back, and the sender has started again
 MIN_PLAUSIBLE_PACKETS = 4
 MIN_CONSECUTIVE = 0.8  # of the steps between packets of a plausible stream
 MAX_STEP = 16  # sequence numbers between consecutive packets of a plausible stream
@@ -31,16 +31,6 @@ class Spread(NamedTuple):
     least: float
     mean: float
     greatest: float
-
-
-class SequenceCounts(NamedTuple):
-    """Sequence numbers of a stream; the fields are those of `StreamStatistics`."""
-
-    expected: int
-    missing: int
-    duplicates: int
-    reordered: int
-    restarts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +58,13 @@ class StreamStatistics:
 
 def stream_statistics(stream: MediaStream, clock_rate: int | None = None) -> StreamStatistics:
     """Statistics of a stream; `clock_rate` (Hz) is taken from the static payload type where it isn't given."""
-    counts = count_sequence(stream.sequence_number)
-    types = tuple(np.flatnonzero(np.bincount(stream.payload_type, minlength=1)).tolist())
-    if clock_rate is None and len(types) == 1:
-        clock_rate = STATIC_CLOCK_RATES.get(types[0])
-    times, frames = stream.timestamp_ns, stream.frame
+    found = _Passage(clock_rate)
+    for facts in stream.iter_facts():
+        found.add(facts)
+    is_timed = clock_rate is not None or len(found.payload_types) == 1
+    counts = SequenceCounts(found.expected, found.expected - len(stream), 0, 0, 0)
+    if not found.goes_up:
+        counts = count_sequence(stream)
     return StreamStatistics(
         packets=len(stream),
         expected=counts.expected,
@@ -81,69 +73,85 @@ def stream_statistics(stream: MediaStream, clock_rate: int | None = None) -> Str
         duplicates=counts.duplicates,
         reordered=counts.reordered,
         restarts=counts.restarts,
-        payload_types=types,
-        first_frame=int(frames[0]),
-        last_frame=int(frames[-1]),
-        first_time_ns=int(times[0]),
-        last_time_ns=int(times[-1]),
-        jitter=jitter_spread(times, stream.rtp_timestamp, clock_rate) if clock_rate else None,
+        payload_types=tuple(sorted(found.payload_types)),
+        first_frame=found.first[0],
+        last_frame=found.last[0],
+        first_time_ns=found.first[1],
+        last_time_ns=found.last[1],
+        jitter=found.jitter.spread() if found.jitter is not None and is_timed else None,
     )
 
 
-def count_sequence(sequence_number: Column) -> SequenceCounts:
-    """What the sequence numbers of a stream show; those of most streams go up from packet to packet."""
-    steps = sequence_steps(sequence_number)
-    if (steps > 0).all():
-        expected = int(steps.sum()) + 1
-        return SequenceCounts(expected, expected - len(sequence_number), 0, 0, 0)
-    runs = sequence_runs(sequence_number)
-    expected = missing = duplicates = reordered = 0
-    for run in runs:
-        span = int(run.max() - run.min()) + 1
-        expected += span
-        distinct, first = np.unique(run, return_index=True)
-        missing += span - len(distinct)
-        duplicates += len(run) - len(distinct)
-        fresh = run[np.sort(first)]
-        reordered += int(np.count_nonzero(fresh < np.maximum.accumulate(fresh)))
-    return SequenceCounts(expected, missing, duplicates, reordered, len(runs) - 1)
+class _Passage:
+    """What is counted while a stream goes by; `first` and `last` are frame and time of a packet.
+
+    `expected` holds where the numbers go up from packet to packet, `jitter` where the clock of the first packet's
+    payload type is that of the others.
+    """
+
+    def __init__(self, clock_rate: int | None) -> None:
+        self.first = self.last = (0, 0)
+        self.payload_types: set[int] = set()
+        self.expected = 1
+        self.goes_up = True
+        self.jitter: JitterMeter | None = None
+        self._clock_rate = clock_rate
+        self._last: Column = np.zeros(0, np.int64)
+
+    def add(self, facts: PacketFacts) -> None:
+        """The next packets."""
+        self.last = int(facts.frame[-1]), int(facts.timestamp_ns[-1])
+        if facts.first == 0:
+            self.first = int(facts.frame[0]), int(facts.timestamp_ns[0])
+            static = STATIC_CLOCK_RATES.get(int(facts.payload_type[0]))
+            rate = static if self._clock_rate is None else self._clock_rate
+            self.jitter = JitterMeter(rate) if rate else None
+        self.payload_types.update(np.flatnonzero(np.bincount(facts.payload_type)).tolist())
+        numbers = facts.sequence_number
+        steps = sequence_steps(np.concatenate((self._last, numbers)) if len(self._last) else numbers)
+        self.goes_up = self.goes_up and bool((steps > 0).all())
+        self.expected += int(steps.sum())
+        self._last = numbers[-1:]
+        if self.jitter is not None:
+            self.jitter.add(facts.timestamp_ns, facts.rtp_timestamp)
 
 
-def sequence_steps(sequence_number: Column) -> npt.NDArray[np.int64]:
-    """From each packet to the next, the signed distance modulo 2¹⁶, −32768 … 32767."""
-    numbers: npt.NDArray[np.int64] = sequence_number.astype(np.int64)
-    steps = numbers[1:] - numbers[:-1]
-    return ((steps + 0x8000) & 0xFFFF) - 0x8000
-
-
-def sequence_runs(sequence_number: Column) -> list[npt.NDArray[np.int64]]:
-    """Sequence numbers extended past 16 bits (RFC 3550 A.1), cut where the sender started again further back."""
-    steps = sequence_steps(sequence_number)
-    extended = np.concatenate(([0], np.cumsum(steps))) + int(sequence_number[0])
-    back = steps < -MAX_MISORDER
-    if not back.any():
-        return [extended]
-    stays = np.append(np.abs(steps[1:]) <= MAX_MISORDER, True)  # what follows goes on from there: no straggler
-    return np.split(extended, np.flatnonzero(back & stays) + 1)
-
-
-def jitter_spread(timestamp_ns: Column, rtp_timestamp: Column, clock_rate: int) -> Spread:
+class JitterMeter:
     """Interarrival jitter in milliseconds over all packets but the first (RFC 3550 A.8)."""
-    spread = np.zeros(3)
-    module: Any = at_hand(_JITTER)
-    times = np.ascontiguousarray(timestamp_ns, np.int64)
-    stamps = np.ascontiguousarray(rtp_timestamp, np.int64)
-    if module is plain(_JITTER):
-        module.measure_jitter(times.tolist(), stamps.tolist(), 1000 / clock_rate, spread)
-    else:
-        module.measure_jitter(times, stamps, 1000 / clock_rate, spread)
-    return Spread(*spread.tolist())
+
+    def __init__(self, clock_rate: int) -> None:
+        self._tick_ms = 1000 / clock_rate
+        self._state = np.zeros(JITTER_CELLS)
+        self._last: tuple[Column, Column] | None = None
+        self._module: Any = at_hand(_JITTER)
+
+    def add(self, timestamp_ns: Column, rtp_timestamp: Column) -> None:
+        """The next packets."""
+        if self._last is not None:
+            timestamp_ns = np.concatenate((self._last[0], timestamp_ns))
+            rtp_timestamp = np.concatenate((self._last[1], rtp_timestamp))
+        self._last = timestamp_ns[-1:], rtp_timestamp[-1:]
+        times = np.ascontiguousarray(timestamp_ns, np.int64)
+        stamps = np.ascontiguousarray(rtp_timestamp, np.int64)
+        if self._module is plain(_JITTER):
+            self._module.measure_jitter(times.tolist(), stamps.tolist(), self._tick_ms, self._state)
+        else:
+            self._module.measure_jitter(times, stamps, self._tick_ms, self._state)
+
+    def spread(self) -> Spread:
+        """What came out."""
+        _, total, least, greatest, count = self._state.tolist()
+        return Spread(least, total / count if count else 0.0, greatest)
 
 
 def is_plausible_rtp(stream: MediaStream) -> bool:
     """Whether an unannounced flow behaves as RTP: packets whose sequence numbers mostly go on in small steps."""
     if len(stream) < MIN_PLAUSIBLE_PACKETS:
         return False
-    steps = sequence_steps(stream.sequence_number)
-    steady = np.count_nonzero((steps > 0) & (steps <= MAX_STEP))
-    return bool(steady >= MIN_CONSECUTIVE * len(steps))
+    last: Column = np.zeros(0, np.int64)
+    steady = 0
+    for facts in stream.iter_facts():
+        steps = sequence_steps(np.concatenate((last, facts.sequence_number)))
+        steady += int(np.count_nonzero((steps > 0) & (steps <= MAX_STEP)))
+        last = facts.sequence_number[-1:]
+    return steady >= MIN_CONSECUTIVE * (len(stream) - 1)

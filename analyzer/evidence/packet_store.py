@@ -194,10 +194,9 @@ class PacketStore:
         if found is not None:
             self._cache.move_to_end(key)
             return found
-        found, row = empty_facts(self.packets(flow, parts)), 0
-        for part in self._iter_parts(flow, parts):
-            part.read(found, row, row + part.packets)
-            row += part.packets
+        found = empty_facts(self.packets(flow, parts))
+        for begin, part in self._iter_parts(flow, parts):
+            part.read(found, begin, begin + part.packets)
         for column in found:
             column.flags.writeable = False
         self._cache[key] = found
@@ -211,17 +210,15 @@ class PacketStore:
         self, flow: int, parts: int, start: int, stop: int, packets: int
     ) -> Iterator[tuple[int, Facts, Octets]]:
         """Packets `start` to `stop`, at most `packets` at a time: the first's number, columns, where payloads lie."""
-        facts, octets, first, row, before = empty_facts(packets), self._octets, start, 0, 0
-        for part in self._iter_parts(flow, parts):
-            begin, before = before, before + part.packets
-            if before <= start or begin >= stop:
-                continue
+        packets = max(min(packets, stop - start), 1)
+        facts, octets, first, row = empty_facts(packets), self._octets, start, 0
+        for begin, part in self._iter_parts(flow, parts, start, stop):
             if row and part.octets is not octets:
-                yield first, _cut(facts, row), octets
+                yield first, cut_facts(facts, 0, row), octets
                 facts, first, row = empty_facts(packets), first + row, 0
             octets = part.octets
             part.skip(max(start - begin, 0))
-            left = min(stop, before) - max(start, begin)
+            left = min(stop, begin + part.packets) - max(start, begin)
             while left:
                 some = min(left, packets - row)
                 part.read(facts, row, row + some)
@@ -230,15 +227,19 @@ class PacketStore:
                     yield first, facts, octets
                     facts, first, row = empty_facts(packets), first + row, 0
         if row:
-            yield first, _cut(facts, row), octets
+            yield first, cut_facts(facts, 0, row), octets
 
-    def _iter_parts(self, flow: int, parts: int) -> "Iterator[_RecordPart | _CodedPart]":
-        table = self._parts[flow]
+    def _iter_parts(
+        self, flow: int, parts: int, start: int = 0, stop: int | None = None
+    ) -> "Iterator[tuple[int, _RecordPart | _CodedPart]]":
+        """The parts that hold packets `start` to `stop`, each with the number of its first packet."""
+        table, begin = self._parts[flow], 0
         for place in range(0, _PART * parts, _PART):
             block, offset, packets, words = table[place : place + _PART]
-            stored = memoryview(self._blocks.read(offset, 4 * words or packets * RECORD.itemsize))
-            kind = _CodedPart if words else _RecordPart
-            yield kind(packets, self._buffers[block], stored)
+            if begin + packets > start and (stop is None or begin < stop):
+                stored = _Stored(self._blocks, offset, 4 * words or packets * RECORD.itemsize)
+                yield begin, (_CodedPart if words else _RecordPart)(packets, self._buffers[block], stored)
+            begin += packets
 
     def buffer_runs(self, flow: int, parts: int) -> list[tuple[int, Octets]]:
         """Up to which packet (exclusive) the payloads of a flow lie in which octets."""
@@ -255,13 +256,25 @@ class PacketStore:
         return runs
 
 
+class _Stored(NamedTuple):
+    """Octets of a part in the spool."""
+
+    spool: Spool
+    offset: int
+    octets: int
+
+    def read(self, start: int, count: int) -> memoryview:
+        """At most so many of them."""
+        return memoryview(self.spool.read(self.offset + start, min(count, self.octets - start)))
+
+
 class _RecordPart:
     """A flow's packets of one block as they were kept, read in order."""
 
-    def __init__(self, packets: int, octets: Octets, stored: memoryview) -> None:
+    def __init__(self, packets: int, octets: Octets, stored: _Stored) -> None:
         self.packets = packets
         self.octets = octets  # where the payloads lie
-        self._records = np.frombuffer(stored, RECORD)
+        self._stored = stored
         self._next = 0
 
     def skip(self, count: int) -> None:
@@ -270,7 +283,8 @@ class _RecordPart:
 
     def read(self, facts: Facts, row: int, stop: int) -> None:
         """The next packets into rows `row` to `stop`."""
-        records = self._records[self._next : self._next + stop - row]
+        size = RECORD.itemsize
+        records = np.frombuffer(self._stored.read(size * self._next, size * (stop - row)), RECORD)
         for name, column in zip(Facts._fields, facts, strict=True):
             column[row:stop] = records[name]
         self._next += stop - row
@@ -279,14 +293,15 @@ class _RecordPart:
 class _CodedPart:
     """A flow's packets of one block as the compiled pass coded them, read in order."""
 
-    def __init__(self, packets: int, octets: Octets, stored: memoryview) -> None:
+    def __init__(self, packets: int, octets: Octets, stored: _Stored) -> None:
         self.packets = packets
         self.octets = octets  # where the payloads lie
+        self._stored = stored
+        self._next = 0  # octet
         self._module: Any = at_hand(_CODE)
         self._is_plain = self._module is plain(_CODE)
         last = np.zeros(packet_code.LAST_CELLS, np.int64)
         self._last: Any = view_plain(last) if self._is_plain else last
-        self._words: Any = stored.cast("I") if self._is_plain else np.frombuffer(stored, np.uint32)
 
     def skip(self, count: int) -> None:
         """Go past the next `count` packets."""
@@ -296,8 +311,12 @@ class _CodedPart:
 
     def read(self, facts: Facts, row: int, stop: int) -> None:
         """The next packets into rows `row` to `stop`."""
+        stored = self._stored.read(self._next, 4 * packet_code.MAX_PACKET_WORDS * (stop - row))
+        words: Any = stored.cast("I") if self._is_plain else np.frombuffer(stored, np.uint32)
         columns = [view_plain(column) for column in facts] if self._is_plain else facts
-        self._module.decode_packets(self._words, self._last, row, stop, *columns)
+        self._last[packet_code.L_AT] = 0
+        self._module.decode_packets(words, self._last, row, stop, *columns)
+        self._next += 4 * int(self._last[packet_code.L_AT])
 
 
 def empty_facts(packets: int) -> Facts:
@@ -310,8 +329,9 @@ def empty_facts(packets: int) -> Facts:
     return Facts(*columns)
 
 
-def _cut(facts: Facts, rows: int) -> Facts:
-    return Facts(*(column[:rows] for column in facts))
+def cut_facts(facts: Facts, start: int, stop: int) -> Facts:
+    """Rows `start` to `stop`."""
+    return Facts(*(column[start:stop] for column in facts))
 
 
 def _octets(facts: Facts) -> int:

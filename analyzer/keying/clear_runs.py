@@ -4,11 +4,12 @@
 from collections.abc import Sequence
 from dataclasses import field
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analyzer.evidence.packet_facts import facts_at, first_facts
+from analyzer.keying.packet_kinds import PacketKinds
 from analyzer.model.evidence import MediaStream
 from analyzer.srtp.clear_many import Coding, classify_alike, classify_runs
 from analyzer.srtp.clear_test import Clearness
@@ -19,7 +20,6 @@ from dissectors.grammar.sdp import RtpMap
 RUN_PACKETS = 64
 RUN_OCTETS = 8192  # short packets tell in longer runs
 MAX_RUNS = 16
-MAX_LENGTHS = 8
 TAG_SAMPLE_PACKETS = 512
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
@@ -27,80 +27,61 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClearRuns:
-    """Packets proved clear after and before the answer; `not_clear`: what was tested is proved to be no clear codec."""
+    """Packets proved clear after and before the answer; `not_clear`: what was tested is proved to be no clear codec.
+
+    `flags` are empty where none is clear.
+    """
 
     clear: int = 0
     clear_early: int = 0
     not_clear: bool = False
-    numbers: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+    flags: Flags = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def clear_flags(self, size: int) -> Flags:
         """Which packets of the stream are proved clear, early ones too."""
-        flags = np.zeros(size, dtype=np.bool_)
-        flags[self.numbers] = True
-        return flags
+        return self.flags if len(self.flags) else np.zeros(size, dtype=np.bool_)
 
 
-def find_clear_runs(stream: MediaStream, unproved: Flags, early: Flags, rtpmap: dict[int, RtpMap]) -> ClearRuns:
-    """Test the unproved packets in runs of one payload type and one length.
+def find_clear_runs(stream: MediaStream, unproved: Flags, early: int, rtpmap: dict[int, RtpMap]) -> ClearRuns:
+    """Test the unproved packets in runs of one payload type and one length; the first `early` came before the answer.
 
     A tag that appears or vanishes changes the length, so a stream that turns clear half-way has a kind of its own
     there. Of many runs of a kind `MAX_RUNS` evenly spread ones are tested; when some are clear and none is not, the
     kind is.
     """
-    clear: list[Numbers] = []
-    encrypted = 0
-    for kind in _kinds(stream, unproved, early):
-        runs = _sample_runs(kind, _middling(stream.payload_octets[kind]))
+    kinds = PacketKinds(stream, unproved, early)
+    flags = np.zeros(0, np.bool_)
+    clear: set[int] = set()
+    encrypted = False
+    for mark, runs in kinds.sample(_run_packets, MAX_RUNS).items():
         verdicts = _test(stream, runs, rtpmap)
-        if Clearness.CLEAR in verdicts and Clearness.NOT_CLEAR not in verdicts:
-            clear.append(kind)
-        else:
-            tested = zip(verdicts, runs, strict=True)
-            clear += [run for verdict, run in tested if verdict is Clearness.CLEAR]
-        encrypted += verdicts.count(Clearness.NOT_CLEAR)
-    numbers = np.concatenate([np.zeros(0, np.int64), *clear])
-    before = int(early[numbers].sum())
-    return ClearRuns(len(numbers) - before, before, encrypted > 0 and not clear, numbers)
+        is_clear = Clearness.CLEAR in verdicts
+        encrypted = encrypted or Clearness.NOT_CLEAR in verdicts
+        flags = np.zeros(len(stream), np.bool_) if is_clear and not len(flags) else flags
+        if is_clear and Clearness.NOT_CLEAR not in verdicts:
+            clear.add(mark)
+        for verdict, run in zip(verdicts, runs, strict=True):
+            if verdict is Clearness.CLEAR:
+                flags[run] = True
+    if clear:
+        kinds.flag(clear, flags)
+    before = int(flags[:early].sum())
+    return ClearRuns(int(flags.sum()) - before, before, encrypted and not len(flags), flags)
 
 
-def _kinds(stream: MediaStream, unproved: Flags, early: Flags) -> list[Numbers]:
-    """Numbers of the packets that share payload type, side of the answer and, where few lengths occur, length."""
-    types = np.asarray(stream.payload_type, np.int64)
-    lengths = np.asarray(stream.wire_octets, np.int64)
-    if not unproved.any():
-        return []
-    if all((column == column[0]).all() for column in (types, lengths, early)):
-        return [np.flatnonzero(unproved)]
-    few = len(np.unique(lengths[unproved])) <= MAX_LENGTHS
-    marks = (types << 33) | (early.astype(np.int64) << 32) | (lengths if few else 0)
-    return [np.flatnonzero(unproved & (marks == mark)) for mark in np.unique(marks[unproved]).tolist()]
-
-
-def _middling(lengths: Numbers) -> int:
-    """The median, rounded down."""
-    ordered = np.sort(lengths)
-    return int(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
-
-
-def _sample_runs(kind: Numbers, octets: int) -> list[Numbers]:
-    """Runs of a kind of which the middling packet has so many octets."""
-    packets = max(RUN_PACKETS, -(-RUN_OCTETS // max(octets, 1)))
-    runs = [kind[start : start + packets] for start in range(0, len(kind), packets)]
-    if len(runs) <= MAX_RUNS:
-        return runs
-    return [runs[place] for place in np.linspace(0, len(runs) - 1, MAX_RUNS, dtype=np.int64).tolist()]
+def _run_packets(octets: int) -> int:
+    """How many packets a run has of a kind of which the middling one has so many octets."""
+    return max(RUN_PACKETS, -(-RUN_OCTETS // max(octets, 1)))
 
 
 def _test(stream: MediaStream, runs: Sequence[Numbers], rtpmap: dict[int, RtpMap]) -> list[Clearness]:
     """Whether the packets of each run are clear; packets without a payload do not count."""
     chosen = runs[0] if len(runs) == 1 else np.concatenate(runs)
     packets = np.array([len(run) for run in runs])
-    headers = np.asarray(stream.header_octets, np.int64)[chosen]
-    captured = np.asarray(stream.payload_octets, np.int64)[chosen]
-    numbers = np.asarray(stream.sequence_number, np.int64)[chosen]
-    stamps = np.asarray(stream.rtp_timestamp, np.int64)[chosen]
-    payload_type = int(stream.payload_type[chosen[0]])
+    facts = facts_at(stream, chosen)
+    headers, captured = (np.asarray(each, np.int64) for each in (facts.header_octets, facts.payload_octets))
+    numbers, stamps = (np.asarray(each, np.int64) for each in (facts.sequence_number, facts.rtp_timestamp))
+    payload_type = int(facts.payload_type[0])
     mapped = rtpmap.get(payload_type)
     coding = Coding(payload_type) if mapped is None else Coding(payload_type, mapped.encoding, mapped.channels)
     filled = (headers > 0) & (captured > headers)
@@ -136,18 +117,15 @@ def _table(datagrams: Sequence[bytes], headers: Numbers, captured: Numbers) -> N
 
 def observed_tag_octets(stream: MediaStream, rtpmap: dict[int, RtpMap]) -> int | None:
     """Octets behind the codec's frames of the commonest payload type, None where the sizes do not tell."""
-    types: Any = stream.payload_type[:TAG_SAMPLE_PACKETS]
+    facts = first_facts(stream, TAG_SAMPLE_PACKETS)
+    types = np.asarray(facts.payload_type, np.int64)
     payload_type = int(np.bincount(types).argmax())
     mapped = rtpmap.get(payload_type)
     name, channels = (None, 1) if mapped is None else (mapped.encoding, mapped.channels)
     if encoding_of(payload_type, name) not in FRAMES:
         return None
     own = np.flatnonzero(types == payload_type)
-    deltas = timestamp_deltas(
-        np.asarray(stream.sequence_number[:TAG_SAMPLE_PACKETS], np.int64),
-        np.asarray(stream.rtp_timestamp[:TAG_SAMPLE_PACKETS], np.int64),
-    )
-    headers = np.asarray(stream.header_octets[:TAG_SAMPLE_PACKETS], np.int64)[own]
-    captured = np.asarray(stream.payload_octets[:TAG_SAMPLE_PACKETS], np.int64)[own]
-    lengths = np.asarray(stream.wire_octets[own], np.int64) - np.where(headers > 0, headers, captured)
+    deltas = timestamp_deltas(np.asarray(facts.sequence_number, np.int64), np.asarray(facts.rtp_timestamp, np.int64))
+    headers, captured = facts.header_octets[own], facts.payload_octets[own]
+    lengths = facts.wire_octets[own] - np.where(headers > 0, headers, captured)
     return classify_tag_length(lengths, name, deltas[own], payload_type=payload_type, channels=channels)

@@ -65,8 +65,8 @@ def _first_of_failed_end(audit: StreamAudit) -> int | None:
     if not audit.failed or not audit.failed_frames:
         return None
     bound = audit.bound
-    frames = np.asarray(bound.stream.frame[bound.start : bound.stop])
-    places = np.flatnonzero(frames == audit.failed_frames[0])
-    if len(places) != 1 or len(frames) - int(places[0]) != audit.failed:
+    runs = bound.stream.iter_facts(bound.start, bound.stop)
+    places = [each.first + place for each in runs for place in np.flatnonzero(each.frame == audit.failed_frames[0])]
+    if len(places) != 1 or bound.stop - int(places[0]) != audit.failed:
         return None
-    return bound.start + int(places[0])
+    return int(places[0])

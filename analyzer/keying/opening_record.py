@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from analyzer.evidence.index_set import IndexSet
 from analyzer.keying.contexts import Candidate
-from analyzer.keying.index_set import IndexSet
 from analyzer.srtp.bulk import PacketOutcome, StreamOpening
 from analyzer.srtp.context import SrtpContext
 from analyzer.srtp.index import HALF, SEQUENCE_NUMBERS
@@ -64,7 +64,7 @@ class OpeningRecord:
 
     def _follow(self, ssrc: int, index: Numbers) -> None:
         """Indices that come again, and a counter that does not count where sequence numbers wrap."""
-        self._repeats += self._seen.setdefault(ssrc, IndexSet()).add(index)
+        self._repeats += int(self._seen.setdefault(ssrc, IndexSet()).add(index).sum())
         index = np.concatenate((np.full(1, self._last_index.get(ssrc, index[0])), index))
         self._last_index[ssrc] = int(index[-1])
         roc, sequence_number = index >> 16, index & 0xFFFF

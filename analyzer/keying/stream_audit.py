@@ -8,9 +8,11 @@ clear before the answer is counted apart; what can't be tried (cut by the snaple
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analyzer.evidence.media_slice import StreamSlice
 from analyzer.evidence.media_statistics import stream_statistics
+from analyzer.evidence.packet_facts import facts_at, packet_facts
 from analyzer.keying.clear_runs import ClearRuns, find_clear_runs, observed_tag_octets
 from analyzer.keying.contexts import (
     candidates_for,
@@ -76,7 +78,7 @@ def rtpmap_of(line: MediaLine | None, bound: BoundStream) -> dict[int, RtpMap]:
 
 
 def _clock_rate(packets: StreamSlice, rtpmap: dict[int, RtpMap]) -> int | None:
-    mapped = rtpmap.get(int(packets.payload_type[0]))
+    mapped = rtpmap.get(int(packet_facts(packets, 0).payload_type[0]))
     return mapped.clock_rate if mapped is not None else None
 
 
@@ -92,11 +94,9 @@ def _clear_runs(case: Case, tally: Tally) -> ClearRuns:
     null = suite is not None and not suite.encrypts
     if any(key.authenticated and (null or not key.srtp_encrypted) for key in keys) or (null and not keys):
         return ClearRuns()
-    early = np.zeros(len(case.packets), dtype=np.bool_)
-    early[: case.bound.before_answer] = True
     all_of_it = tally.unencrypted or not tally.authenticated
     unproved = np.ones(len(case.packets), dtype=np.bool_) if all_of_it else tally.failed
-    return find_clear_runs(case.packets, unproved, early, case.rtpmap)
+    return find_clear_runs(case.packets, unproved, case.bound.before_answer, case.rtpmap)
 
 
 def _conclude(case: Case, tally: Tally, runs: ClearRuns, tolerated: float) -> StreamAudit:
@@ -136,13 +136,22 @@ def _conclude(case: Case, tally: Tally, runs: ClearRuns, tolerated: float) -> St
         mki_fault=tally.mki_fault,
         reason="not encrypted" if candidate is None and bool(clear.all()) else tally.reason,
         rtcp=rtcp,
-        failed_frames=tuple(case.packets.frame[failed][:LISTED_FRAMES].tolist()),
-        clear_frames=tuple(case.packets.frame[clear][:LISTED_FRAMES].tolist()),
+        failed_frames=_frames(case, failed),
+        clear_frames=_frames(case, clear),
         clear_map=np.packbits(clear).tobytes(),
         jitter_seconds=None if statistics.jitter is None else statistics.jitter.mean / 1000,
         duration_seconds=(statistics.last_time_ns - statistics.first_time_ns) / 1e9,
         defects=tally.defects + (rtcp.defects if key is not None else ()),
     )
+
+
+def _frames(case: Case, flags: NDArray[np.bool_]) -> tuple[int, ...]:
+    """The first frames that are to be listed."""
+    if not flags.any():
+        return ()
+    start = int(flags.argmax())
+    stop = start + int(np.searchsorted(np.cumsum(flags[start:], dtype=np.int32), LISTED_FRAMES)) + 1
+    return tuple(facts_at(case.packets, start + np.flatnonzero(flags[start:stop])).frame.tolist())
 
 
 def _expected_tag(case: Case, tally: Tally) -> int | None:

@@ -138,11 +138,11 @@ def _is_unencrypted(case: Case, packets: StreamPackets, candidate: Candidate, ta
 
 def _explained(case: Case, packets: StreamPackets, tally: Tally, record: OpeningRecord) -> Tally:
     """With the reason why packets among others that authenticate fail, where there are enough to tell."""
-    failed = np.flatnonzero(tally.failed)
-    if len(failed) < TELLING_FAILURES:
+    failed = int(np.count_nonzero(tally.failed))
+    if failed < TELLING_FAILURES:
         return tally
     context = tally.context or (record.context if tally.candidate is None else tally.candidate.context)
-    columns = packets.thinned(failed)
+    columns = packets.thinned(tally.failed)
     near = replace(_near(context), roc=context.roc if record.first_roc is None else record.first_roc)
     found = diagnose_stream(columns, near, case.rivals, encodings=case.encodings)
     if found.reason in {FailureReason.NONE, FailureReason.SOME}:
@@ -150,9 +150,9 @@ def _explained(case: Case, packets: StreamPackets, tally: Tally, record: Opening
     # Most of them have the length of some that authenticate, and with it a tag.
     if found.reason is FailureReason.NO_TAGS and 2 * int(record.has_length(columns.lengths).sum()) > len(columns):
         found = Diagnosis(FailureReason.ALTERED)
-    why = f"{len(failed)} packets fail: {found}"
+    why = f"{failed} packets fail: {found}"
     if found.context is not None and found.reason in MKI_FAULTS:
-        tally = replace(tally, mki_fault=f"{len(failed)} packets differ from the others: {found}")
+        tally = replace(tally, mki_fault=f"{failed} packets differ from the others: {found}")
     return replace(tally, reason=f"{tally.reason}; {why}" if tally.reason else why)
 
 

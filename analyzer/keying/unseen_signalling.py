@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from analyzer.evidence.packet_facts import packet_facts
 from analyzer.model.call import Call, CallState, MediaLine, Resolution
 from analyzer.model.evidence import SignallingMessage, Wire
 from analyzer.model.keying import StreamAudit
@@ -121,9 +122,8 @@ def _find_silence(streams: Sequence[StreamAudit], last_message_ns: int) -> int |
 
 def _last_before(stream: StreamAudit, moment: int) -> int:
     bound = stream.bound
-    times = np.asarray(bound.stream.timestamp_ns[bound.start : bound.stop])
-    earlier = times[times < moment]
-    return int(earlier.max()) if len(earlier) else LONG_AGO
+    runs = bound.stream.iter_facts(bound.start, bound.stop)
+    return max(int(each.timestamp_ns.max(where=each.timestamp_ns < moment, initial=LONG_AGO)) for each in runs)
 
 
 def _is_explained(line: MediaLine, stream: StreamAudit, beside: Sequence[StreamAudit], gaps: Sequence[int]) -> bool:
@@ -140,14 +140,12 @@ def _is_explained(line: MediaLine, stream: StreamAudit, beside: Sequence[StreamA
 def _failing_times(stream: StreamAudit) -> tuple[int, int]:
     """When the first and the last packet failed; where none did, those of the stream."""
     bound = stream.bound
-    times = np.asarray(bound.stream.timestamp_ns[bound.start : bound.stop])
+    first, last = (int(packet_facts(bound.stream, place).timestamp_ns[0]) for place in (bound.start, bound.stop - 1))
     if not stream.failed_frames:
-        return int(times[0]), int(times[-1])
-    frames = np.asarray(bound.stream.frame[bound.start : bound.stop])
-    failing = times[np.isin(frames, stream.failed_frames)]
-    if len(failing) < stream.failed:
-        return int(failing[0]), int(times[-1])
-    return int(failing[0]), int(failing[-1])
+        return first, last
+    runs = bound.stream.iter_facts(bound.start, bound.stop)
+    failing = [int(time) for each in runs for time in each.timestamp_ns[np.isin(each.frame, stream.failed_frames)]]
+    return failing[0], last if len(failing) < stream.failed else failing[-1]
 
 
 def _has_moved(line: MediaLine, stream: StreamAudit, beside: Sequence[StreamAudit]) -> bool:

@@ -117,12 +117,8 @@ RUN_PACKETS = 1 << 13
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PacketRun:
-    """Packets of a stream that follow each other, as columns of integers; `first` is the number of the first of them.
-
-    Payloads (of UDP, as captured) stand back to back: that of packet `i` of the run is
-    `octets[offsets[i] : offsets[i] + payload_octets[i]]`. The columns are those of `MediaStream`.
-    """
+class PacketFacts:
+    """Packets of a stream that follow each other, as columns of `MediaStream`; `first` is the first one's number."""
 
     first: int
     frame: Any
@@ -133,11 +129,20 @@ class PacketRun:
     payload_octets: Any
     wire_octets: Any
     header_octets: Any
-    offsets: Any
-    octets: memoryview
 
     def __len__(self) -> int:
-        return len(self.offsets)
+        return len(self.frame)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PacketRun(PacketFacts):
+    """Packets that follow each other with their payloads (of UDP, as captured), which stand back to back.
+
+    That of packet `i` of the run is `octets[offsets[i] : offsets[i] + payload_octets[i]]`.
+    """
+
+    offsets: Any
+    octets: memoryview
 
 
 class MediaStream(Protocol):
@@ -147,6 +152,7 @@ class MediaStream(Protocol):
 
     `frame`, `timestamp_ns`, `sequence_number`, `rtp_timestamp`, `payload_type`, `payload_octets` (UDP payload as
     captured), `wire_octets` (as sent) and `header_octets` (of the RTP header, 0 where it is broken) are integer arrays.
+    They are made anew for whoever asks, as long as the stream; of one that may be long ask `iter_facts`.
     """
 
     @property
@@ -196,8 +202,12 @@ class MediaStream(Protocol):
         """The payloads of these packets, or of all, in the order given: cheaper than one by one."""
         ...
 
-    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
+    def iter_facts(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketFacts]:
         """Packets `start` to `stop`, at most `packets` at a time: memory follows the run, not the stream."""
+        ...
+
+    def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:
+        """The same with payloads."""
         ...
 
     def join_payloads(self, indices: Any) -> memoryview:

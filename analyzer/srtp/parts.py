@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from analyzer.srtp.bulk import Known, Opener, StreamOpening, find_unsignalled_mki
-from analyzer.srtp.columns import HeldOctets, Numbers, PacketColumns, packet_columns
+from analyzer.srtp.columns import Flags, HeldOctets, PacketColumns, packet_columns
 from analyzer.srtp.compiling import kernels_for
 from analyzer.srtp.context import SrtpContext
 from analyzer.srtp.index import Rollover
@@ -74,23 +74,24 @@ class StreamPackets:
             return self._held.select(np.arange(start, stop))
         return _joined(list(self._packets.iter_runs(start, stop, max(stop - start, 1))))
 
-    def thinned(self, numbers: Numbers | None = None) -> PacketColumns:
-        """All packets, or those of ascending `numbers`; of more than a part the first ones and some from the middle."""
-        size = len(self) if numbers is None else len(numbers)
+    def thinned(self, flags: Flags | None = None) -> PacketColumns:
+        """All packets, or those with a flag; of more than a part the first ones and some from the middle."""
         if self._held is not None:
-            return self._held if numbers is None else self._held.select(numbers)
+            return self._held if flags is None else self._held.select(np.flatnonzero(flags))
+        size = len(self) if flags is None else int(np.count_nonzero(flags))
         half, middle = PART_PACKETS // 2, size // 2
-        places = np.arange(size)
-        if size > PART_PACKETS:
-            places = np.concatenate((places[:half], places[middle : middle + half]))
-        chosen = places if numbers is None else numbers[places]
+        spans = ((0, half), (middle, middle + half)) if size > PART_PACKETS else ((0, size),)
         packets: list[bytes] = []
-        wire_lengths = [np.zeros(0, np.int64)]
-        for run in self._packets.iter_runs(0, len(self), PART_PACKETS):
-            mine = chosen[(chosen >= run.first) & (chosen < run.first + len(run))] - run.first
-            part = run_columns(run)
-            packets += [part.packet(number) for number in mine.tolist()]
-            wire_lengths.append(part.wire_lengths[mine])
+        wire_lengths, passed = [np.zeros(0, np.int64)], 0
+        for start in range(0, len(self), PART_PACKETS):
+            stop = min(start + PART_PACKETS, len(self))
+            own = np.arange(stop - start) if flags is None else np.flatnonzero(flags[start:stop])
+            chosen = np.concatenate([own[max(low - passed, 0) : max(high - passed, 0)] for low, high in spans])
+            passed += len(own)
+            if len(chosen):
+                part = self.part(start, stop)
+                packets += [part.packet(number) for number in chosen.tolist()]
+                wire_lengths.append(part.wire_lengths[chosen])
         return packet_columns(packets, np.concatenate(wire_lengths))
 
 

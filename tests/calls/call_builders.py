@@ -7,7 +7,7 @@ import numpy as np
 
 from analyzer.calls import CallTracker
 from analyzer.model.call import Call, CallSet
-from analyzer.model.evidence import RUN_PACKETS, MediaEvidence, PacketRun, SignallingMessage
+from analyzer.model.evidence import RUN_PACKETS, MediaEvidence, PacketFacts, PacketRun, SignallingMessage
 from dissectors.grammar.sip import parse_sip
 
 SECOND = 1_000_000_000
@@ -160,6 +160,10 @@ class Packets:
             columns = [getattr(self, name)[span] for name in names[1:9]]
             offsets = np.cumsum([0, *map(len, payloads)])[:-1]
             yield PacketRun(first, *columns, offsets, memoryview(b"".join(payloads)))
+
+    def iter_facts(self, start=0, stop=None, packets=RUN_PACKETS):
+        for run in self.iter_runs(start, stop, packets):
+            yield PacketFacts(*(getattr(run, each.name) for each in fields(PacketFacts)))
 
     def join_payloads(self, indices):
         return memoryview(b"".join(self.read_payloads(indices)))

@@ -2,6 +2,7 @@
 """Media streams: grouping, payload access, loss, order and jitter, against tshark's own counts."""
 
 import functools
+import itertools
 import random
 import re
 import subprocess
@@ -10,14 +11,17 @@ from pathlib import Path
 import capture_frames as made
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analyzer.capture.columns import PayloadKind
 from analyzer.capture.source import open_capture
 from analyzer.capture.speed import compiled, plain
 from analyzer.evidence import media_statistics, media_table
 from analyzer.evidence.media import PacketColumns
-from analyzer.evidence.media_statistics import is_plausible_rtp, jitter_spread, sequence_runs, stream_statistics
+from analyzer.evidence.media_statistics import JitterMeter, is_plausible_rtp, stream_statistics
 from analyzer.evidence.media_table import MediaTable, group_rows
+from analyzer.evidence.sequence_counts import SequenceCounter, SequenceCounts
 
 
 def table_of(path: Path, packets: int = 1 << 18) -> MediaTable:
@@ -146,14 +150,53 @@ def test_jitter_is_the_recurrence_of_the_rfc(monkeypatch: pytest.MonkeyPatch) ->
         told = []
         for speed in (plain, functools.partial(compiled, allocates=False)):
             monkeypatch.setattr(media_statistics, "at_hand", speed)
-            told.append(jitter_spread(times, stamps, 8000))
-        assert told[0] == told[1]
+            for size in (length, 1, 64):
+                meter = JitterMeter(8000)
+                for start in range(0, length, size):
+                    meter.add(times[start : start + size], stamps[start : start + size])
+                told.append(meter.spread())
+        assert len(set(told)) == 1
         assert told[0] == pytest.approx(spread, rel=1e-12)
 
 
-def test_sequence_runs_follow_the_restart() -> None:
-    runs = sequence_runs(np.array([60000, 60001, 3, 4, 5]))
-    assert [run.tolist() for run in runs] == [[60000, 60001, 65539, 65540, 65541]]
+def test_a_restart_begins_a_run_of_its_own() -> None:
+    counter = SequenceCounter()
+    counter.add(np.array([60000, 60001, 3, 4, 5, 40000, 40001]))
+    assert counter.finish() == (5542 + 2, 5542 + 2 - 7, 0, 0, 1)
+
+
+def counted_at_once(numbers: list[int]) -> SequenceCounts:
+    """The whole stream in one piece: numbers past 16 bits, cut where the sender started again."""
+    extended = [numbers[0]]
+    steps = [(b - a + 0x8000 & 0xFFFF) - 0x8000 for a, b in itertools.pairwise(numbers)]
+    for step in steps:
+        extended.append(extended[-1] + step)
+    runs: list[list[int]] = [[extended[0]]]
+    for place, step in enumerate(steps):
+        if step < -100 and abs((*steps, 0)[place + 1]) <= 100:
+            runs.append([])
+        runs[-1].append(extended[place + 1])
+    spans = [max(run) - min(run) + 1 for run in runs]
+    fresh = [list(dict.fromkeys(run)) for run in runs]
+    late = sum(number < max(run[: place + 1]) for run in fresh for place, number in enumerate(run))
+    distinct = sum(map(len, fresh))
+    return SequenceCounts(sum(spans), sum(spans) - distinct, len(numbers) - distinct, late, len(runs) - 1)
+
+
+@given(
+    st.lists(st.sampled_from([1, 1, 1, 2, 0, -1, -3, -101, -20000, 30000, 65000]), max_size=40),
+    st.integers(0, 0xFFFF),
+    st.lists(st.integers(1, 9), min_size=1, max_size=5),
+)
+def test_sequence_numbers_are_counted_alike_in_pieces(steps: list[int], first: int, sizes: list[int]) -> None:
+    numbers = [number & 0xFFFF for number in itertools.accumulate(steps, initial=first)]
+    counter, start = SequenceCounter(), 0
+    for size in itertools.cycle(sizes):
+        counter.add(np.array(numbers[start : start + size]))
+        start += size
+        if start >= len(numbers):
+            break
+    assert counter.finish() == counted_at_once(numbers)
 
 
 def test_what_is_no_stream(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """However a capture is cut into batches, sorted and put aside, every flow has the same packets."""
 
+import itertools
 import random
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import capture_frames as made
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,11 +15,12 @@ from hypothesis import strategies as st
 import analyzer.capture.source as source
 from analyzer.capture.columns import PayloadKind
 from analyzer.capture.source import open_capture
-from analyzer.evidence import media_table, packet_store
+from analyzer.evidence import media, media_table, packet_store
 from analyzer.evidence.capture_points import ShiftedFlow
 from analyzer.evidence.media import PacketColumns
 from analyzer.evidence.media_slice import StreamSlice
 from analyzer.evidence.media_table import MediaTable
+from analyzer.evidence.packet_facts import facts_at
 from analyzer.evidence.packet_store import PacketStore
 from analyzer.evidence.spool import Spool
 from analyzer.model.evidence import MediaStream
@@ -52,6 +55,10 @@ def told(path: Path, packets: int) -> list[object]:
     ] + [table.defects]
 
 
+def rows_of(facts: Any) -> list[tuple[object, ...]]:
+    return list(zip(*(getattr(facts, name).tolist() for name in COLUMNS if name != "marker"), strict=True))
+
+
 def in_runs(flow: PacketColumns, packets: int, start: int = 0, stop: int | None = None) -> list[tuple[object, ...]]:
     """The packets as the runs of a flow tell them, which must be what its columns tell."""
     found: list[tuple[object, ...]] = []
@@ -64,6 +71,14 @@ def in_runs(flow: PacketColumns, packets: int, start: int = 0, stop: int | None 
         found += zip(*columns, payloads, strict=True)
     whole = [getattr(flow, name).tolist() for name in COLUMNS if name != "marker"]
     assert found == list(zip(*whole, flow.read_payloads(), strict=True))[start:stop]
+    facts = list(flow.iter_facts(start, stop, packets))
+    assert [each.first for each in facts] == list(itertools.accumulate(map(len, facts[:-1]), initial=start))[
+        : len(facts)
+    ]
+    assert [row[:-1] for row in found] == [row for each in facts for row in rows_of(each)]
+    some = [place for place in range(len(flow)) if place % 5 != 2]
+    assert rows_of(facts_at(cast("MediaStream", flow), np.array(some, int))) == [rows_of(flow)[place] for place in some]
+    assert flow.read_payloads(some[::-1]) == [flow.payload(place) for place in some[::-1]]
     return found
 
 
@@ -101,6 +116,7 @@ def test_batches_blocks_and_speeds_change_nothing(
         patched.setattr(media_table, "FIRST_FLOWS", 1)
         if aside:
             patched.setattr(packet_store, "Spool", lambda: Spool(100))
+        patched.setattr(media, "HELD_PACKETS", 3)
         assert told(path, packets) == whole
         patched.setattr(source, "COMPILE_OCTETS", -1)
         assert told(path, packets) == whole

@@ -17,7 +17,16 @@ from analyzer.model.call import (
     SdpBody,
     Side,
 )
-from analyzer.model.evidence import RUN_PACKETS, FrameRef, PacketRun, Protection, SignallingMessage, TlsFlow, Wire
+from analyzer.model.evidence import (
+    RUN_PACKETS,
+    FrameRef,
+    PacketFacts,
+    PacketRun,
+    Protection,
+    SignallingMessage,
+    TlsFlow,
+    Wire,
+)
 from analyzer.model.keying import Keying, MacState, MasterKey, MikeyEvidence, RtcpCount, StreamAudit
 from analyzer.model.negotiation import (
     CapabilityKind,
@@ -95,6 +104,9 @@ class FabricatedStream:
         raise AssertionError("a report never looks into packets")
 
     def read_payloads(self, indices: Iterable[int] | None = None) -> list[bytes]:
+        raise AssertionError("a report never looks into packets")
+
+    def iter_facts(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketFacts]:
         raise AssertionError("a report never looks into packets")
 
     def iter_runs(self, start: int = 0, stop: int | None = None, packets: int = RUN_PACKETS) -> Iterator[PacketRun]:

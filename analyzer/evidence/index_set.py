@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which packet indices of a source have come: as intervals, so that memory follows the gaps."""
+"""Which packets of a source have come, by number: as intervals, so that memory follows the gaps."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,17 +8,21 @@ Numbers = NDArray[np.int64]
 
 
 class IndexSet:
-    """A set of 48-bit indices."""
+    """A set of packet indices, or of sequence numbers that count on where they wrap."""
 
     def __init__(self) -> None:
         self._starts: Numbers = np.zeros(0, np.int64)
         self._stops: Numbers = np.zeros(0, np.int64)  # exclusive
 
-    def add(self, index: Numbers) -> int:
-        """Take these in; how many of them had come before."""
-        distinct = np.unique(index)
-        if not len(distinct):
-            return 0
+    def add(self, index: Numbers) -> NDArray[np.bool_]:
+        """Take these in; which of them had come before, those that stand twice among them included."""
+        again = np.ones(len(index), dtype=np.bool_)
+        if not len(index):
+            return again
+        if (index[1:] > index[:-1]).all():
+            distinct, first = index, np.arange(len(index))
+        else:
+            distinct, first = np.unique(index, return_index=True)
         place = np.searchsorted(self._starts, distinct, "right") - 1
         known = np.zeros(len(distinct), dtype=np.bool_)
         if len(self._starts):
@@ -29,7 +33,8 @@ class IndexSet:
             starts = np.concatenate((self._starts, fresh[:1], fresh[cuts + 1]))
             stops = np.concatenate((self._stops, fresh[cuts] + 1, fresh[-1:] + 1))
             self._join(starts, stops)
-        return len(index) - len(fresh)
+        again[first[~known]] = False
+        return again
 
     def _join(self, starts: Numbers, stops: Numbers) -> None:
         """Intervals that do not overlap, in order, those that touch as one."""
