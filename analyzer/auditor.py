@@ -158,13 +158,27 @@ class Auditor:
         streams = tuple(audit_stream(bound, line, keying, self.ring, suite, tolerated) for bound in line.streams)
         return streams, audit_lone_rtcp(line, keying) if line.lone_rtcp else NO_RTCP
 
-    def audit_stream(self, bound: BoundStream, handshakes: PathHandshakes, mikey: KeyedPaths) -> AuditedStream:
-        """A stream that belongs to no call, keyed by the handshakes on its path or by MIKEY between its ends."""
+    def _audit_streams(
+        self, streams: Sequence[BoundStream], handshakes: PathHandshakes, mikey: KeyedPaths, jobs: int
+    ) -> tuple[AuditedStream, ...]:
+        """Streams that belong to no call, keyed by the handshakes on their path or by MIKEY between their ends."""
+        if not streams:
+            return ()
         from analyzer.keying.stream_audit import audit_stream  # noqa: PLC0415
+        from analyzer.loose_streams import audit_streams  # noqa: PLC0415
 
-        keying = self._keymaster.key_loose(bound, handshakes, mikey)
-        audit = audit_stream(bound, None, keying, self.ring, None, self.policy.tolerated_failures)
-        return AuditedStream(audit, evaluate_stream(audit, self.policy), keying)
+        keyings = [self._keymaster.key_loose(bound, handshakes, mikey) for bound in streams]
+
+        def audit(number: int) -> StreamAudit:
+            tolerated = self.policy.tolerated_failures
+            return audit_stream(streams[number], None, keyings[number], self.ring, None, tolerated)
+
+        has_keys = bool(self.ring.srtp) or any(keying.keys for keying in keyings)
+        audits = audit_streams(streams, audit, jobs, has_keys=has_keys)
+        return tuple(
+            AuditedStream(audit, evaluate_stream(audit, self.policy), keying)
+            for audit, keying in zip(audits, keyings, strict=True)
+        )
 
     def _read_loose(self, messages: Sequence[LooseMikey], calls: Sequence[Call]) -> list["LooseExchange"]:
         """The MIKEY exchanges outside calls; those in bodies of calls are kept for them. Tickets open calls too."""
@@ -232,7 +246,7 @@ class Auditor:
         handshakes = _handshakes(readings)
         paths = KeyedPaths([each.keyed_path for each in exchanges if each.opened[0].keys])
         loose = tuple(sorted(self._judge_loose(exchanges), key=lambda one: (one.message.timestamp_ns, one.message.ref)))
-        streams = tuple(self.audit_stream(bound, handshakes, paths) for bound in plausible)
+        streams = self._audit_streams(plausible, handshakes, paths, jobs)
         said = evaluate_messages(calls.outside, self.policy)
         messages = tuple(AuditedMessage(each, own) for each, own in zip(calls.outside, said, strict=True))
         for outcomes in outcomes_outside(streams, messages, loose):

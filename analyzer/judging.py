@@ -21,9 +21,10 @@ from analyzer.shares import work_in_shares
 
 KEPT_CALLS = 1000  # audited calls that stay in memory; of further ones each is audited again when it is asked for
 STREAM_COST, COST_OF_FORKING = 20, 1000  # in audits of calls without media
+PACKETS_A_COST = 50  # packets that cost as much, where they are opened
 
 Audit = Callable[[int], AuditedCall]
-Render = Callable[[AuditedCall], bytes]
+Render = Callable[[int, AuditedCall], bytes]
 
 
 class Sheet(Protocol):
@@ -146,7 +147,7 @@ class _Worker:
             counter.add_call(audited)
             briefs.append(brief_call(audited))
             if self._render is not None:
-                octets = self._render(audited)
+                octets = self._render(number, audited)
                 places.append(_Place(self._number, self._sheet.append(octets), len(octets)))
             if self._number == 0 and len(self._kept) < KEPT_CALLS:
                 self._kept[number] = audited
@@ -156,10 +157,11 @@ class _Worker:
 def judge_calls(calls: Sequence[Call], audit: Audit, render: Render | None, jobs: int) -> Judged:
     """Every call audited by its number and, with `render`, rendered where it was audited; the same with any `jobs`."""
     kept: dict[int, AuditedCall] = {}
-    children = jobs - 1 if jobs > 1 and _is_worth_forking(calls) else 0
+    weights = [_weight(call) for call in calls] if jobs > 1 else []
+    children = jobs - 1 if sum(weights) >= COST_OF_FORKING else 0
     sheets: list[Sheet] = [Spool(), *_child_sheets(children, written=render is not None)]
     workers = [_Worker(audit, render, number, sheet, kept) for number, sheet in enumerate(sheets)]
-    shares = work_in_shares(len(calls), workers, _encode, lambda octets: _decode(octets, calls))
+    shares = work_in_shares(len(calls), workers, _encode, lambda octets: _decode(octets, calls), weights.__getitem__)
     counter = TallyCounter()
     for share in shares:
         counter.add_counts(share.counts)
@@ -177,9 +179,10 @@ def _child_sheets(number: int, *, written: bool) -> Iterator[Sheet]:
             return
 
 
-def _is_worth_forking(calls: Sequence[Call]) -> bool:
-    streams = sum(len(line.streams) for call in calls for line in call.media)
-    return len(calls) + STREAM_COST * streams >= COST_OF_FORKING
+def _weight(call: Call) -> int:
+    """How long a call takes, in audits of calls without media."""
+    packets = [bound.stop - bound.start for line in call.media for bound in line.streams]
+    return 1 + STREAM_COST * len(packets) + sum(packets) // PACKETS_A_COST
 
 
 def _encode(share: _Share) -> bytes:

@@ -7,7 +7,7 @@ itself what a child that was lost had taken.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -22,16 +22,21 @@ _T = TypeVar("_T")
 
 
 def work_in_shares(
-    count: int, do: Sequence[Callable[[range], _T]], encode: Callable[[_T], bytes], decode: Callable[[bytes], _T]
+    count: int,
+    do: Sequence[Callable[[range], _T]],
+    encode: Callable[[_T], bytes],
+    decode: Callable[[bytes], _T],
+    weigh: Callable[[int], int] | None = None,
 ) -> list[_T]:
     """What the items 0 to `count` came to, share by share in their order; each of `do` is for one process.
 
-    The first of `do` is this process's. With one alone, or where processes can't be forked, all is done here.
+    The first of `do` is this process's. With one alone, or where processes can't be forked, all is done here. Where
+    items take unlike long, `weigh` tells how long by number: the heaviest shares are begun first.
     """
     shares = _cut(count, len(do))
     if len(do) < 2 or len(shares) < 2 or not can_fork():
         return [do[0](share) for share in shares]
-    queue = _queue_of(len(shares))
+    queue = _queue_of(_heaviest_first(shares, weigh))
     found: dict[int, _T] = {}
     with contextlib.ExitStack() as ending:
         ending.callback(os.close, queue)
@@ -53,10 +58,17 @@ def _cut(count: int, processes: int) -> list[range]:
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def _queue_of(count: int) -> int:
+def _heaviest_first(shares: Sequence[range], weigh: Callable[[int], int] | None) -> Sequence[int]:
+    """The numbers of the shares in the order in which they are begun."""
+    if weigh is None:
+        return range(len(shares))
+    return sorted(range(len(shares)), key=lambda number: -sum(map(weigh, shares[number])))
+
+
+def _queue_of(numbers: Iterable[int]) -> int:
     """A pipe out of which each process that reads gets the next number; it ends when all are taken."""
     source, sink = os.pipe()
-    os.write(sink, b"".join(number.to_bytes(_NUMBER_OCTETS, "little") for number in range(count)))
+    os.write(sink, b"".join(number.to_bytes(_NUMBER_OCTETS, "little") for number in numbers))
     os.close(sink)
     return source
 

@@ -60,7 +60,7 @@ def shown(report: Report) -> tuple[str, str, list[str], int]:
 
 
 def judged_by(jobs: int, paths: list[Path], ring: KeyRing) -> Report:
-    return audit(paths, ring=ring, jobs=jobs, render=render_json_call, keep_calls=False)
+    return audit(paths, ring=ring, jobs=jobs, render=lambda _, call: render_json_call(call), keep_calls=False)
 
 
 @pytest.mark.usefixtures("_eager")

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analyzer import shares
 from analyzer.shares import MAX_SHARES, work_in_shares
@@ -40,6 +42,33 @@ def worked(count: int, *workers: Callable[[range], list[int]]) -> list[int]:
 @pytest.mark.parametrize("processes", [1, 2, 4])
 def test_every_item_is_worked_on_in_its_place(count: int, processes: int) -> None:
     assert worked(count, *[numbers] * processes) == list(range(count))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(0, 9), max_size=90), st.integers(1, 3))
+def test_the_order_in_which_work_is_begun_changes_nothing(weights: list[int], processes: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shares, "can_fork", lambda: True)
+        found = work_in_shares(len(weights), [numbers] * processes, encode, decode, weights.__getitem__)
+    assert [number for share in found for number in share] == list(range(len(weights)))
+
+
+def test_the_heaviest_work_is_begun_first() -> None:
+    begun: list[int] = []
+
+    def note(share: range) -> list[int]:
+        begun.extend(share)
+        return list(share)
+
+    def idle(share: range) -> list[int]:
+        raise MemoryError
+
+    weights = [3, 1, 4, 1, 5, 9, 2, 6]
+    found = work_in_shares(len(weights), [note, idle], encode, decode, weights.__getitem__)
+    assert [number for share in found for number in share] == list(range(8))
+    assert set(begun) == set(range(8))
+    first = [weights[number] for number in begun[:5]]
+    assert first == sorted(first, reverse=True)
 
 
 def test_several_processes_do_the_work() -> None:

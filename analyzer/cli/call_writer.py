@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The files of one report's calls, and the account of what went where and why the rest did not."""
+"""The files of calls and streams, and the account of what went where and why the rest did not."""
 
 import heapq
-import multiprocessing
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -22,6 +21,7 @@ from analyzer.model.channel import split_interleaved
 from analyzer.model.evidence import AnySignalling
 from analyzer.model.keying import Keying, StreamAudit
 from analyzer.model.report import AuditedCall, AuditedStream, Report
+from analyzer.shares import work_in_shares
 from reports.json_media import defect_objects
 from reports.spelling import time_text
 
@@ -54,44 +54,52 @@ class _Item(NamedTuple):
 
 
 class CallWriter:
-    """Writes what the streams of a report say in the clear; packets are held for one call at a time."""
+    """Writes what streams say in the clear; packets are held for one call at a time.
 
-    def __init__(self, report: Report, ring: KeyRing, target: Path, redact: bool) -> None:
-        self._report = report
+    Files are `unfinished`, in that folder, until all of one is written: then they are moved to `target`.
+    """
+
+    def __init__(self, ring: KeyRing, target: Path, unfinished: Path, redact: bool) -> None:
         self._ring = ring
         self._target = target
+        self._unfinished = unfinished
         self._redact = redact
 
-    def write(self, jobs: int = 1) -> dict[str, Any]:
-        """All calls, then the streams of no call, so many of them at a time; returns the account."""
-        work = self._work()
-        written = _in_processes(self._write, work, jobs)
-        count = len(self._report.calls)
-        calls = [
-            {"call_id": call.call.call_id, **account}
-            for call, account in zip(self._report.calls, written[:count], strict=True)
-        ]
-        streams = []
-        for account in written[count:]:
-            (stream,) = account.pop("streams")
-            streams.append({**stream, **account})
-        return {"calls": calls, "streams": streams}
+    def write_call(self, number: int, call: AuditedCall) -> bytes:
+        """The files of a call, the first of which has number 0; its account as JSON."""
+        name = f"{number + 1:03d}-{safe_name(call.call.call_id)}"
+        account = self._write(_Work(name, call.call.messages, _streams_of(call)))
+        return json.dumps({"call_id": call.call.call_id, **account}).encode()
 
-    def _work(self) -> list[_Work]:
-        work = [
-            _Work(f"{number:03d}-{safe_name(call.call.call_id)}", call.call.messages, _streams_of(call))
-            for number, call in enumerate(self._report.calls, start=1)
-        ]
-        for number, loose in enumerate(self._report.streams, start=len(work) + 1):
-            work.append(_Work(f"{number:03d}-ssrc-{loose.audit.bound.stream.ssrc:08x}", (), [_loose(loose)]))
-        return work
+    def write_streams(self, streams: Sequence[AuditedStream], first: int, jobs: int) -> list[dict[str, Any]]:
+        """The files of streams of no call, which are numbered from `first` on, so many at a time; their accounts."""
+        packets = [each.audit.packets for each in streams]
+        processes = min(jobs, len(streams)) if sum(packets) >= MIN_PACKETS_TO_FORK else 1
 
-    def play(self, out: BinaryIO, quiet: bool) -> None:
-        """The speech of one call after the other, as raw samples; their form goes to standard error."""
-        groups = [(call.call.call_id, _streams_of(call)) for call in self._report.calls]
-        groups += [(f"{loose.audit.bound.stream.ssrc:#010x}", [_loose(loose)]) for loose in self._report.streams]
+        def write(numbers: range) -> list[dict[str, Any]]:
+            return [self._write_stream(streams[number], first + number + 1) for number in numbers]
+
+        shares = work_in_shares(
+            len(streams), [write] * max(processes, 1), lambda found: json.dumps(found).encode(), json.loads,
+            packets.__getitem__,
+        )  # fmt: skip
+        return [account for share in shares for account in share]
+
+    def _write_stream(self, loose: AuditedStream, number: int) -> dict[str, Any]:
+        name = f"{number:03d}-ssrc-{loose.audit.bound.stream.ssrc:08x}"
+        account = self._write(_Work(name, (), [_loose(loose)]))
+        (stream,) = account.pop("streams")
+        return {**stream, **account}
+
+    def play(self, report: Report, out: BinaryIO, quiet: bool) -> list[dict[str, Any]]:
+        """The speech of one call after the other, as raw samples; their form goes to standard error.
+
+        Returns what became of each stream.
+        """
+        groups = [(call.call.call_id, _streams_of(call)) for call in report.calls]
+        groups += [(f"{loose.audit.bound.stream.ssrc:#010x}", [_loose(loose)]) for loose in report.streams]
         for name, streams in groups:
-            with CallAudio(self._target) as audio:
+            with CallAudio(self._unfinished) as audio:
                 for item in self._items((), streams, audio):
                     self._hear(audio, item)
                 audio.finish()
@@ -105,10 +113,11 @@ class CallWriter:
                     click.echo(f"srtp-audit: {safe_name(name)}: raw samples, {form}", err=True)
                 out.writelines(parts)
                 out.flush()
+        return [_counts(stream.audit) for _, streams in groups for stream in streams]
 
     def _write(self, work: _Work) -> dict[str, Any]:
         name, messages, streams = work
-        with CallAudio(self._target) as audio:
+        with CallAudio(self._unfinished) as audio:
             copied = self._copy(name, messages, streams, audio)
             audio.finish()
             stereo = audio.write(self._target, name)
@@ -123,7 +132,7 @@ class CallWriter:
             return {"file": None, "copied": 0}
         file, redacted = f"{name}.pcapng", 0
         try:
-            with open_output(self._target / file) as stream:
+            with open_output(self._target / file, self._unfinished) as stream:
                 copy = ClearCopy(stream)
                 for item in items:
                     self._hear(audio, item)
@@ -176,31 +185,6 @@ class CallWriter:
             for event in events
         ]
         return {"count": len(events), "digits": digits_text(events), "events": listed}
-
-
-def _in_processes(write: Callable[[_Work], dict[str, Any]], work: list[_Work], jobs: int) -> list[dict[str, Any]]:
-    """Each account in order; with several jobs by processes that are forked, so that they see the report as it is."""
-    packets = sum(stream.audit.packets for one in work for stream in one.streams)
-    jobs = min(jobs, len(work))
-    if jobs < 2 or packets < MIN_PACKETS_TO_FORK or "fork" not in multiprocessing.get_all_start_methods():
-        return [write(one) for one in work]
-    order = sorted(range(len(work)), key=lambda place: -sum(s.audit.packets for s in work[place].streams))
-    _FORKED.extend((write, work))
-    try:
-        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("fork")) as pool:
-            done = dict(zip(order, pool.map(_write_forked, order), strict=True))
-    finally:
-        _FORKED.clear()
-    return [done[place] for place in range(len(work))]
-
-
-_FORKED: list[Any] = []  # what the forked processes find in their memory
-
-
-def _write_forked(place: int) -> dict[str, Any]:
-    write, work = _FORKED
-    account: dict[str, Any] = write(work[place])
-    return account
 
 
 def _streams_of(call: AuditedCall) -> list[_Stream]:

@@ -72,7 +72,7 @@ class CallAudio:
     """Takes the clear packets of one call; temporary files hold what is heard until all of it is known."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder  # for what is unfinished
         self.voices: dict[StreamKey, Voice] = {}
         self._sides: dict[str, Side | None] = {}
         self._described: dict[StreamKey, dict[int, Encoding]] = {}
@@ -134,13 +134,24 @@ class CallAudio:
                 again = f"-{taken[direction]}" if taken[direction] > 1 else ""
                 voice.wav = f"{name}-{direction}{again}.wav"
                 track = _recorded(voice)
-                _write_wav(target / voice.wav, wav_header(track.sample_rate, 1, track.samples), iter_samples(track))
+                self._write_wav(
+                    target / voice.wav, wav_header(track.sample_rate, 1, track.samples), iter_samples(track)
+                )
         stereo = self.stereo()
         if stereo is None:
             return None
         file = f"{name}-stereo.wav"
-        _write_wav(target / file, wav_header(stereo.sample_rate, 2, stereo.samples), stereo.iter_frames())
+        self._write_wav(target / file, wav_header(stereo.sample_rate, 2, stereo.samples), stereo.iter_frames())
         return file
+
+    def _write_wav(self, path: Path, header: bytes, parts: Iterator[bytes]) -> None:
+        try:
+            with open_output(path, self._folder) as stream:
+                stream.write(header)
+                for part in parts:
+                    stream.write(part)
+        except OSError as error:
+            raise UsageError(f"{path}: can't be written: {error.strerror}") from error
 
     def stereo(self) -> Stereo | None:
         """Who sent the first offer to the left, the other side to the right; None if not both are heard."""
@@ -173,16 +184,6 @@ def _audio_packet(packet: ClearPacket) -> AudioPacket | None:
 def _recorded(voice: Voice) -> Recorded:
     track = voice.track
     return Recorded(voice.file, track.sample_rate, track.counts.samples, track.start_ns)
-
-
-def _write_wav(path: Path, header: bytes, parts: Iterator[bytes]) -> None:
-    try:
-        with open_output(path) as stream:
-            stream.write(header)
-            for part in parts:
-                stream.write(part)
-    except OSError as error:
-        raise UsageError(f"{path}: can't be written: {error.strerror}") from error
 
 
 def audio_account(voice: Voice) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`srtp-audit decrypt`: clear captures and audio, and for every stream what opened and why the rest did not."""
 
+import contextlib
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ SCHEMA = "srtp-audit/decrypt/1"
     "--keys", metavar="FILE", help="Keys: TOML, crypto lines, a key log, a PEM key. SDES keys are read from the SDP."
 )
 @click.option("--redact", is_flag=True, help="Leave out which digits were pressed, and the packets that say it.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Calls opened at a time [default: all cores].")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes at work [default: all cores].")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def decrypt_command(
     captures: tuple[str, ...], folder: str, keys: str | None, redact: bool, jobs: int | None, quiet: bool
@@ -49,28 +50,52 @@ def decrypt_command(
     """
     ring = load_ring(keys)
     target = None if folder == "-" else _make_folder(Path(folder))
-    with progress_line(quiet) as progress:
-        report = audit(expand_paths(captures), ring=ring, progress=progress, jobs=jobs or available_cores())
-    if target is None:
-        with tempfile.TemporaryDirectory(prefix="srtp-audit-") as temporary:
-            try:
-                CallWriter(report, ring, Path(temporary), redact).play(sys.stdout.buffer, quiet)
-            except BrokenPipeError:
-                # Who listened went away; what is still buffered has nowhere to go.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                return ExitCode.INCOMPLETE
-        return _exit_code(report)
+    processes = jobs or available_cores()
+    with _unfinished(target) as unfinished, progress_line(quiet) as progress:
+        writer = CallWriter(ring, target or unfinished, unfinished, redact)
+        report = audit(
+            expand_paths(captures),
+            ring=ring,
+            progress=progress,
+            jobs=processes,
+            render=None if target is None else writer.write_call,
+            keep_calls=target is None,
+            digests=False,
+        )
+        if target is None:
+            return _play(writer, report, quiet)
+        calls = [json.loads(account) for account in report.renditions]
+        streams = writer.write_streams(report.streams, len(calls), processes)
     document = {
         "schema": SCHEMA,
         "tool": {"name": report.tool_name, "version": report.tool_version},
         "warning": WARNING,
-        **CallWriter(report, ring, target, redact).write(jobs or available_cores()),
+        "calls": calls,
+        "streams": streams,
     }
-    text = json.dumps(document, indent=2) + "\n"
-    write_output(str(target / "decrypt.json"), [text.encode()])
+    write_output(str(target / "decrypt.json"), [(json.dumps(document, indent=2) + "\n").encode()])
     if not quiet:
         _print(document, target)
-    return _exit_code(report)
+    return _exit_code(report, [stream for _, stream in _streams(document)])
+
+
+def _play(writer: CallWriter, report: Report, quiet: bool) -> ExitCode:
+    try:
+        return _exit_code(report, writer.play(report, sys.stdout.buffer, quiet))
+    except BrokenPipeError:
+        # Who listened went away; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.INCOMPLETE
+
+
+@contextlib.contextmanager
+def _unfinished(target: Path | None) -> Iterator[Path]:
+    """A folder for what is not written in full yet; whatever stays there goes with it."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".srtp-audit-", dir=target) as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise UsageError(f"{target or tempfile.gettempdir()}: can't be written: {error.strerror}") from error
 
 
 def _make_folder(target: Path) -> Path:
@@ -117,11 +142,9 @@ def _print(document: dict[str, Any], target: Path) -> None:
     click.echo(f"srtp-audit: {visible(str(target))} {told}", err=True)
 
 
-def _exit_code(report: Report) -> ExitCode:
-    streams = [stream for call in report.calls for media in call.media for stream in media.streams]
-    streams += [each.audit for each in report.streams]
-    if not any(capture.readable for capture in report.captures) or not (report.calls or report.streams):
+def _exit_code(report: Report, streams: Sequence[dict[str, Any]]) -> ExitCode:
+    if not any(capture.readable for capture in report.captures) or not (report.briefs or report.streams):
         return ExitCode.UNREADABLE
-    shut = any(stream.decrypted + stream.clear + stream.clear_early < stream.packets for stream in streams)
+    shut = any(stream["decrypted"] + stream["clear"] < stream["packets"] for stream in streams)
     gaps = any(capture.defects or not capture.readable for capture in report.captures)
     return ExitCode.INCOMPLETE if shut or gaps else ExitCode.OK

@@ -39,9 +39,12 @@ def _replace(path: Path, pieces: Iterable[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def open_output(path: Path) -> Iterator[BinaryIO]:
-    """A seekable stream whose octets appear at `path`, with mode 0600, once all went well; raises OSError."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def open_output(path: Path, unfinished: Path | None = None) -> Iterator[BinaryIO]:
+    """A seekable stream whose octets appear at `path`, with mode 0600, once all went well; raises OSError.
+
+    Until then they are in the folder `unfinished`, which has to be on the same volume, or else beside `path`.
+    """
+    handle, name = tempfile.mkstemp(dir=unfinished or path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream

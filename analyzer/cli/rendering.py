@@ -26,13 +26,13 @@ class Outputs:
         return not self.quiet and self.json is None and self.html is None
 
 
-def call_renderer(outputs: Outputs) -> Callable[[AuditedCall], bytes] | None:
+def call_renderer(outputs: Outputs) -> Callable[[int, AuditedCall], bytes] | None:
     """What is to be rendered of each call where it is audited, None where no output has all calls in full."""
     if outputs.json is None:
         return None
     from reports.json_report import render_json_call  # noqa: PLC0415 - a second saved where no JSON is wanted
 
-    return render_json_call
+    return lambda _, call: render_json_call(call)
 
 
 def write_report(report: Report, outputs: Outputs) -> None:

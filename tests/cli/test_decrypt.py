@@ -2,7 +2,9 @@
 """`decrypt`: the clear copies, as Wireshark and a WAV reader see them, and the account of what opened."""
 
 import json
+import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -14,10 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analyzer import judging, loose_streams, shares
 from analyzer.audio.decoders import decode_g711
 from analyzer.cli import call_writer, main
 from analyzer.cli.call_writer import safe_name
-from analyzer.cli.clear_copy import clear_signalling
+from analyzer.cli.clear_copy import ClearCopy, clear_signalling
 from tests.captures.end_to_end import sidecar_of
 from tests.captures.test_opened_media import libsrtp_keys
 from tests.cli.command_line import ALICE, BOB, KEY_A, ROOT, message, pcapng, run
@@ -265,19 +268,30 @@ def test_packets_that_fail_say_so_in_a_comment(captures: Path, tmp_path: Path) -
         assert all(re.search(r"NOT DECRYPTED: (?:its tag does not verify|it is too short)", row) for row in rows)
 
 
+def fork_for_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though pytest's workers have threads."""
+    monkeypatch.setattr(shares, "can_fork", lambda: True)
+    monkeypatch.setattr(judging, "COST_OF_FORKING", 0)
+    monkeypatch.setattr(loose_streams, "PACKETS_WORTH_FORKING", 0)
+    monkeypatch.setattr(call_writer, "MIN_PACKETS_TO_FORK", 0)
+
+
+def written(folder: Path, *arguments: str | Path) -> dict[str, bytes]:
+    """All that `decrypt` leaves in a folder."""
+    with pytest.raises(SystemExit) as left:
+        main(["decrypt", "-o", str(folder), "-q", *map(str, arguments)])
+    assert left.value.code in {0, 4}
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 @pytest.mark.captures
 def test_several_processes_write_the_same_files(
     captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call_writer, "MIN_PACKETS_TO_FORK", 1)
+    fork_for_anything(monkeypatch)
     source = captures / "public" / "wireshark-wiki" / "SampleCaptures" / "sip-rtp-g726.pcap"
-    found = []
-    for jobs in ("1", "3"):
-        with pytest.raises(SystemExit) as left:
-            main(["decrypt", str(source), "-o", str(tmp_path / jobs), "--jobs", jobs, "-q"])
-        assert left.value.code == 0
-        found.append({path.name: path.read_bytes() for path in (tmp_path / jobs).iterdir()})
-    assert found[0] == found[1]
+    found = [written(tmp_path / jobs, "--jobs", jobs, source) for jobs in ("1", "2", "3")]
+    assert found[0] == found[1] == found[2]
     assert len(found[0]) == 17
 
 
@@ -285,17 +299,32 @@ def test_several_processes_write_the_same_files(
 def test_several_processes_write_the_same_files_of_streams_without_a_call(
     captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call_writer, "MIN_PACKETS_TO_FORK", 1)
+    fork_for_anything(monkeypatch)
     name = "peers/libsrtp/tampered_AES_CM_128_HMAC_SHA1_80.srtp.pcap"
     (tmp_path / "keys.toml").write_text(libsrtp_keys(sidecar_of(name), bound=True))
-    found = []
-    for jobs in ("1", "3"):
-        more = ["--keys", str(tmp_path / "keys.toml"), "--jobs", jobs, "-q"]
-        with pytest.raises(SystemExit):
-            main(["decrypt", str(captures / name), "-o", str(tmp_path / jobs), *more])
-        found.append({path.name: path.read_bytes() for path in (tmp_path / jobs).iterdir()})
-    assert found[0] == found[1]
+    keys = ("--keys", tmp_path / "keys.toml")
+    found = [written(tmp_path / jobs, "--jobs", jobs, *keys, captures / name) for jobs in ("1", "2", "3")]
+    assert found[0] == found[1] == found[2]
     assert len([file for file in found[0] if file.endswith(".pcapng")]) == 3
+
+
+@pytest.mark.captures
+@pytest.mark.parametrize("file", ["sip-rtp-g726.pcap", "sip-rtp-g711.pcap"])
+def test_a_writer_that_is_killed_leaves_nothing_behind(
+    captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    source = captures / "public" / "wireshark-wiki" / "SampleCaptures" / file
+    whole = written(tmp_path / "alone", "--jobs", "1", source)
+    fork_for_anything(monkeypatch)
+    parent, add = os.getpid(), ClearCopy.add
+
+    def add_or_die(copy: ClearCopy, item: Any) -> None:
+        if os.getpid() != parent and copy.packets > 20:
+            os.kill(os.getpid(), signal.SIGKILL)
+        add(copy, item)
+
+    monkeypatch.setattr(ClearCopy, "add", add_or_die)
+    assert written(tmp_path / "killed", "--jobs", "3", source) == whole
 
 
 HEARD = {

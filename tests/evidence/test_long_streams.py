@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A stream tells the same in pieces of any size as at once, and what is asked of a long one takes memory for a piece."""
+"""A stream tells the same in pieces of any size as at once; what is asked of a long one takes memory for a piece."""
 
 import tracemalloc
 from collections.abc import Iterator
