@@ -198,6 +198,8 @@ def _candidate(group: Sequence[MasterKey], own: int) -> Candidate | None:
     suite = suite_by_name(first.suite)
     if suite is None or not suite.available:
         return None
+    if any(len(key.key) != suite.key_octets or len(key.salt) != suite.salt_octets for key in group):
+        return None
     try:
         return Candidate(context_of(suite, group), first, first.bound, keys=tuple(group), replaced_from=own)
     except SrtpError:

@@ -8,9 +8,9 @@ from analyzer.keying.mikey_messages import (
 )
 from analyzer.keying.mikey_prf import PrfVariant
 from analyzer.keying.mikey_session_keys import CryptoSessionKeys
+from analyzer.keying.mikey_suites import suite_of
 from analyzer.model.call import MediaLine, Side
 from analyzer.model.keying import MasterKey
-from dissectors.grammar.mikey.policy import SUITES, SrtpPolicy
 from dissectors.grammar.mikey.registries import SrtpAuthentication
 
 RCC_MODES: dict[int, int] = {SrtpAuthentication.RCCM1: 1, SrtpAuthentication.RCCM2: 2, SrtpAuthentication.RCCM3: 3}
@@ -44,11 +44,11 @@ def _alternate_label(key: CryptoSessionKeys) -> str:
 
 def _master_key(key: CryptoSessionKeys, own: set[int], label: str) -> MasterKey | None:
     policy = key.policy
-    suite = "AES_CM_128_HMAC_SHA1_80" if policy is None else policy.suite or _nearest_suite(policy)
+    suite = suite_of(policy, (len(key.master_key), len(key.master_salt)))
     if suite is None:
         return None
     master = MasterKey(
-        suite=suite,
+        suite=suite.name,
         key=key.master_key,
         salt=key.master_salt,
         source="mikey",
@@ -71,10 +71,3 @@ def _master_key(key: CryptoSessionKeys, own: set[int], label: str) -> MasterKey 
         rcc_mode=RCC_MODES.get(policy.authentication, 0),
         rcc_rate=policy.roc_transmission_rate,
     )
-
-
-def _nearest_suite(policy: SrtpPolicy) -> str | None:
-    """The suite of that cipher, where no name says the tag: another length, or one with the rollover counter."""
-    tags = sorted({octets for cipher, _, octets in SUITES if cipher == policy.encryption}, reverse=True)
-    names = (SUITES.get((policy.encryption, policy.key_octets, octets)) for octets in tags)
-    return next((name for name in names if name is not None), None)

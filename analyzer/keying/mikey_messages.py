@@ -146,10 +146,15 @@ def _open_initiator_message(
         return OpenedMikey(replace(evidence, mac=MacState(None, "not a pre-shared key message")))
     kemac = message.find(Kemac)
     if kemac is not None and kemac.mac_algorithm == MacAlgorithm.NULL and not kemac.mac:
-        return _opened(evidence, open_psk_message(octets, message, None, earlier_rand), None, MacState(None, "no MAC"))
+        tried = (
+            open_psk_message(octets, message, entry.key, earlier_rand) for entry, _ in _keys(ring, message, parties)
+        )
+        opening = next((each for each in tried if each.key_data), None)
+        opening = opening or open_psk_message(octets, message, None, earlier_rand)
+        return _opened(evidence, opening, None, MacState(None, "no MAC"))
     failure: OpenedMikey | None = None
     unproved = NO_KEY
-    for entry, bound in order_keys(ring, (*identities_of(message), *parties)):
+    for entry, bound in _keys(ring, message, parties):
         opening = open_psk_message(octets, message, entry.key, earlier_rand)
         if opening.mac is Authentication.VERIFIED:
             return _opened(evidence, opening, entry, _mac_state(opening), bound=bound)
@@ -163,6 +168,10 @@ def _open_initiator_message(
         return failure
     opening = open_psk_message(octets, message, None, earlier_rand)  # NULL-encrypted keys open without a key ring
     return _opened(evidence, opening, None, unproved)
+
+
+def _keys(ring: Sequence[PskEntry], message: MikeyMessage, parties: Sequence[str]) -> tuple[tuple[PskEntry, bool], ...]:
+    return order_keys(ring, (*identities_of(message), *parties))
 
 
 def _opens_keys(opened: OpenedMikey) -> bool:

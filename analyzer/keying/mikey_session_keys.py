@@ -12,6 +12,7 @@ from analyzer.keying.mikey_prf import (
     derive_mikey_key,
     differs_in_libmikey,
 )
+from analyzer.keying.mikey_suites import lengths_in_force, stated_lengths, suite_of
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import GenericIdEntry, KeyData, MikeyMessage, SecurityPolicy, SrtpIdEntry
@@ -22,13 +23,12 @@ from dissectors.grammar.secret import Secret
 MAX_SESSION_KEYS = 512
 MAX_TGK_OCTETS = 256
 MAX_MASTER_OCTETS = 64  # DOUBLE_AEAD_AES_256_GCM_AEAD_AES_256_GCM has the longest key
-DEFAULT_KEY_OCTETS = 16
-DEFAULT_SALT_OCTETS = 14
 CLAUSE = "RFC 3830 §6.13"
 # A TEK that holds key and salt in one, where no policy says how to cut it: octets in all -> octets of key.
 JOINED_KEY_OCTETS = {30: 16, 38: 24, 46: 32, 28: 16, 44: 32}
 TGK_TYPES = frozenset({KeyDataType.TGK, KeyDataType.TGK_SALT})
 TEK_TYPES = frozenset({KeyDataType.TEK, KeyDataType.TEK_SALT})
+WITHOUT_MAP = SrtpIdEntry(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def derive_session_keys(message: MikeyMessage, key_data: Iterable[KeyData], rand
         return SessionKeySet()
     derivation = _Derivation(message, rand)
     for key in key_data:
-        for session in message.header.crypto_sessions:
+        for session in message.header.crypto_sessions or derivation.without_map(key):
             if not derivation.full and _meant_for(key, session):
                 derivation.add(session, key)
     return SessionKeySet(tuple(derivation.keys), tuple(derivation.alternates), tuple(dict.fromkeys(derivation.defects)))
@@ -135,6 +135,13 @@ class _Derivation:
                 policies.setdefault(payload.policy_number, srtp_policy(payload))
         return policies
 
+    def without_map(self, key: KeyData) -> tuple[SrtpIdEntry, ...]:
+        """What stands for the sessions of an empty map (RFC 4563 §5): a TEK is used as it is, a TGK wants a CS ID."""
+        if key.key_type in TEK_TYPES:
+            return (WITHOUT_MAP,)
+        self._note("no-crypto-session", key.offset, "the map names no crypto session for which a key could be derived")
+        return ()
+
     @property
     def full(self) -> bool:
         """Whether the limit on keys of one message is reached; says so once it is."""
@@ -151,9 +158,13 @@ class _Derivation:
         policy = next((self.policies[number] for number in session.policies if number in self.policies), None)
         if not session.policies and len(self.policies) == 1:  # a GENERIC-ID entry may name none
             policy = next(iter(self.policies.values()))
-        if max(_lengths(policy)) > MAX_MASTER_OCTETS:
+        stated, in_force = stated_lengths(policy), lengths_in_force(policy)
+        if max(stated) > MAX_MASTER_OCTETS:
             self._note("master-key-length", key.offset, f"the policy wants more than {MAX_MASTER_OCTETS} octets")
-        elif key.key_type in TGK_TYPES:
+            return
+        if stated != in_force:
+            self._note("policy-lengths", key.offset, f"the policy says {stated}, its suite has {in_force}")
+        if key.key_type in TGK_TYPES:
             self._add_derived(session, key, policy)
         elif key.key_type in TEK_TYPES:
             self._add_direct(session, key, policy)
@@ -165,6 +176,10 @@ class _Derivation:
         if not 0 < len(key.key) <= MAX_TGK_OCTETS:
             self._note("tgk-length", key.offset, f"TGK of {len(key.key)} octets")
             return
+        wanted = lengths_in_force(policy).salt
+        if key.salt and len(key.salt) != wanted:  # how peers fill up or cut one nobody says
+            self._note("salt-length", key.offset, f"{wanted} octets of salt are wanted, {len(key.salt)} were sent")
+            return
         self.keys.append(self._derived(session, key, policy, PrfVariant.RFC_3830))
         if differs_in_libmikey(key.key):
             self.alternates.append(self._derived(session, key, policy, PrfVariant.LIBMIKEY))
@@ -172,9 +187,9 @@ class _Derivation:
     def _derived(
         self, session: SrtpIdEntry | GenericIdEntry, key: KeyData, policy: SrtpPolicy | None, variant: PrfVariant
     ) -> CryptoSessionKeys:
-        key_octets, salt_octets = _lengths(policy)
-        master_key = self._derive(KeyConstant.TEK, session.cs_id, key.key, key_octets, variant)
-        salt = key.salt or self._derive(KeyConstant.TGK_SALT, session.cs_id, key.key, salt_octets, variant)
+        lengths = lengths_in_force(policy)
+        master_key = self._derive(KeyConstant.TEK, session.cs_id, key.key, lengths.key, variant)
+        salt = key.salt or self._derive(KeyConstant.TGK_SALT, session.cs_id, key.key, lengths.salt, variant)
         return _session_keys(session, key, master_key, salt, policy, variant)
 
     def _derive(self, constant: KeyConstant, cs_id: int, tgk: Secret, octets: int, variant: PrfVariant) -> Secret:
@@ -182,7 +197,16 @@ class _Derivation:
         return derive_mikey_key(tgk, label, octets, self.prf_function, variant)
 
     def _add_direct(self, session: SrtpIdEntry | GenericIdEntry, key: KeyData, policy: SrtpPolicy | None) -> None:
-        if key.salt is not None:
+        if key.salt:
+            lengths = len(key.key), len(key.salt)
+            suite = suite_of(policy, lengths)
+            if suite is not None and lengths != (suite.key_octets, suite.salt_octets):
+                self._note(
+                    "tek-length",
+                    key.offset,
+                    f"{suite.name} takes no key and salt of {lengths[0]} and {lengths[1]} octets",
+                )
+                return
             self.keys.append(_session_keys(session, key, key.key, key.salt, policy, None))
             return
         split = self._split_tek(key, policy)
@@ -191,31 +215,21 @@ class _Derivation:
 
     def _split_tek(self, key: KeyData, policy: SrtpPolicy | None) -> tuple[Secret, Secret] | None:
         """Master key and salt in a TEK without a salt field, which RTSP peers fill with both in one."""
-        octets = len(key.key)
-        key_octets, salt_octets = _lengths(policy)
-        if policy is None:
-            key_octets = JOINED_KEY_OCTETS.get(octets, octets)
-            salt_octets = octets - key_octets or DEFAULT_SALT_OCTETS
-        if octets == key_octets + salt_octets:
-            revealed = key.key.reveal()
-            return Secret(revealed[:key_octets]), Secret(revealed[key_octets:])
-        if octets == key_octets:
+        octets, lengths = len(key.key), lengths_in_force(policy)
+        if policy is None and octets in JOINED_KEY_OCTETS:
+            return _cut(key.key, JOINED_KEY_OCTETS[octets])
+        if octets == sum(lengths):
+            return _cut(key.key, lengths.key)
+        if octets == lengths.key:
             self._note("tek-without-salt", key.offset, "no salt for a TEK: taken as zeros")
-            return key.key, Secret(bytes(salt_octets))
-        wanted = (
-            f"{key_octets} octets of key"
-            if not salt_octets
-            else f"{key_octets} octets of key and {salt_octets} of salt"
-        )
-        self._note("tek-length", key.offset, f"the policy wants {wanted}, the TEK has {octets}")
+            return key.key, Secret(bytes(lengths.salt))
+        self._note("tek-length", key.offset, f"the policy wants {lengths}, the TEK has {octets}")
         return None
 
 
-def _lengths(policy: SrtpPolicy | None) -> tuple[int, int]:
-    """Octets of master key and salt; the encryption key length is also the master key's (RFC 3830 §6.10.1)."""
-    if policy is None:
-        return DEFAULT_KEY_OCTETS, DEFAULT_SALT_OCTETS
-    return policy.key_octets, policy.salt_octets
+def _cut(joined: Secret, key_octets: int) -> tuple[Secret, Secret]:
+    revealed = joined.reveal()
+    return Secret(revealed[:key_octets]), Secret(revealed[key_octets:])
 
 
 def _session_keys(
