@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from analyzer import __version__
@@ -11,14 +12,12 @@ from analyzer.evidence.media_statistics import is_plausible_rtp
 from analyzer.evidence.reading import Reading
 from analyzer.judging import Render, judge_calls
 from analyzer.keying.handover import hand_over
+from analyzer.keying.key_mgmt_lines import may_carry_mikey
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_keying import Keymaster
 from analyzer.keying.media_path import PathHandshakes
-from analyzer.keying.mikey_facts import with_media_facts
-from analyzer.keying.mikey_history import MikeyHistory, sightings_of_line
-from analyzer.keying.mikey_messages import may_carry_mikey
+from analyzer.keying.mikey_known_by import with_media_facts
 from analyzer.keying.mikey_paths import KeyedPaths
-from analyzer.keying.refusal_checks import RefusalChecks
 from analyzer.keying.unseen_signalling import allow_for_unseen, contradicts, find_gaps
 from analyzer.model.call import BoundStream, Call, CallSet, MediaLine
 from analyzer.model.evidence import AnySignalling, LooseMikey
@@ -48,6 +47,8 @@ from analyzer.rules.verdict import judge
 
 if TYPE_CHECKING:
     from analyzer.keying.loose_mikey import LooseExchange
+    from analyzer.keying.mikey_history import MikeyHistory
+    from analyzer.keying.refusal_checks import RefusalChecks
 
 
 def _failures(media: AuditedMedia) -> int:
@@ -62,8 +63,14 @@ class Auditor:
         self.ring = ring
         self._inventory = inventory
         self._keymaster = Keymaster(ring)
-        self._history = MikeyHistory()
         self._bodies: dict[str, list[LooseExchange]] = {}  # MIKEY beside no description, by the call that carried it
+
+    @cached_property
+    def _history(self) -> "MikeyHistory":
+        """The MIKEY messages of the capture set; loaded with the first, as most sets have none."""
+        from analyzer.keying.mikey_history import MikeyHistory  # noqa: PLC0415
+
+        return MikeyHistory()
 
     def learn(self, readings: Sequence[Reading]) -> None:
         """Add to the key ring what captures hold themselves (decryption secrets of pcapng)."""
@@ -99,7 +106,7 @@ class Auditor:
             media = self._allow_for_unseen(call, media)
         for each in media:
             if each.keying.mikey:
-                self._history.add(sightings_of_line(call, each.line, each.keying.mikey))
+                self._history.add_line(call, each.line, each.keying.mikey)
         self._keymaster.forget_call()
         return media
 
@@ -133,8 +140,7 @@ class Auditor:
         return AuditedCall(call, media, evaluate_call(call, media, self.policy))
 
     def _compare(self, call: Call, media: AuditedMedia) -> AuditedMedia:
-        sightings = sightings_of_line(call, media.line, media.keying.mikey)
-        return replace(media, freshness=self._history.freshness(sightings))
+        return replace(media, freshness=self._history.freshness_of_line(call, media.line, media.keying.mikey))
 
     def _audit_line(self, call: Call, line: MediaLine, knowledge: Knowledge) -> AuditedMedia:
         keying = self._keymaster.key(call, line)
@@ -187,7 +193,7 @@ class Auditor:
         from analyzer.keying.call_bodies import without_described  # noqa: PLC0415 - certificates: see key_files
         from analyzer.keying.loose_mikey import LooseExchanges, of_calls  # noqa: PLC0415
 
-        exchanges = LooseExchanges(self.ring, self._keymaster.books).read(without_described(calls, messages))
+        exchanges = LooseExchanges(self.ring, self._keymaster.mikey.books).read(without_described(calls, messages))
         self._bodies, outside = of_calls(exchanges, frozenset(call.call_id for call in calls if call.media))
         for each in outside:
             self._history.add(each.sightings())
@@ -208,11 +214,16 @@ class Auditor:
         """What the inventory and the other calls and messages of the set say of a side that sent no list."""
         observed = None
 
+        @cache
+        def checks() -> "RefusalChecks":
+            from analyzer.keying.refusal_checks import RefusalChecks  # noqa: PLC0415 - where MIKEY refused an offer
+
+            return RefusalChecks(self.ring, self._keymaster.mikey.books.tickets, calls)
+
         def observations() -> object:
             nonlocal observed
             if observed is None:
-                checks = RefusalChecks(self.ring, self._keymaster.books.tickets, calls)
-                observed = build_observations(calls, outside, checks.check)
+                observed = build_observations(calls, outside, lambda call, line: checks().check(call, line))
             return observed
 
         return Knowledge(self._inventory, observations)  # type: ignore[arg-type]

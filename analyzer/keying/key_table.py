@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One table of a key file, read field by field with errors that name file, line, table and field, never a value."""
 
-import difflib
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -34,6 +33,8 @@ class Destination(NamedTuple):
 def closest(name: str, known: Iterable[str]) -> str:
     """A hint at the known name that `name` resembles, or at all of them."""
     known = sorted(known)
+    import difflib  # noqa: PLC0415 - for whoever misspelt a name
+
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 

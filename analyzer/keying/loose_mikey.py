@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from analyzer.keying.key_mgmt_lines import NO_KEY, UNREAD
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.mikey_books import MikeyBooks
 from analyzer.keying.mikey_errors import verify_error
@@ -12,7 +13,7 @@ from analyzer.keying.mikey_exchanges import RESPONSES
 from analyzer.keying.mikey_facts import with_facts
 from analyzer.keying.mikey_history import Sighting, sightings_of_exchange
 from analyzer.keying.mikey_master_keys import master_keys_of_mikey
-from analyzer.keying.mikey_messages import NO_KEY, UNREAD, OpenedMikey
+from analyzer.keying.mikey_messages import OpenedMikey
 from analyzer.keying.mikey_opener import MikeyOpener
 from analyzer.keying.mikey_paths import KeyedPath, host_of
 from analyzer.model.call import Side

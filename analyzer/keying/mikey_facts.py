@@ -5,14 +5,15 @@ A MAC or signature covers the whole message (RFC 3830 §5.2), so everything a me
 is. Whoever made a signature is known only where something outside the message vouches for the certificate.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
+from analyzer.keying.mikey_known_by import known_by
 from analyzer.keying.mikey_numbering import read_mac_algorithm
 from analyzer.keying.mikey_psk import Authentication, PskOpening
-from analyzer.keying.mikey_steps import KEY_DATA, ModeOpening, keys_in_words, stated_sender
-from analyzer.model.keying import Keying, MikeyEvidence, StreamAudit
-from analyzer.model.mikey_facts import KnownBy, MikeyFact
+from analyzer.keying.mikey_steps import ModeOpening, keys_in_words, stated_sender
+from analyzer.model.keying import MikeyEvidence
+from analyzer.model.mikey_facts import KEY_DATA, KnownBy, MikeyFact
 from analyzer.model.mikey_time import time_in_words
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.mikey import (
@@ -22,7 +23,6 @@ from dissectors.grammar.mikey import (
     MikeyMessage,
     Rand,
     SecurityPolicy,
-    Sign,
     Timestamp,
     name_of,
 )
@@ -40,7 +40,6 @@ SENDER_ROLES: dict[int, IdRole] = {
     **dict.fromkeys((_T.I_MESSAGE_1, _T.I_MESSAGE_2, _T.SAKKE_MSG), IdRole.INITIATOR),
     **dict.fromkeys((_T.R_MESSAGE_1, _T.R_MESSAGE_2), IdRole.RESPONDER),
 }
-STRENGTH = tuple(KnownBy)
 
 
 def with_facts(evidence: MikeyEvidence, opening: PskOpening | ModeOpening | None = None) -> MikeyEvidence:
@@ -48,32 +47,6 @@ def with_facts(evidence: MikeyEvidence, opening: PskOpening | ModeOpening | None
     if evidence.message is None:
         return evidence
     return replace(evidence, facts=(*_facts(evidence, evidence.message, opening), *evidence.facts))
-
-
-def with_media_facts(keying: Keying, streams: Sequence[StreamAudit]) -> Keying:
-    """The keying with what the media shows of MIKEY's keys; unchanged where MIKEY gave none."""
-    if not any(key.source == "mikey" for key in keying.keys):
-        return keying
-    known = [fact.known_by for message in keying.mikey for fact in message.facts if fact.what in (KEY_DATA, "TGK")]
-    used = [one for one in streams if one.key is not None and one.key.source == "mikey" and one.authenticated]
-    if used:
-        packets = sum(one.authenticated for one in used)
-        detail = f"{packets} packets of {len(used)} streams authenticate under them"
-        fact = MikeyFact("SRTP master keys", KnownBy.MEDIA, detail)
-    else:
-        strongest = max(known, key=STRENGTH.index, default=KnownBy.CLAIMED)
-        fact = MikeyFact("SRTP master keys", strongest, "no packet authenticates under them")
-    return replace(keying, facts=(fact,))
-
-
-def known_by(evidence: MikeyEvidence) -> KnownBy:
-    """How what the message says is known."""
-    if evidence.mac.verified is not True:
-        return KnownBy.CLAIMED
-    if not evidence.mac.vouched:
-        return KnownBy.CONSISTENT
-    signed = evidence.message is not None and evidence.message.find(Sign) is not None
-    return KnownBy.SIGNATURE if signed else KnownBy.MAC
 
 
 def _facts(

@@ -90,6 +90,14 @@ class MikeyHistory:
             for feature in self._features(sighting):
                 self._by_feature[feature].append(sighting)
 
+    def add_line(self, call: Call, line: MediaLine, messages: Iterable[MikeyEvidence]) -> None:
+        """Take in the readable messages of one media line."""
+        self.add(_sightings_of_line(call, line, messages))
+
+    def freshness_of_line(self, call: Call, line: MediaLine, messages: Iterable[MikeyEvidence]) -> MikeyFreshness:
+        """How the messages of one media line stand to the others."""
+        return self.freshness(_sightings_of_line(call, line, messages))
+
     def freshness(self, sightings: Iterable[Sighting]) -> MikeyFreshness:
         """What the messages of a line or exchange share with earlier ones."""
         own = tuple(sightings)
@@ -171,7 +179,7 @@ class MikeyHistory:
         return b"" if found is None else found.data
 
 
-def sightings_of_line(call: Call, line: MediaLine, messages: Iterable[MikeyEvidence]) -> Iterator[Sighting]:
+def _sightings_of_line(call: Call, line: MediaLine, messages: Iterable[MikeyEvidence]) -> Iterator[Sighting]:
     """The readable messages of one media line."""
     exchange = line.exchange
     settled = exchange.answered_ns

@@ -26,8 +26,8 @@ from analyzer.keying.mikey_psk import (
 )
 from analyzer.keying.mikey_session_keys import derive_session_keys
 from analyzer.keying.mikey_signatures import NOT_SIGNED, SignatureCheck, verify_signature
-from analyzer.keying.mikey_steps import KEY_DATA, ModeOpening, keys_in_words, same_identity, sender_names, stated_sender
-from analyzer.model.mikey_facts import KnownBy, MikeyFact
+from analyzer.keying.mikey_steps import ModeOpening, keys_in_words, same_identity, sender_names, stated_sender
+from analyzer.model.mikey_facts import KEY_DATA, KnownBy, MikeyFact
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import CertificateHash, Kemac, MikeyMessage, Pke, Timestamp

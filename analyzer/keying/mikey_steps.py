@@ -13,8 +13,6 @@ from dissectors.grammar.mikey.registries import GeneralExtensionType, KeyDataTyp
 from dissectors.grammar.secret import Secret
 from dissectors.grammar.sip_address import bare_address
 
-KEY_DATA = "key data"
-
 
 @dataclass(frozen=True, slots=True)
 class ModeOpening:

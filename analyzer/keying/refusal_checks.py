@@ -3,10 +3,10 @@
 
 from collections.abc import Iterable
 
+from analyzer.keying.key_mgmt_lines import read_key_mgmt
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_keying import Keymaster
 from analyzer.keying.mikey_books import MikeyBooks
-from analyzer.keying.mikey_messages import read_key_mgmt
 from analyzer.keying.mikey_refusals import read_refusal
 from analyzer.keying.mikey_ticket import TicketBook
 from analyzer.model.call import Call, MediaLine, Side

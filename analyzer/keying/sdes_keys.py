@@ -111,3 +111,10 @@ def _length_defect(parameter: KeyParameter, suite: Suite, others: Sequence[Suite
     if others:
         detail += f", as {others[0].name} does"
     return Defect("sdes-key-length", parameter.text_offset, "RFC 4568 §6.1", detail)
+
+
+def keys_of_lines(lines: Sequence[CryptoAttribute], sender: Side) -> tuple[tuple[MasterKey, ...], tuple[Defect, ...]]:
+    """The master keys of all these lines, and what is wrong with some."""
+    pairs = [master_keys_of(line, sender) for line in lines]
+    keys = tuple(key for found, _ in pairs for key in found)
+    return keys, tuple(defect for _, found in pairs for defect in found)

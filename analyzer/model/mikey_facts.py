@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from analyzer.model.words import Word
 
+KEY_DATA = "key data"  # what a fact about the keys in a KEMAC is of
+
 
 class KnownBy(Word):
     """How a fact is known, weakest first."""

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from analyzer.keying.mikey_facts import known_by
+from analyzer.keying.mikey_known_by import known_by
 from analyzer.model.keying import MikeyEvidence
 from analyzer.model.negotiation import Preference
 from analyzer.negotiation.carriers.mikey_lines import suite_preferences
