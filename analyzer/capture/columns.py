@@ -32,6 +32,10 @@ class Transport(enum.IntEnum):
     SCTP = 132
 
 
+# Of datagrams, by the protocol that was seen: a capture agent that saw TCP does not say whether TLS was on it.
+DATAGRAM_TRANSPORTS = {0: "UDP", 17: "UDP", 136: "UDP-Lite"}
+
+
 class PayloadKind(enum.IntEnum):
     """What a UDP payload looks like by its first octets (RFC 7983 §7, RFC 5761 §4); a prefilter, not a verdict."""
 

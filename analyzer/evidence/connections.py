@@ -6,6 +6,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.capture.address import format_endpoint, parse_address
+from analyzer.capture.columns import DATAGRAM_TRANSPORTS
 from analyzer.capture.tcp import Direction, TcpChunk
 from analyzer.evidence.stream_reader import NO_CHANNEL, InterleavedPacket, StreamReader
 from analyzer.model.evidence import TlsFlow
@@ -20,8 +21,6 @@ if TYPE_CHECKING:  # it needs cryptography, which a capture without TLS should n
     from analyzer.tls.connection import TlsConnection, TlsData
 
 MAX_CONNECTIONS = 65_536
-# By the protocol that was seen: a capture agent that saw TCP does not say whether TLS was on it.
-DATAGRAM_TRANSPORTS = {0: "UDP", 17: "UDP", 136: "UDP-Lite"}
 _TLS_RECORDS = frozenset((20, 21, 22, 23))
 
 

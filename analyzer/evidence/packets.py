@@ -3,23 +3,23 @@
 
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from analyzer.capture.address import format_endpoint
-from analyzer.capture.columns import PacketBatch, PayloadKind, Transport
-from analyzer.capture.sctp import SctpReassembler
-from analyzer.capture.tcp import TcpReassembler, read_segment
-from analyzer.evidence.connections import DATAGRAM_TRANSPORTS, ConnectionTable, StreamMessage
-from analyzer.evidence.interleaved import build_media_batch
+from analyzer.capture.columns import DATAGRAM_TRANSPORTS, PacketBatch, PayloadKind, Transport
 from analyzer.model.evidence import SignallingMessage, TlsFlow
 from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.rtsp import looks_like_rtsp
 from dissectors.grammar.sip import looks_like_sip
 
+if TYPE_CHECKING:
+    from analyzer.evidence.streamed import StreamedSignalling
+
 _by_frame = attrgetter("frame")
+STREAMS = (Transport.TCP, Transport.SCTP)
 RTSP_PORTS = (554, 8554)  # IANA: rtsp, rtsp-alt
 
 
@@ -92,27 +92,18 @@ class SignallingReader:
 
     def __init__(self, capture: int = 0, secrets: TlsSecrets | None = None) -> None:
         self.capture = capture
-        self._tcp = TcpReassembler()
-        self._sctp = SctpReassembler()
-        self._connections = ConnectionTable(TlsSecrets() if secrets is None else secrets)
+        self._secrets = TlsSecrets() if secrets is None else secrets
+        self._streamed: StreamedSignalling | None = None  # from the first packet of a stream on
 
     @property
     def tls(self) -> tuple[TlsFlow, ...]:
         """The TLS connections seen so far, opened or not."""
-        return self._connections.tls_flows(self.capture)
+        return () if self._streamed is None else self._streamed.tls
 
     @property
     def defects(self) -> tuple[Defect, ...]:
         """What was missing or out of place in the streams that carry SIP; offsets count octets of a stream."""
-        found = self._connections.defects
-        if self._tcp.forgotten:
-            found += (Defect("too-many-tcp-streams", 0, "", f"{self._tcp.forgotten} directions let go of"),)
-        for number, code, what in (
-            (self._sctp.dropped, "sctp-incomplete", "pieces of messages whose rest is missing"),
-            (self._sctp.unreadable, "sctp-unreadable", "packets with chunks that can't be read"),
-        ):
-            found += (Defect(code, 0, "RFC 9260 §3", f"{number} {what}"),) if number else ()
-        return found
+        return () if self._streamed is None else self._streamed.defects
 
     def feed(self, batch: PacketBatch) -> list[SignallingDatagram]:
         """The messages that this batch completes."""
@@ -121,45 +112,21 @@ class SignallingReader:
     def feed_rest(self, batch: PacketBatch) -> list[SignallingDatagram]:
         """The same without SIP over UDP, for whoever has that already; one after the other as they were complete."""
         messages = list(iter_rtsp_datagrams(batch, self.capture))
-        for row in batch.rows_of(Transport.TCP):
-            for chunk in self._tcp.feed(read_segment(batch, row)):
-                messages += map(self._locate, self._connections.feed(chunk))
-        for row in batch.rows_of(Transport.SCTP):
-            messages += self._read_sctp(batch, row)
-        messages += map(self._locate, self._connections.retry())
-        return messages
+        if self._streamed is None:
+            if not any(len(batch.rows_of(transport)) for transport in STREAMS):
+                return messages
+            from analyzer.evidence.streamed import StreamedSignalling  # noqa: PLC0415 - most captures have none
+
+            self._streamed = StreamedSignalling(self.capture, self._secrets)
+        return messages + self._streamed.feed(batch)
 
     def finish(self) -> list[SignallingDatagram]:
         """What is left when the capture ends: messages cut short are handed out as they are."""
-        streamed = [message for chunk in self._tcp.finish() for message in self._connections.feed(chunk)]
-        streamed += self._connections.finish()
-        return sorted(map(self._locate, streamed), key=_by_frame)
+        return [] if self._streamed is None else self._streamed.finish()
 
     def take_media(self, batch: PacketBatch | None) -> PacketBatch | None:
         """The media that came interleaved with RTSP since this was last asked, as if in datagrams; None without any.
 
         `batch` is the one that was fed last: the packets stand beside it, their octets in a side of their own.
         """
-        media = self._connections.take_media()
-        return build_media_batch(media, batch) if media else None
-
-    def _read_sctp(self, batch: PacketBatch, row: int) -> list[SignallingDatagram]:
-        """The SIP messages that a packet of SCTP completes (RFC 4168)."""
-        found = self._sctp.feed_row(batch, row)
-        sip = (each for each in found if looks_like_sip(each.data))
-        return [self._locate(StreamMessage(way, "SCTP", data, frame, at)) for way, data, frame, at in sip]
-
-    def _locate(self, message: StreamMessage) -> SignallingDatagram:
-        way = message.direction
-        source = format_endpoint(way.src_hi, way.src_lo, way.src_port)
-        destination = format_endpoint(way.dst_hi, way.dst_lo, way.dst_port)
-        return SignallingDatagram(
-            self.capture,
-            message.frame,
-            message.timestamp_ns,
-            source,
-            destination,
-            message.transport,
-            message.data,
-            message.is_rtsp,
-        )
+        return None if self._streamed is None else self._streamed.take_media(batch)

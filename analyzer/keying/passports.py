@@ -3,13 +3,16 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from analyzer.keying.key_ring import CertificateEntry
 from analyzer.model.call import MediaLine, MediaSide, Side
 from analyzer.model.evidence import SignallingMessage
 from analyzer.model.keying import Fingerprint, PassportEvidence
-from dissectors.grammar.passport import Identity, parse_identity
 from dissectors.grammar.sdp import MediaDescription, SessionDescription
+
+if TYPE_CHECKING:
+    from dissectors.grammar.passport import Identity
 
 ES256 = "ES256"  # the one algorithm that everybody has to support (RFC 8225 §3)
 HALF_OCTETS = 32  # of a signature, r and s (RFC 7518 §3.4)
@@ -36,6 +39,8 @@ def _read(side: MediaSide | None, who: Side, certificates: Sequence[CertificateE
     sip = message.sip
     if "identity" not in sip.header_names:
         return
+    from dissectors.grammar.passport import parse_identity  # noqa: PLC0415 - few messages have one
+
     stated = read_fingerprints(side.body.session)
     for value in sip.header_values("identity")[:MAX_IDENTITIES]:
         identity = parse_identity(value)
@@ -56,7 +61,7 @@ def _read(side: MediaSide | None, who: Side, certificates: Sequence[CertificateE
         )
 
 
-def _verify(identity: Identity, certificates: Sequence[CertificateEntry]) -> tuple[bool | None, str]:
+def _verify(identity: "Identity", certificates: Sequence[CertificateEntry]) -> tuple[bool | None, str]:
     """True where a certificate of the ring verifies the signature; no other outcome proves anything."""
     signature = identity.signature
     if identity.claims is None or signature is None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.captures import write_call_capture
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("analyzer", "dissectors", "reports")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -52,6 +54,42 @@ def test_version_and_help_load_neither_scapy_nor_numpy() -> None:
         )
         done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
         assert done.stdout.splitlines()[-1] == "[]", option
+
+
+# What a capture of SIP over UDP with SDES has no use for, by what would need it.
+UNNEEDED = {
+    "other inputs and outputs": {"scapy", "pyshark", "jinja2", "json", "difflib", "zstandard", "lz4"},
+    "compiled passes": {"numba", "llvmlite"},
+    "keys and ciphers": {"cryptography", "analyzer.keying.key_files", "analyzer.keying.stream_audit"},
+    "MIKEY to open": {"mikey_keying", "mikey_messages", "mikey_books", "mikey_history", "mikey_psk", "refusal_checks"},
+    "handshakes": {"dtls_keys", "zrtp_keys", "path_certificates", "tls.connection", "tls.handshake"},
+    "streams": {"capture.tcp", "capture.sctp", "evidence.streamed", "evidence.connections", "grammar.websocket"},
+    "media": {"srtp.bulk", "srtp.transform", "srtp.clear_test", "audio"},
+}
+
+
+def test_a_small_capture_loads_what_it_needs(tmp_path: Path) -> None:
+    """Of a small run, starting is nearly all: what is loaded without need is noticed by every user every time."""
+    write_call_capture(tmp_path / "few.pcap", 7, sdes=True)
+    program = (
+        "import sys\nfrom analyzer.cli import main\n"
+        f"try:\n    main(['analyze', {str(tmp_path / 'few.pcap')!r}])\nexcept SystemExit:\n    pass\n"
+        "print(*sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert "0 of 7 calls protected" in done.stdout
+    loaded = done.stdout.splitlines()[-1].split()
+    for need, modules in UNNEEDED.items():
+        found = [name for name in loaded for each in modules if name == each or name.endswith(f".{each}")]
+        assert found == [], need
+    assert "analyzer.keying.sdes_keys" in loaded  # names as they are spelled here
+
+
+def test_what_small_captures_do_not_need_exists() -> None:
+    """A module that was renamed would be missed by nobody above."""
+    ours = {name for names in UNNEEDED.values() for name in names if "." in name or "_" in name}
+    known = {".".join(path.with_suffix("").relative_to(ROOT).parts) for path in SOURCES}
+    assert [name for name in ours if not any(f".{each}".endswith(f".{name}") for each in known)] == []
 
 
 def test_the_grammar_needs_the_standard_library_only() -> None:
