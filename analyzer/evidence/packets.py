@@ -113,7 +113,7 @@ class SignallingReader:
         """The same without SIP over UDP, for whoever has that already; one after the other as they were complete."""
         messages = list(iter_rtsp_datagrams(batch, self.capture))
         if self._streamed is None:
-            if not any(len(batch.rows_of(transport)) for transport in STREAMS):
+            if all(next(batch.rows_of(transport), None) is None for transport in STREAMS):
                 return messages
             from analyzer.evidence.streamed import StreamedSignalling  # noqa: PLC0415 - most captures have none
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One policy file: read, validated, every problem named with its line where it can be told."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
@@ -65,6 +64,8 @@ class PolicyDocument:
 
 def closest(word: str, known: Collection[str]) -> str:
     """A hint that names the known word most like `word`, or all of them where none is."""
+    import difflib  # noqa: PLC0415 - for whoever misspelt a name
+
     match = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean {match[0]!r}?" if match else f"known: {', '.join(known)}"
 

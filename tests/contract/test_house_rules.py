@@ -58,7 +58,7 @@ def test_version_and_help_load_neither_scapy_nor_numpy() -> None:
 
 # What a capture of SIP over UDP with SDES has no use for, by what would need it.
 UNNEEDED = {
-    "other inputs and outputs": {"scapy", "pyshark", "jinja2", "json", "difflib", "zstandard", "lz4"},
+    "other inputs and outputs": {"scapy", "pyshark", "jinja2", "difflib", "zstandard", "lz4"},
     "compiled passes": {"numba", "llvmlite"},
     "keys and ciphers": {"cryptography", "analyzer.keying.key_files", "analyzer.keying.stream_audit"},
     "MIKEY to open": {"mikey_keying", "mikey_messages", "mikey_books", "mikey_history", "mikey_psk", "refusal_checks"},
