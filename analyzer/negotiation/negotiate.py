@@ -191,13 +191,7 @@ def _negotiate(case: _Case) -> Negotiation:
         offer_preferences=shown,
         answer_preferences=answer_preferences or None,
         chosen=choice,
-        expected=Expected(
-            agreement.rule,
-            suite.rule,
-            agreement.expected,
-            suite.expected,
-            tuple(dict.fromkeys(agreement.tie + suite.tie)),
-        ),
+        expected=_expected(agreement, suite),
         winners=tuple(
             (rule, Choice(agreement.winners[place], suite.winners[place])) for place, rule in enumerate(COMPUTED_RULES)
         ),
@@ -220,6 +214,12 @@ def _negotiate(case: _Case) -> Negotiation:
         unranked=unranked,
         ask_elsewhere=_ask_elsewhere(case, tuple(one for one, found in looked_up if found is NOT_ASKED)),
     )
+
+
+def _expected(agreement: Category, suite: Category) -> Expected:
+    """What the selection rule in force gives for both categories."""
+    tie = tuple(dict.fromkeys(agreement.tie + suite.tie))
+    return Expected(agreement.rule, suite.rule, agreement.expected, suite.expected, tie)
 
 
 def _strengths(policy: Policy) -> dict[CapabilityKind, dict[str, int]]:
