@@ -20,7 +20,7 @@ from analyzer.negotiation.carriers.mikey_lines import (
     suite_preferences,
 )
 from analyzer.negotiation.carriers.priority_extension import select_extension
-from analyzer.negotiation.carriers.sdes import SDES, is_offered
+from analyzer.negotiation.carriers.sdes import SDES, Skipped, find_skipped, is_offered
 from analyzer.negotiation.carriers.zrtp import ZRTP, ZrtpExchange
 from analyzer.negotiation.offering import Offering, is_mikey
 from dissectors.grammar.defects import Defect
@@ -30,12 +30,16 @@ NO_CHOICE = Choice(None, None)
 
 
 class Answering(NamedTuple):
-    """The choice, the lists that came with it, and whether the accepted crypto line is one of those offered."""
+    """The choice, the lists that came with it, whether the accepted crypto line is one of those offered.
+
+    `skipped` is a crypto line that stands before it and differs in parameters alone.
+    """
 
     choice: Choice
     preferences: tuple[Preference, ...]
     line_offered: bool
     defects: tuple[Defect, ...]
+    skipped: Skipped | None = None
 
 
 def read_answer(
@@ -51,7 +55,7 @@ def read_answer(
     messages = select_messages(keying.mikey, Side.ANSWERER)
     preferences: tuple[Preference, ...] = ()
     defects: tuple[Defect, ...] = ()
-    line_offered = True
+    line_offered, skipped = True, None
     attributes = None if line.answer is None else read_attributes(line.answer)
     if messages:
         preferences, defects = _lists(messages, attributes, line)
@@ -64,8 +68,10 @@ def read_answer(
     method = _method(keying, offering, attributes, messages, zrtp)
     if method == SDES and keying.offered_crypto:
         line_offered = is_offered(keying.accepted_crypto[0], keying.offered_crypto)
+        if offering is None or not offering.attributes.own("pcfg"):  # else their numbers are the order
+            skipped = find_skipped(keying.accepted_crypto[0], keying.offered_crypto)
     suite = _suite(method, line, keying, offering, messages, handshakes, zrtp)
-    return Answering(Choice(method, suite), preferences, line_offered, defects)
+    return Answering(Choice(method, suite), preferences, line_offered, defects, skipped)
 
 
 def _lists(

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from analyzer.model.negotiation import COMPUTED_RULES, Preference, SelectionRule
+from analyzer.negotiation.carriers.sdes import Skipped
 from analyzer.negotiation.completions import Agreement, Evidence, certain_selection, judge_choice
 from analyzer.negotiation.precedence import ELSEWHERE, Effective, read_rule, select_list
 from dissectors.grammar.defects import Defect
@@ -41,6 +42,7 @@ class Category(NamedTuple):
     gaps: Gaps
     binding: bool
     defects: tuple[Defect, ...]
+    skipped: Skipped | None = None
 
 
 NO_WINNERS: tuple[str | None, ...] = (None,) * len(COMPUTED_RULES)
@@ -49,6 +51,19 @@ NO_WINNERS: tuple[str | None, ...] = (None,) * len(COMPUTED_RULES)
 def unreadable_category(chosen: str | None) -> Category:
     """A choice of which nothing can be said, as what was offered was not seen or can't be read."""
     return Category(chosen, None, None, (), NO_WINNERS, None, False, Gaps(True), True, ())
+
+
+def with_skipped(category: Category, skipped: Skipped | None) -> Category:
+    """The judgement of the suites where a line of the same suite stood before the accepted one (RFC 4568 §5.1.2)."""
+    agreement = category.agreement
+    if skipped is None or agreement is None or not agreement.mutual or agreement.winner is False:
+        return category
+    rule = SelectionRule.INITIATOR_FIRST if category.rule is SelectionRule.SINGLE else category.rule
+    lost = skipped.supported and rule is SelectionRule.INITIATOR_FIRST
+    winner = agreement._replace(winner=False if lost else None)
+    return category._replace(
+        rule=rule, agreement=winner, skipped=skipped, gaps=category.gaps._replace(responder_list=True)
+    )
 
 
 def judge_category(

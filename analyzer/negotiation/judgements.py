@@ -16,7 +16,7 @@ CHOICE = "chosen-suite"
 def judge_all(categories: Sequence[Category], *, line_offered: bool) -> tuple[Judgement, Judgement, Judgement]:
     """PRI-001, PRI-002 and PRI-003 for the choice; the first category is the key agreement's.
 
-    `line_offered` is False where the accepted crypto line has not the tag and suite of an offered one.
+    `line_offered` is False where the accepted crypto line is none of those offered.
     """
     if categories[0].chosen is None:
         return NOTHING_CHOSEN, NOTHING_CHOSEN, NOTHING_CHOSEN
@@ -72,7 +72,9 @@ def _mutual(categories: Sequence[Category], line_offered: bool) -> Judgement:
             where = "in the list that the responder sent" if category.choice_offered else "in the offer"
             return Judgement(True, False, f"{category.chosen} is not {where}.")
     if not line_offered:
-        return Judgement(True, False, "The accepted crypto line has not the tag and suite of an offered one.")
+        return Judgement(
+            True, False, "The accepted crypto line has not the tag, suite and parameters of an offered one."
+        )
     return _unreadable(categories) or Judgement(True, True, f"{_names(categories)} stand in both lists.")
 
 
@@ -98,6 +100,8 @@ def _undominated(categories: Sequence[Category]) -> Judgement:
 def _winner(categories: Sequence[Category]) -> Judgement:
     for category in categories:
         if category.agreement is not None and category.agreement.winner is False:
+            if category.skipped is not None:
+                return Judgement(True, False, f"{category.skipped.explanation} and asks for nothing else.")
             instead = f"gives {category.expected}" if category.expected else "does not give it"
             return Judgement(True, False, f"{category.chosen} was chosen, and the rule {category.rule} {instead}.")
     unreadable = _unreadable(categories)
@@ -105,6 +109,9 @@ def _winner(categories: Sequence[Category]) -> Judgement:
         return unreadable
     for category in categories:
         if category.agreement is not None and category.agreement.winner is None:
+            if category.skipped is not None:
+                text = f"{category.skipped.explanation}: whether the responder has its parameters is not known."
+                return Judgement(True, None, text, ANSWER_LIST)
             return _depends(f"Whether the rule {category.rule} gives {category.chosen}", category.gaps)
     rules = " and ".join(dict.fromkeys(str(category.rule) for category in categories))
     return Judgement(True, True, f"{_names(categories)}: what the rule {rules} gives or allows.")

@@ -30,7 +30,7 @@ from analyzer.negotiation.carriers.dtls import Handshakes, read_hellos
 from analyzer.negotiation.carriers.mikey_error import refuted_suites, standing_of, suites_of
 from analyzer.negotiation.carriers.mikey_lines import select_messages
 from analyzer.negotiation.carriers.zrtp import ZRTP, read_zrtp
-from analyzer.negotiation.category import Category, judge_category, unreadable_category
+from analyzer.negotiation.category import Category, judge_category, unreadable_category, with_skipped
 from analyzer.negotiation.exposure import read_exposures, weakest_choice
 from analyzer.negotiation.inventory import Identity
 from analyzer.negotiation.inversions import Lists, read_inversions
@@ -106,8 +106,8 @@ def _negotiate_sdes(
     if knowledge.inventory.endpoints or len(offer.body.session.media) > 1:
         return _read_and_judge(line, keying, policy, knowledge, call)
     answer = None if line.answer is None else line.answer.is_refused
-    offered = tuple([(one.tag, one.suite) for one in keying.offered_crypto])
-    accepted = tuple([(one.tag, one.suite) for one in keying.accepted_crypto])
+    offered = tuple([(one.tag, one.suite, one.session_parameters, bool(one.defects)) for one in keying.offered_crypto])
+    accepted = tuple([(one.tag, one.suite, one.session_parameters) for one in keying.accepted_crypto])
     transports = tuple([None if one is None else one.body.message.transport for one in (offer, line.answer)])
     key = (answer, offered, accepted, call.protocol, transports)
     ref = offer.body.message.ref
@@ -169,6 +169,7 @@ def _negotiate(case: _Case) -> Negotiation:
     offered, listed = _suite_lists(case, method)
     suites = Lists(SUITE, offered, listed)
     suite, learnt_suites = _judge(case, suites, choice.suite)
+    suite = with_skipped(suite, answering.skipped)
     lists = (
         methods._replace(answered=answered or learnt.preferences),
         suites._replace(answered=listed or learnt_suites.preferences),

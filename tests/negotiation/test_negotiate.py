@@ -598,3 +598,48 @@ def test_a_line_that_cant_be_read_may_be_what_was_taken() -> None:
     assert found.mutual.missing == "offer-preferences"
     assert Scene(session(message(PSK, (CM_80,))), session(message(3))).negotiate().mutual.holds is False
     assert Scene(session(message(PSK, (CM_80,)), unreadable), session(message(1))).negotiate().mutual.holds is True
+
+
+CLEAR, CLEAR_RTCP = "UNENCRYPTED_SRTP", "UNENCRYPTED_SRTCP"
+
+
+@pytest.mark.parametrize(
+    ("offered", "taken", "winner", "reasons"),
+    [
+        (("", CLEAR), 2, False, ("not-winner",)),  # what has no parameters asks for nothing more
+        ((CLEAR_RTCP, f"{CLEAR} {CLEAR_RTCP}"), 2, False, ("not-winner",)),
+        ((CLEAR, ""), 2, None, ("responder-list-unknown",)),  # nobody knows whether Bob would send in the clear
+        ((f"KDR=5 {CLEAR_RTCP}", CLEAR), 2, None, ("responder-list-unknown",)),
+        (("KDR=5", CLEAR), 2, None, ("responder-list-unknown",)),
+        (("", CLEAR), 1, True, ()),
+        (("", ""), 2, True, ()),  # the same in every respect but its key
+        (("KDR=5", "WSH=64"), 2, True, ()),  # what each side declares of itself
+    ],
+)
+def test_a_line_of_the_same_suite_that_stands_before_the_accepted_one(offered, taken, winner, reasons) -> None:
+    lines = [f"{crypto(tag, CM_80)} {parameters}".rstrip() for tag, parameters in enumerate(offered, 1)]
+    found = Scene(session(*lines), session(lines[taken - 1])).negotiate()
+    assert (found.mutual.holds, found.winner.holds, found.reasons) == (True, winner, reasons)
+    assert found.expected.suite == CM_80
+    if winner is not True:
+        assert found.expected.suite_rule is SelectionRule.INITIATOR_FIRST
+        assert "line 2" in found.winner.explanation
+
+
+def test_configurations_and_not_their_lines_order_capabilities() -> None:
+    lines = [f"acap:{tag} {crypto(tag, CM_80)}{rest}" for tag, rest in ((1, ""), (2, f" {CLEAR}"))]
+    offer = session(*lines, "tcap:1 RTP/SAVP", "pcfg:1 t=1 a=2", "pcfg:2 t=1 a=1", proto="RTP/AVP")
+    found = Scene(offer, session(f"{crypto(2, CM_80)} {CLEAR}", "acfg:1 t=1 a=2")).negotiate()
+    assert (judged(found), found.reasons) == ((True, True, True), ())
+
+
+@pytest.mark.parametrize(("added", "offered"), [(CLEAR, False), ("KDR=5", True), ("WSH=64", True)])
+def test_an_answer_adds_no_parameter_that_both_must_agree_on(added, offered) -> None:
+    found = Scene(session(crypto(1, CM_80)), session(f"{crypto(1, CM_80)} {added}")).negotiate()
+    assert found.mutual.holds is offered
+    assert found.reasons == (() if offered else ("choice-not-offered",))
+
+
+def test_calls_that_differ_in_parameters_alone_are_judged_apart() -> None:
+    for added, reasons in (("", ()), (f" {CLEAR}", ("choice-not-offered",)), ("", ())):
+        assert Scene(session(crypto(1, CM_80)), session(crypto(1, CM_80) + added)).negotiate().reasons == reasons
