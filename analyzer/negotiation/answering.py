@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from analyzer.model.call import MediaLine, Side
 from analyzer.model.keying import Keying, MikeyEvidence
-from analyzer.model.negotiation import Choice, Preference
+from analyzer.model.negotiation import CapabilityKind, Choice, Preference
 from analyzer.negotiation.carriers.attributes import DTLS_SRTP, KeyingAttributes, read_attributes
 from analyzer.negotiation.carriers.dtls import Handshakes
 from analyzer.negotiation.carriers.free_text import read_free_text
@@ -32,7 +32,8 @@ NO_CHOICE = Choice(None, None)
 class Answering(NamedTuple):
     """The choice, the lists that came with it, whether the accepted crypto line is one of those offered.
 
-    `skipped` is a crypto line that stands before it and differs in parameters alone.
+    `skipped` is a crypto line that stands before it and differs in parameters alone. Lists of the kinds in `unread`
+    have entries that may name anything.
     """
 
     choice: Choice
@@ -40,6 +41,7 @@ class Answering(NamedTuple):
     line_offered: bool
     defects: tuple[Defect, ...]
     skipped: Skipped | None = None
+    unread: frozenset[CapabilityKind] = frozenset()
 
 
 def read_answer(
@@ -55,28 +57,29 @@ def read_answer(
     messages = select_messages(keying.mikey, Side.ANSWERER)
     preferences: tuple[Preference, ...] = ()
     defects: tuple[Defect, ...] = ()
+    unread: frozenset[CapabilityKind] = frozenset()
     line_offered, skipped = True, None
     attributes = None if line.answer is None else read_attributes(line.answer)
     if messages:
-        preferences, defects = _lists(messages, attributes, line)
+        preferences, defects, unread = _lists(messages, attributes, line)
     if zrtp is not None:
         preferences += zrtp.answer
     if handshakes is not None and handshakes.client is Side.ANSWERER:
         preferences += handshakes.offered
     if line.answer is None or attributes is None or (port_zero_refuses and line.answer.is_refused):
-        return Answering(NO_CHOICE, preferences, line_offered, defects)
+        return Answering(NO_CHOICE, preferences, line_offered, defects, unread=unread)
     method = _method(keying, offering, attributes, messages, zrtp)
     if method == SDES and keying.offered_crypto:
         line_offered = is_offered(keying.accepted_crypto[0], keying.offered_crypto)
         if offering is None or not offering.attributes.own("pcfg"):  # else their numbers are the order
             skipped = find_skipped(keying.accepted_crypto[0], keying.offered_crypto)
     suite = _suite(method, line, keying, offering, messages, handshakes, zrtp)
-    return Answering(Choice(method, suite), preferences, line_offered, defects, skipped)
+    return Answering(Choice(method, suite), preferences, line_offered, defects, skipped, unread)
 
 
 def _lists(
     messages: Sequence[MikeyEvidence], attributes: KeyingAttributes | None, line: MediaLine
-) -> tuple[tuple[Preference, ...], tuple[Defect, ...]]:
+) -> tuple[tuple[Preference, ...], tuple[Defect, ...], frozenset[CapabilityKind]]:
     """The responder's lists in its MIKEY messages and beside them; what it chose is none of them."""
     extension, defects = select_extension(messages)
     lists = extension.preferences if extension is not None else ()
@@ -85,7 +88,7 @@ def _lists(
     for evidence in messages:
         if is_error(evidence):
             lists += suite_preferences(evidence, line.index, 1)
-    return lists, defects
+    return lists, defects, extension.unread if extension is not None else frozenset()
 
 
 def _method(

@@ -73,10 +73,13 @@ def judge_category(
     selection_rule: SelectionRule,
     strengths: Strengths,
     supported: frozenset[str] = frozenset(),
+    *,
+    whole: bool = True,
 ) -> Category:
     """The judgement of one category from the lists of both sides, () where a side's list is not known.
 
-    `supported` is what the responder is known to have where its list is not known.
+    `supported` is what the responder is known to have where its list is not known. Where its list is not `whole`,
+    what can be read of it shows support and no more.
     """
     offer = select_list(offered)
     if offer is None:
@@ -84,6 +87,9 @@ def judge_category(
     answer = select_list(answered)
     rule = read_rule(selection_rule, chosen, offer, answer)
     judged = _drop_unordered(offer, chosen, rule)
+    if answer is not None and not whole:
+        supported = supported.union(answer.priorities)
+        answer, answered = None, ()
     sent = any(one.carrier not in ELSEWHERE for one in answered)
     return _judge(
         chosen,

@@ -324,7 +324,8 @@ def _judge(case: _Case, lists: Lists, chosen: str | None) -> tuple[Category, Lea
     rule = case.policy.selection_rule
     agreements = lists.kind is KEY_AGREEMENT
     strengths = case.policy.key_agreement_strength if agreements else case.policy.suite_strength
-    category = judge_category(chosen, lists.offered, lists.answered, rule, strengths)
+    whole = lists.kind not in case.answering.unread
+    category = judge_category(chosen, lists.offered, lists.answered, rule, strengths, whole=whole)
     if lists.answered or not lists.offered:
         return category, NOTHING_LEARNT
     certain = category.agreement is None or None not in category.agreement[:3]

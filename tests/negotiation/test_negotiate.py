@@ -643,3 +643,22 @@ def test_an_answer_adds_no_parameter_that_both_must_agree_on(added, offered) -> 
 def test_calls_that_differ_in_parameters_alone_are_judged_apart() -> None:
     for added, reasons in (("", ()), (f" {CLEAR}", ("choice-not-offered",)), ("", ())):
         assert Scene(session(crypto(1, CM_80)), session(crypto(1, CM_80) + added)).negotiate().reasons == reasons
+
+
+@pytest.mark.parametrize(
+    ("entry", "mutual", "winner"),
+    [
+        (PriorityEntry(EntryKind.SUITE_BY_POLICY, 0, b"\5"), True, None),  # a policy that the answer does not have
+        (PriorityEntry(9, 0, CM_32.encode()), True, None),
+        (PriorityEntry(EntryKind.KEY_AGREEMENT, 0, b"\xc8"), False, False),  # a mode nobody knows is no suite
+        (PriorityEntry(EntryKind.SUITE_BY_NAME, 0, b"OTHER"), False, False),
+    ],
+)
+def test_an_entry_that_cant_be_read_may_name_the_choice(entry, mutual, winner) -> None:
+    """So the list that the responder sent does not contradict it."""
+    owner, entries = listed(Owner.RESPONDER, {CM_80: 1})
+    offer = session(message(PSK, (CM_80, CM_32), listed=listed(Owner.INITIATOR, {CM_80: 0, CM_32: 1})))
+    answer = session(message(1, (CM_32,), listed=(owner, [*entries, entry])))
+    found = Scene(offer, answer, mac=True).negotiate()
+    assert (found.mutual.holds, found.winner.holds) == (mutual, winner)
+    assert found.expected.suite_rule is SelectionRule.MIN_SUM

@@ -26,11 +26,15 @@ OWNERS = {Side.OFFERER: Owner.INITIATOR, Side.ANSWERER: Owner.RESPONDER}
 
 
 class ExtensionList(NamedTuple):
-    """One message's list as preferences, with what is odd about it."""
+    """One message's list as preferences, with what is odd about it.
+
+    `unread` are the kinds of which entries may name any capability: a policy that the message has not, a kind unknown.
+    """
 
     evidence: MikeyEvidence
     preferences: tuple[Preference, ...]
     defects: tuple[Defect, ...]
+    unread: frozenset[CapabilityKind] = frozenset()
 
 
 def read_extension(evidence: MikeyEvidence) -> ExtensionList | None:
@@ -68,6 +72,7 @@ def _content(found: ExtensionList) -> Sequence[tuple[str, int | None]]:
 def _interpret(found: PriorityList, evidence: MikeyEvidence, message: MikeyMessage) -> ExtensionList:
     state = authenticated(evidence)
     preferences = []
+    unread: set[CapabilityKind] = set()
     defects = list(found.defects)
     for entry in found.entries:
         if entry.kind == EntryKind.PEER_LIST_DIGEST:
@@ -75,10 +80,19 @@ def _interpret(found: PriorityList, evidence: MikeyEvidence, message: MikeyMessa
         name = _name(entry, message)
         if name is None:
             defects.append(Defect("priority-entry-unknown", 0, "", f"kind {entry.kind}"))
+            unread |= _may_name(entry)
             continue
         kind = CapabilityKind.KEY_AGREEMENT if entry.kind == EntryKind.KEY_AGREEMENT else CapabilityKind.SUITE
         preferences.append(Preference(kind, name, entry.priority, Carrier.PRIORITY_EXTENSION, state, evidence.ref))
-    return ExtensionList(evidence, tuple(preferences), tuple(defects))
+    return ExtensionList(evidence, tuple(preferences), tuple(defects), frozenset(unread))
+
+
+def _may_name(entry: PriorityEntry) -> frozenset[CapabilityKind]:
+    """What kinds of capability an entry may name that can't be read; a mode nobody registered is none of the known."""
+    if entry.kind == EntryKind.KEY_AGREEMENT:
+        return frozenset() if len(entry.value) == 1 else frozenset({CapabilityKind.KEY_AGREEMENT})
+    known = entry.kind in (EntryKind.SUITE_BY_POLICY, EntryKind.SUITE_BY_NAME)
+    return frozenset({CapabilityKind.SUITE}) if known else frozenset(CapabilityKind)
 
 
 def _name(entry: PriorityEntry, message: MikeyMessage) -> str | None:
