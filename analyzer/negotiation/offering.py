@@ -9,7 +9,12 @@ from analyzer.model.keying import Keying, MikeyEvidence
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
 from analyzer.negotiation.carriers import sdes
 from analyzer.negotiation.carriers.attributes import DTLS_SRTP, KeyingAttributes, read_attributes
-from analyzer.negotiation.carriers.capability import NO_CONFIGURATIONS, Configurations, read_configurations
+from analyzer.negotiation.carriers.capability import (
+    NO_CONFIGURATIONS,
+    Configurations,
+    has_unread_configurations,
+    read_configurations,
+)
 from analyzer.negotiation.carriers.dtls import Handshakes
 from analyzer.negotiation.carriers.free_text import read_free_text
 from analyzer.negotiation.carriers.mikey_lines import mode_of, mode_preferences, select_messages, suite_preferences
@@ -35,10 +40,11 @@ class Offering:
     defects: tuple[Defect, ...]
 
     def may_have(self, method: str | None) -> bool:
-        """Whether a message of the offer that can't be read may be of that MIKEY mode, which no other has."""
-        if method is None or not is_mikey(method) or method in {one.name for one in self.key_agreements}:
+        """Whether what can't be read of the offer may be that key agreement, which nothing else in it is."""
+        if method is None or method in {one.name for one in self.key_agreements}:
             return False
-        return any(evidence.message is None and evidence.protocol == "mikey" for evidence in self.messages)
+        unread = any(evidence.message is None and evidence.protocol == "mikey" for evidence in self.messages)
+        return (unread and is_mikey(method)) or has_unread_configurations(self.attributes)
 
     def suites_of(self, method: str | None) -> tuple[Preference, ...]:
         """The suites offered with that key agreement."""

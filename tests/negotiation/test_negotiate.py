@@ -662,3 +662,27 @@ def test_an_entry_that_cant_be_read_may_name_the_choice(entry, mutual, winner) -
     found = Scene(offer, answer, mac=True).negotiate()
     assert (found.mutual.holds, found.winner.holds) == (mutual, winner)
     assert found.expected.suite_rule is SelectionRule.MIN_SUM
+
+
+@pytest.mark.parametrize(
+    ("configurations", "mutual"),
+    [
+        (("1 t=1 a=3,[1|2]", "2 t=1 a=2"), None),  # no list of attributes by RFC 5939 §3.5.1
+        (("x t=1 a=3", "2 t=1 a=2"), None),
+        (("1 t=1 a=9", "2 t=1 a=2"), None),  # an attribute that was not seen
+        (("1 t=1 a=1", "2 t=1 a=2"), False),
+        (("1 t=1 a=3", "2 t=1 a=2"), True),
+    ],
+)
+def test_a_configuration_that_cant_be_read_may_be_the_one_that_was_taken(configurations, mutual) -> None:
+    capabilities = (message(PSK, (CM_80,)), message(PKE, (CM_80,)), crypto(1, CM_80))
+    offer = session(
+        *(f"acap:{number} {one}" for number, one in enumerate(capabilities, 1)),
+        "tcap:1 RTP/SAVP",
+        *(f"pcfg:{one}" for one in configurations),
+        proto="RTP/AVP",
+    )
+    found = Scene(offer, session(crypto(1, CM_80), "acfg:1 t=1 a=3")).negotiate()
+    assert found.mutual.holds is mutual
+    if mutual is None:
+        assert found.reasons == ("offer-unreadable",)

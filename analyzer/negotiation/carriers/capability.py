@@ -103,6 +103,17 @@ def _priorities(places: Mapping[str, _Place]) -> Iterable[tuple[str, int]]:
     return [(name, place if shared else number) for name, (number, place) in places.items()]
 
 
+def has_unread_configurations(attributes: KeyingAttributes) -> bool:
+    """Whether an offer has a `pcfg` or `acap` that can't be read whole, and so may offer more than is seen."""
+    configurations = tuple(_parse_configurations(attributes.own("pcfg")))
+    if not configurations and not attributes.own("pcfg"):
+        return False
+    whole = len(configurations) == len(attributes.own("pcfg")) and not any(one.defects for one in configurations)
+    named = {number for one in configurations for numbers in one.attribute_alternatives for number in numbers}
+    known = {one.attribute.number for one in read_capabilities(attributes, ())}
+    return not whole or not named <= known
+
+
 def read_capabilities(attributes: KeyingAttributes, messages: Sequence[MikeyEvidence]) -> tuple[Capability, ...]:
     """The `acap` lines of both levels that carry keying; MIKEY messages already examined are taken as they are."""
     found = []
