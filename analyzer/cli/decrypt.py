@@ -62,6 +62,7 @@ def decrypt_command(
             keep_calls=target is None,
             digests=False,
         )
+        _tell_damage(report)
         if target is None:
             return _play(writer, report, quiet)
         calls = [json.loads(account) for account in report.renditions]
@@ -70,6 +71,14 @@ def decrypt_command(
         "schema": SCHEMA,
         "tool": {"name": report.tool_name, "version": report.tool_version},
         "warning": WARNING,
+        "captures": [
+            {
+                "path": one.path,
+                "readable": one.readable,
+                "defects": [defect.detail or defect.code for defect in one.defects],
+            }
+            for one in report.captures
+        ],
         "calls": calls,
         "streams": streams,
     }
@@ -98,6 +107,15 @@ def _unfinished(target: Path | None) -> Iterator[Path]:
         raise UsageError(f"{target or tempfile.gettempdir()}: can't be written: {error.strerror}") from error
 
 
+def _tell_damage(report: Report) -> None:
+    """Which files were not read, or not all of them, and why: an error, and told with `--quiet` too."""
+    for capture in report.captures:
+        for defect in capture.defects:
+            what = visible(defect.detail or defect.code)
+            place = visible(capture.path)
+            click.echo(f"srtp-audit: {what if what.startswith(place) else f'{place}: {what}'}", err=True)
+
+
 def _make_folder(target: Path) -> Path:
     try:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,7 +127,7 @@ def _make_folder(target: Path) -> Path:
 def _streams(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for call in document["calls"]:
         for stream in call["streams"]:
-            yield call["call_id"], stream
+            yield safe_name(call["call_id"]), stream
     for stream in document["streams"]:
         yield "no call", stream
 
@@ -131,7 +149,7 @@ def _print(document: dict[str, Any], target: Path) -> None:
         opened = f"{stream['decrypted']} of {stream['packets']} opened, {stream['authenticated']} authenticated"
         rest = f", {stream['failed']} failed, {stream['not_tried']} not tried, {stream['clear']} clear"
         why = f": {visible(stream['reason'])}" if stream["reason"] else ""
-        click.echo(f"{safe_name(call_id)}  {stream['ssrc']}  {ends}  {stream['suite'] or '-'}  {opened}{rest}{why}")
+        click.echo(f"{call_id}  {stream['ssrc']}  {ends}  {stream['suite'] or '-'}  {opened}{rest}{why}")
         for defect in stream["defects"]:
             click.echo(f"    noted: {visible(defect['detail'])}")
         for line in _heard(stream):

@@ -74,13 +74,14 @@ def _telling(payloads: Sequence[bytes], form: CodecFraming, trailer: int) -> lis
     bodies = [payload[: len(payload) - trailer] for payload in open_ones if len(payload) > trailer]
     if form.marks is None:
         return bodies
-    marks = [form.marks(body) for body in bodies]
-    seen: dict[int, list[bytes]] = defaultdict(list)
+    # Where an MKI stands depends on the length of what is before it.
+    marks = [{(len(body), place): mark for place, mark in enumerate(form.marks(body))} for body in bodies]
+    seen: dict[tuple[int, int], list[bytes]] = defaultdict(list)
     for one in marks:
-        for place, mark in enumerate(one):
+        for place, mark in one.items():
             seen[place].append(mark)
     varied = {place for place, values in seen.items() if varies(values)}
-    return [body for body, one in zip(bodies, marks, strict=True) if varied.issuperset(range(len(one)))]
+    return [body for body, one in zip(bodies, marks, strict=True) if varied.issuperset(one)]
 
 
 def _surprise_bits(fitting: Sequence[bool], chances: Sequence[float]) -> float:

@@ -136,6 +136,50 @@ def _amr(*, wideband: bool, octet_aligned: bool) -> CodecFraming:
     return CodecFraming(fits, chance)
 
 
+def _amr_padding(*, wideband: bool, octet_aligned: bool) -> CodecFraming:
+    """The zeros behind frames of one speech type, alone (RFC 4867 §4.3.4, §4.4.4): a header may be an MKI's octets.
+
+    Where they stand in the last octet of a payload, an MKI behind them would be the same in every packet.
+    """
+    speech, sizes = (range(9), WIDEBAND_BITS) if wideband else (range(8), NARROWBAND_BITS)
+
+    def padded(payload: bytes) -> list[tuple[int, int]]:
+        """Of each frame, or of all where they are packed, the last octet and how many of its bits are padding."""
+        try:
+            read = parse_amr_payload(payload, wideband=wideband, octet_aligned=octet_aligned)
+        except GrammarError:
+            return []
+        types, count = {frame.frame_type for frame in read.frames}, len(read.frames)
+        if count > MAX_AMR_FRAMES or len(types) > 1 or not types.issubset(speech):
+            return []
+        bits = sizes[read.frames[0].frame_type]
+        if not octet_aligned:
+            return [(payload[-1], -(4 + count * (6 + bits)) % 8)]
+        octets = -(-bits // 8)
+        return [(payload[end - 1], -bits % 8) for end in range(1 + count + octets, len(payload) + 1, octets)]
+
+    def fits(payload: bytes) -> bool:
+        found = padded(payload)
+        return bool(found) and not any(last & (1 << padding) - 1 for last, padding in found)
+
+    def marks(payload: bytes) -> tuple[bytes, ...]:
+        return tuple(bytes((last,)) for last, _ in padded(payload))
+
+    @functools.cache
+    def chances() -> dict[int, float]:
+        """By the octets of a payload, the greatest chance that its padding is zero whatever its header says."""
+        found: dict[int, float] = {}
+        for bits in (sizes[one] for one in speech):
+            for count in range(1, MAX_AMR_FRAMES + 1):
+                told = 8 + count * (8 + bits) if octet_aligned else 4 + count * (6 + bits)
+                padding = count * (-bits % 8) if octet_aligned else -told % 8
+                octets = (told + padding) // 8
+                found[octets] = max(found.get(octets, 0.0), math.ldexp(1, -padding))
+        return found
+
+    return CodecFraming(fits, lambda octets: chances().get(octets, 0.0), marks)
+
+
 def _opus_frame_tenths(toc: int) -> int:
     """Tenths of a millisecond of a frame (RFC 6716 §3.1)."""
     config = toc >> 3
@@ -281,16 +325,20 @@ def _vp8_chance(octets: int) -> float:
     return (1 / 8 + 1 / 128) if octets >= 2 else 0  # the descriptor's reserved bits alone
 
 
-_AMR = (_amr(wideband=False, octet_aligned=True), _amr(wideband=False, octet_aligned=False))
-_AMR_WB = (_amr(wideband=True, octet_aligned=True), _amr(wideband=True, octet_aligned=False))
+def _amr_forms(*, wideband: bool) -> tuple[CodecFraming, ...]:
+    both = (True, False)
+    whole = (_amr(wideband=wideband, octet_aligned=aligned) for aligned in both)
+    return (*whole, *(_amr_padding(wideband=wideband, octet_aligned=aligned) for aligned in both))
+
+
 _G729 = CodecFraming(
     _fits_g729, _g729_chance, lambda payload: tuple(frame[2:4] for frame in _frames(payload, G729_OCTETS))
 )
 # The forms of an encoding, by its name in capitals: which of them is used the payloads show.
 FRAMINGS: dict[str, tuple[CodecFraming, ...]] = {
     "OPUS": (CodecFraming(_fits_opus, _opus_chance),),
-    "AMR": _AMR,
-    "AMR-WB": _AMR_WB,
+    "AMR": _amr_forms(wideband=False),
+    "AMR-WB": _amr_forms(wideband=True),
     "G729": (_G729,),
     "G723": (CodecFraming(lambda payload: _g723_frames(payload) is not None, _g723_chance, _g723_marks),),
     "ILBC": (_fixed(38, 37, 0x01, 0), _fixed(50, 49, 0x01, 0)),  # the empty frame indicator (RFC 3951 §3.8)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from analyzer.audio import av_decoders
 from analyzer.audio.decoders import Encoding, NoDecoderError, decoder_for
-from dissectors.grammar.amr import NARROWBAND_BITS, parse_amr_payload
+from dissectors.grammar.amr import parse_amr_payload
 from dissectors.grammar.errors import GrammarError
 from tests.cli.command_line import run
+from tests.srtp.clear_rates import pack_amr
 
 Wave = NDArray[np.float64]
 
@@ -80,24 +81,11 @@ def test_g726_in_both_orders_of_bits(bits: int, order: str) -> None:
     assert likeness(heard(Encoding(other), payloads), tone(8000), 40)[0] < alike - 0.02
 
 
-def packed(frames: list[bytes], aligned: bool) -> bytes:
-    """Storage frames of AMR as one RTP payload, bit by bit (RFC 4867 §4.3, §4.4)."""
-    entries = [f"{int(n + 1 < len(frames))}{frame[0] >> 2 & 0x1F:05b}" for n, frame in enumerate(frames)]
-    speech = ["".join(f"{octet:08b}" for octet in f[1:])[: NARROWBAND_BITS[f[0] >> 3 & 15]] for f in frames]
-    if aligned:
-        text = "11110000" + "".join(entry + "00" for entry in entries)
-        text += "".join(bits + "0" * (-len(bits) % 8) for bits in speech)
-    else:
-        text = "1111" + "".join(entries) + "".join(speech)
-    text += "0" * (-len(text) % 8)
-    return int(text, 2).to_bytes(len(text) // 8, "big")
-
-
 @pytest.mark.parametrize("aligned", [False, True])
 @pytest.mark.parametrize("bit_rate", [4750, 5900, 7950, 12200])
 def test_amr_in_both_forms(aligned: bool, bit_rate: int) -> None:
     frames = encoded("libopencore_amrnb", 8000, bit_rate)
-    payloads = [packed(frames[start : start + 3], aligned) for start in range(0, len(frames), 3)]
+    payloads = [pack_amr(frames[start : start + 3], aligned=aligned) for start in range(0, len(frames), 3)]
     for payload, start in zip(payloads, range(0, len(frames), 3), strict=True):
         read = parse_amr_payload(payload, wideband=False, octet_aligned=aligned)
         assert read.mode_request == 15

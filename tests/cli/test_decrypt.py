@@ -158,6 +158,16 @@ def test_nothing_is_said_of_conversations_where_nothing_opened(tmp_path: Path) -
     assert json.loads(account)["calls"][0]["call_id"].startswith("\u202e")
 
 
+def test_files_that_are_no_captures_are_named_with_the_reason(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("not a capture\n" * 20)
+    done = run("decrypt", text, "--quiet", "-o", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert f"srtp-audit: {text}: a text file, not a pcap or pcapng capture" in done.stderr.decode()
+    (capture,) = json.loads((tmp_path / "out" / "decrypt.json").read_text(encoding="utf-8"))["captures"]
+    assert (capture["readable"], "a text file" in capture["defects"][0]) == (False, True)
+
+
 def test_names_of_files_are_safe() -> None:
     for call_id in ("../../etc/passwd", "a/b\\c", "\x00\x1b[2J", "....", "", "a" * 500, "ü@host", "-rf", "CON"):
         name = f"001-{safe_name(call_id)}.pcapng"

@@ -13,12 +13,11 @@ from typing import NamedTuple
 
 import pytest
 
-from analyzer.api import audit
 from analyzer.capture.frames import build_udp_frame
 from analyzer.capture.writer import PcapngWriter
 from analyzer.cli import main
-from analyzer.keying.key_ring import KeyRing
 from tests.cli.command_line import A_RTP, B_RTP, START_NS, call
+from tests.keying.literal_prf import literal_key_and_salt
 from tests.keying.mikey_vectors import V1
 from tests.keying.test_calls_with_keys import A_SSRC, ANSWER, CM_32, CM_80, K_A, K_B, OFFER, Packets, mikey_call, rtp
 from tests.keying.test_why_streams_stay_shut import A_RTCP, B_RTCP, REPORT, context, offering
@@ -63,21 +62,9 @@ def of_minisip(*, deviant: bool) -> Scene:
     kemac = octets.index(bytes.fromhex("010014" + V1["encr_data"]))
     octets[kemac:] = bytes.fromhex("00002400000020" + bytes(range(32)).hex() + "00")
     octets[3] &= 0x7F
-    frames = mikey_call(octets.hex(), None, [])
-    keys = keys_of(frames)
-    (key,) = (key for label, key in keys if bool(label) is deviant)
+    csb_id, rand = int.from_bytes(octets[4:8], "big"), bytes(range(0x10, 0x20))  # RFC 3830 §6.1; that of the message
+    key = literal_key_and_salt(bytes(range(32)), 1, csb_id, rand, as_libmikey=deviant)
     return Scene(mikey_call(octets.hex(), None, sealed(key=key)))
-
-
-def keys_of(frames: Packets) -> list[tuple[str, bytes]]:
-    """What the auditor derives for the offerer's direction, and how each is labelled."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "x.pcapng"
-        write(path, Scene(frames))
-        (media,) = audit([path], ring=KeyRing()).calls[0].media
-        return [(key.label, key.key.reveal() + key.salt.reveal()) for key in media.keying.keys if key.ssrc == A_SSRC]
 
 
 def controlled(*, deviant: bool) -> Scene:

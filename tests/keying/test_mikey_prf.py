@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """MIKEY's PRFs against vectors of others and against a second, literal writing of RFC 3830 §4.1.2."""
 
-import hashlib
-import hmac
-
 import mikey_vectors as vectors
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from literal_prf import literal_prf
 
 from analyzer.errors import KeyMaterialError
 from analyzer.keying.mikey_prf import (
@@ -22,23 +20,6 @@ from dissectors.grammar.secret import Secret
 
 CSB_ID = 0x12345678
 RAND = bytes(range(0x10, 0x20))
-
-
-def literal_prf(inkey: bytes, label: bytes, out_octets: int, hash_name: str) -> bytes:
-    """RFC 3830 §4.1.2 word by word, in bits, as the reference for every length."""
-    outlen = hashlib.new(hash_name).digest_size * 8
-    n = (len(inkey) * 8 + 255) // 256
-    m = (out_octets * 8 + outlen - 1) // outlen
-    result = bytes(m * outlen // 8)
-    for i in range(n):
-        s = inkey[i * 32 : (i + 1) * 32]
-        a = label
-        p = b""
-        for _ in range(m):
-            a = hmac.new(s, a, hash_name).digest()
-            p += hmac.new(s, a + label, hash_name).digest()
-        result = bytes(x ^ y for x, y in zip(result, p, strict=True))
-    return result[:out_octets]
 
 
 @pytest.mark.parametrize(("constant", "cs_id", "csb_id", "expected"), vectors.STREAMWIDE)
@@ -102,6 +83,7 @@ def test_every_length_agrees_with_the_literal_writing_of_the_rfc(
     expected = literal_prf(inkey, label, out_octets, ("sha1", "sha256")[prf_function])
     assert derive_mikey_key(Secret(inkey), label, out_octets, prf_function).reveal() == expected
     variant = derive_mikey_key(Secret(inkey), label, out_octets, prf_function, PrfVariant.LIBMIKEY).reveal()
+    assert variant == literal_prf(inkey, label, out_octets, ("sha1", "sha256")[prf_function], as_libmikey=True)
     assert (variant != expected) == differs_in_libmikey(Secret(inkey)) or out_octets < 8
 
 

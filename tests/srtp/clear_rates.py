@@ -10,7 +10,7 @@ alone, in the clear and protected, exactly as an audit judges it.
 import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from analyzer.audio.decoders import Encoding
 from analyzer.srtp.clear_test import Clearness, classify_payloads
 from analyzer.srtp.columns import packet_columns
+from dissectors.grammar.amr import NARROWBAND_BITS
 from dissectors.grammar.datagram import DatagramKind, classify_datagram
 from tests.srtp.srtp_peers import read_datagrams
 
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CAPTURES = ROOT.parent / "shared" / "captures"
 WINDOWS = (10, 25, 50, 100, 250, 500, 1000)
 SECONDS = 120
+AMR_BIT_RATES = (12200, 7400, 4750)
 TAGS = {4: "AES_CM_128_HMAC_SHA1_32", 10: "AES_CM_128_HMAC_SHA1_80", 16: "AEAD_AES_128_GCM"}
 MARK = "<!-- measured -->"
 SAMPLES = CAPTURES / "public" / "wireshark-wiki" / "SampleCaptures"
@@ -40,6 +42,7 @@ class Speech(NamedTuple):
     payload_type: int
     payloads: list[bytes]
     ticks: int
+    form: str = ""  # of the encoding, for the tables
 
 
 def voice(rate: int, seconds: int, seed: int) -> NDArray[np.int16]:
@@ -88,6 +91,19 @@ def encode(codec: str, samples: NDArray[np.int16], rate: int, *, bit_rate: int =
     return [whole[start : start + octets] for start in range(0, len(whole) - octets + 1, octets)]
 
 
+def pack_amr(frames: Sequence[bytes], *, aligned: bool) -> bytes:
+    """Storage frames of AMR as one RTP payload, bit by bit (RFC 4867 §4.3, §4.4)."""
+    entries = [f"{int(n + 1 < len(frames))}{frame[0] >> 2 & 0x1F:05b}" for n, frame in enumerate(frames)]
+    speech = ["".join(f"{octet:08b}" for octet in f[1:])[: NARROWBAND_BITS[f[0] >> 3 & 15]] for f in frames]
+    if aligned:
+        text = "11110000" + "".join(entry + "00" for entry in entries)
+        text += "".join(bits + "0" * (-len(bits) % 8) for bits in speech)
+    else:
+        text = "1111" + "".join(entries) + "".join(speech)
+    text += "0" * (-len(text) % 8)
+    return int(text, 2).to_bytes(len(text) // 8, "big")
+
+
 def generated(seconds: int = SECONDS, seed: int = 1) -> Iterator[Speech]:
     """So many seconds of talk in each codec that can be made here."""
     narrow, wide, full = (voice(rate, seconds, seed) for rate in (8000, 16000, 48000))
@@ -97,9 +113,11 @@ def generated(seconds: int = SECONDS, seed: int = 1) -> Iterator[Speech]:
     yield Speech(Encoding("G722"), 9, encode("g722", wide, 16000, octets=160), 160)
     yield Speech(Encoding("G726-32"), 97, encode("g726le", narrow, 8000, octets=80), 160)
     yield Speech(Encoding("OPUS", 48000, 2), 98, encode("libopus", full, 48000, bit_rate=24000), 960)
-    for bit_rate in (12200, 4750):
+    for bit_rate in AMR_BIT_RATES:
         frames = encode("libopencore_amrnb", narrow, 8000, bit_rate=bit_rate)
-        yield Speech(Encoding("AMR"), 99, [b"\xf0" + frame for frame in frames], 160)
+        for aligned in (True, False):
+            form = f" at {bit_rate / 1000:g} kbit/s, {'octet-aligned' if aligned else 'packed'}"
+            yield Speech(Encoding("AMR"), 99, [pack_amr([frame], aligned=aligned) for frame in frames], 160, form)
     yield Speech(Encoding("G723"), 4, encode("g723_1", narrow, 8000, bit_rate=6300), 240)
 
 
@@ -177,7 +195,7 @@ def measure(sources: Mapping[str, Iterable[Speech]] | None = None) -> Rates:
     for source, streams in (sources or {"generated": generated(), "real": recorded()}).items():
         for speech in streams:
             for window in WINDOWS:
-                name = f"{speech.encoding.name} ({source})"
+                name = f"{speech.encoding.name}{speech.form} ({source})"
                 rates[name, "clear", window].update(judge(speech, speech.payloads, window))
                 for tag_octets in TAGS:
                     made = protected(speech, tag_octets, 7919 * window + tag_octets)

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clear_rates import RECORDED, SAMPLES, Speech, encode, generated, streams_of, voice
+from clear_rates import RECORDED, SAMPLES, Speech, encode, generated, pack_amr, streams_of, voice
 
 from analyzer.srtp.clear_test import Clearness, classify_payloads
 from analyzer.srtp.codec_test import OPEN_OCTETS, read_codec
@@ -107,6 +107,43 @@ def test_a_long_mki_behind_tiny_cipher_text_is_not_read_as_clear(name: str | Non
                 else:
                     payloads = [body + value + rng.randbytes(tag) for body in bodies]
                 assert judged(name or "", payloads) is not Clearness.CLEAR, (tag, octets, value[:4])
+
+
+@pytest.mark.parametrize(
+    ("bit_rate", "aligned", "told"),
+    [
+        (12200, True, True),
+        (12200, False, True),
+        (7400, True, True),
+        (7400, False, True),
+        (6700, True, True),
+        (5900, True, True),
+        (4750, True, True),
+        (6700, False, False),  # no padding at all
+        (4750, False, False),  # seven of the last octet's bits are padding: it has two values, as MKIs in turn have
+    ],
+)
+def test_padding_tells_speech_in_amr_frames_however_short(bit_rate: int, aligned: bool, told: bool) -> None:
+    frames = encode("libopencore_amrnb", voice(8000, 4, 5), 8000, bit_rate=bit_rate)
+    payloads = [pack_amr([frame], aligned=aligned) for frame in frames]
+    assert judged("AMR", payloads) is (Clearness.CLEAR if told else Clearness.UNKNOWN)
+    rng = random.Random(bit_rate)
+    unpadded = [payload[:-1] + bytes((payload[-1] | rng.randrange(256),)) for payload in payloads]
+    if aligned and len(payloads[0]) < OPEN_OCTETS:
+        assert judged("AMR", unpadded) is Clearness.UNKNOWN
+
+
+@pytest.mark.parametrize("head", ["f004", "f014", "f03c", "0004", "1114", "f08404", "f0848404"])
+def test_an_mki_that_reads_as_a_header_of_amr_proves_nothing(head: str) -> None:
+    rng = random.Random(head)
+    for tag in (4, 10, 16, 20):
+        for octets in rng.sample((14, 15, 17, 19, 21, 22, 27, 28, 33, 40), 2):
+            cipher_text, name = rng.choice((0, 1, 2)), rng.choice(("AMR", "AMR-WB"))
+            mki = (bytes.fromhex(head) + bytes(octets))[: max(octets - tag - cipher_text, 0)]
+            before = [rng.randbytes(cipher_text) + mki + rng.randbytes(tag) for _ in range(70)]
+            behind = [rng.randbytes(cipher_text + tag) + mki for _ in range(70)]
+            assert judged(name, before) is not Clearness.CLEAR, (tag, octets, cipher_text)
+            assert judged(name, behind) is not Clearness.CLEAR, (tag, octets, cipher_text)
 
 
 def test_two_keys_in_turn_and_lengths_that_change_prove_nothing_either() -> None:
