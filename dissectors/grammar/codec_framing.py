@@ -137,7 +137,7 @@ def _amr(*, wideband: bool, octet_aligned: bool) -> CodecFraming:
 
 
 def _amr_padding(*, wideband: bool, octet_aligned: bool) -> CodecFraming:
-    """The zeros behind frames of one speech type, alone (RFC 4867 §4.3.4, §4.4.4): a header may be an MKI's octets.
+    """The zeros behind frames of one speech type, alone (RFC 4867 §4.3.4, §4.4.3): a header may be an MKI's octets.
 
     Where they stand in the last octet of a payload, an MKI behind them would be the same in every packet.
     """
