@@ -62,11 +62,12 @@ def decrypt_command(
             keep_calls=target is None,
             digests=False,
         )
-        _tell_damage(report)
         if target is None:
+            _tell_damage(report)
             return _play(writer, report, quiet)
         calls = [json.loads(account) for account in report.renditions]
         streams = writer.write_streams(report.streams, len(calls), processes)
+    _tell_damage(report)
     document = {
         "schema": SCHEMA,
         "tool": {"name": report.tool_name, "version": report.tool_version},

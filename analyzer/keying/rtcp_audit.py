@@ -60,22 +60,22 @@ def _audit_flow(bound: BoundRtcp, contexts: Sequence[SrtpContext]) -> RtcpCount:
 def _oddities(opening: RtcpOpening, context: SrtpContext, datagrams: Sequence[bytes]) -> Iterator[Defect]:
     """Known faults of peers in packets that authenticate, else why none does although the key was tried."""
     if opening.tag_octets is not None and opening.tag_octets < context.srtcp_tag_octets:
-        detail = f"{opening.tag_octets} octets where {context.suite.name} has {context.srtcp_tag_octets}"
+        detail = f"SRTCP tags of {opening.tag_octets} octets where {context.suite.name} has {context.srtcp_tag_octets}"
         yield Defect("srtcp-tag-short", 0, "RFC 3711 §5.2", detail)
     if opening.deviant:
-        detail = f"{opening.deviant} packets encrypted as libsrtp before 1.6 and 2.1 did with AES-256"
+        detail = f"{opening.deviant} SRTCP packets encrypted as libsrtp before 1.6 and 2.1 did with AES-256"
         yield Defect("srtcp-counter-deviant", 0, "RFC 3711 §4.1.1", detail)
     yield from _unlike_agreed(opening, context)
     replays = _replays(opening)
     if replays:
-        yield Defect("srtcp-replayed", 0, "RFC 3711 §3.3.2", f"{replays} packets repeat the index of an earlier one")
+        detail = f"{replays} SRTCP packets repeat the index of an earlier one"
+        yield Defect("srtcp-replayed", 0, "RFC 3711 §3.3.2", detail)
     pairs = zip(datagrams, opening.outcomes, strict=True)
     shut = [datagram for datagram, outcome in pairs if outcome is RtcpOutcome.BAD_TAG]
-    if shut and not opening.count(RtcpOutcome.AUTHENTICATED):
-        yield Defect("srtcp-not-authentic", 0, "RFC 3711 §3.4", _why_shut(shut, context))
-    elif shut:
-        detail = f"{len(shut)} of {len(datagrams)} packets: {_why_shut(shut, context)}"
-        yield Defect("srtcp-not-authentic", 0, "RFC 3711 §3.4", detail)
+    if shut:
+        some = f"{len(shut)} of {len(datagrams)} SRTCP packets do"
+        whole = some if opening.count(RtcpOutcome.AUTHENTICATED) else "SRTCP does"
+        yield Defect("srtcp-not-authentic", 0, "RFC 3711 §3.4", f"{whole} not authenticate: {_why_shut(shut, context)}")
 
 
 def _unlike_agreed(opening: RtcpOpening, context: SrtpContext) -> Iterator[Defect]:
@@ -114,7 +114,7 @@ def _trials(context: SrtpContext) -> Iterator[tuple[str, SrtpContext]]:
             yield f"another tag length ({octets} octets)", replace(context, srtcp_tag=octets)
     if context.mki_octets:
         bare = tuple(StreamKey(key.key, key.salt) for key in context.keys)
-        yield "the signalled MKI is absent", replace(context, keys=bare)
+        yield "there is no MKI", replace(context, keys=bare)
     literal = replace(context, derivation=KeyDerivation.SP_800_135)
     yield "session keys with labels 16 bits lower, as in NIST SP 800-135", literal
     for reason, detail, trial in key_trials(context):

@@ -183,7 +183,8 @@ def _hopeless(sample: PacketColumns, opening: StreamOpening, tried: tuple[int, i
     if far is not None and far.roc:
         start = next(iter(far.roc.values()))[0]
         return Diagnosis(FailureReason.ROLLOVER, f"it starts at {start}", replace(context, roc=start))
-    detail = f"the key is right, its SRTCP authenticates; no counter below {FAR_ROC_LIMIT} fits"
+    tried_far = f"no counter below {FAR_ROC_LIMIT} fits, or the packets are altered"
+    detail = f"the key is right, its SRTCP authenticates; {tried_far}"
     return Diagnosis(FailureReason.ROLLOVER, detail)
 
 

@@ -377,7 +377,7 @@ def test_srtcp_that_does_not_authenticate_beside_a_stream_that_does(
     other = context(**parameters)
     stream = controlled(tmp_path, [protect_rtcp(REPORT, other, index) for index in range(4)])
     (defect,) = stream.defects
-    assert (defect.code, defect.detail) == ("srtcp-not-authentic", why)
+    assert (defect.code, defect.detail) == ("srtcp-not-authentic", f"SRTCP does not authenticate: {why}")
     assert (stream.rtcp.failed, stream.authenticated) == (4, COUNT)
 
 
@@ -389,7 +389,7 @@ def test_some_srtcp_that_does_not_authenticate_says_why(tmp_path: Path) -> None:
     _, stream, _ = heard(tmp_path, [*sealed(context(kdr=2)), *control], offer, answer)
     (defect,) = stream.defects
     assert (defect.code, stream.rtcp.authenticated, stream.rtcp.failed) == ("srtcp-not-authentic", 1, 5)
-    assert defect.detail.startswith("5 of 6 packets: a key derivation that strays from the RFCs")
+    assert defect.detail.startswith("5 of 6 SRTCP packets do not authenticate: a key derivation that strays")
 
 
 @pytest.mark.parametrize(
