@@ -66,9 +66,31 @@ def at_hand(module: str) -> types.ModuleType:
 def _compile(numba: Any, function: types.FunctionType, allocates: bool) -> Any:
     options = {"no_cfunc_wrapper": True} | ({} if allocates else {"_nrt": False})
     try:
-        return numba.njit(cache=True, nogil=True, **options)(function)
+        kernel = numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no folder is writable for the cache
         return numba.njit(nogil=True, **options)(function)
+    _load_at_once(kernel)
+    return kernel
+
+
+def _load_at_once(kernel: Any) -> None:
+    """Let what is compiled be loaded without all that Numba needs to compile: a sixth of a second, once a process.
+
+    Where Numba's insides are others than those known here, everything stays as Numba has it.
+    """
+    cache = getattr(kernel, "_cache", None)
+    usual, quick = getattr(cache, "load_overload", None), getattr(cache, "_load_overload", None)
+    if usual is None or quick is None:
+        return
+
+    def load(signature: Any, target: Any) -> Any:
+        try:
+            found = quick(signature, target)
+        except Exception:  # noqa: BLE001 - whatever is wrong with a cache, Numba's own way knows what to do
+            found = None
+        return usual(signature, target) if found is None else found
+
+    cache.load_overload = load
 
 
 def view_plain(array: Any) -> memoryview:
