@@ -25,6 +25,10 @@ SPAN_OCTETS = 1 << 18
 MAP_SPANS = 1 << 10
 MAPPED_OCTETS = 32 << 20
 GAP_OCTETS = 2048  # copied sooner than skipped
+BLOCK_OCTETS = 1 << 16  # what a look at one octet makes present, as Linux is usually set up
+PRESENT_BLOCKS = 512
+SPANS_PER_BLOCK = 8  # fewer are cheaper read one by one
+SHARED_SPANS = 32  # fewer are read one by one
 _LET_GO = getattr(mmap, "MADV_DONTNEED", None)
 
 
@@ -33,6 +37,7 @@ class FileOctets:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDONLY)
+        self._shared: SharedMap | None = None
         weakref.finalize(self, os.close, self._file)
 
     def __len__(self) -> int:
@@ -41,6 +46,12 @@ class FileOctets:
     def map(self) -> mmap.mmap:
         """All of it as it is now; to be closed."""
         return mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
+
+    def shared_map(self, stop: int) -> "SharedMap":
+        """A mapping that has the octets up to `stop`, for whoever looks here and there; it stays."""
+        if self._shared is None or len(self._shared.octets) < stop:
+            self._shared = SharedMap(self.map())
+        return self._shared
 
     def __getitem__(self, span: slice) -> bytes:
         start, stop, _ = span.indices(sys.maxsize)
@@ -54,6 +65,37 @@ class FileOctets:
         """`counts[i]` octets from `offsets[i]` on, for all i."""
         pread, file = os.pread, self._file
         return [pread(file, count, offset) for offset, count in zip(offsets, counts, strict=True)]
+
+
+class SharedMap:
+    """A mapped file of which spans are looked at by many in turn: what one has made present another finds there.
+
+    Each look at a block that is not there makes all of it present, so they are let go of together when they are many.
+    Where hardly anybody comes to a block that another has been to, single octets are cheaper read (`pays`).
+    """
+
+    def __init__(self, octets: mmap.mmap) -> None:
+        self.octets = octets
+        self.array = view_array(octets)
+        self.pays = True
+        self._present = np.zeros(len(octets) // BLOCK_OCTETS + 1, np.bool_)
+        self._blocks = self._spans = 0
+
+    def expect(self, offsets: Places) -> bool:
+        """Spans will be looked at; False where it is better not to look here."""
+        if not self.pays:
+            return False
+        blocks = offsets // BLOCK_OCTETS
+        fresh = blocks[~self._present[blocks]]
+        self._blocks += int(np.count_nonzero(fresh[1:] != fresh[:-1])) + bool(len(fresh))
+        self._spans += len(offsets)
+        if self._blocks > PRESENT_BLOCKS:
+            let_go(self.octets, 0, len(self.octets))
+            self.pays = self._spans > SPANS_PER_BLOCK * self._blocks
+            self._present[:] = False
+            self._blocks = self._spans = 0
+        self._present[blocks] = True
+        return self.pays
 
 
 def map_file(path: Path) -> Octets:
@@ -92,8 +134,8 @@ def read_spans(octets: Octets, offsets: Places, counts: Places) -> list[bytes]:
 
 def join_spans(octets: Octets, offsets: Places, counts: Places) -> memoryview:
     """The same octets one behind the other; of many spans none is made an object of its own."""
-    many = len(offsets) >= MAP_SPANS and "numba" in sys.modules
-    if not many or int((offsets + counts).max()) > len(octets):
+    many = len(offsets) >= SHARED_SPANS and "numba" in sys.modules
+    if not many or (stop := int((offsets + counts).max())) > len(octets):
         return memoryview(b"".join(read_spans(octets, offsets, counts)))
     copy_spans: Any = compiled("analyzer.capture.joining", allocates=False).copy_spans
     places = np.cumsum(counts) - counts
@@ -101,15 +143,15 @@ def join_spans(octets: Octets, offsets: Places, counts: Places) -> memoryview:
     if not isinstance(octets, FileOctets):
         copy_spans(view_array(octets), offsets, counts, places, joined)
         return joined.data
-    done = 0
-    for some, sizes, mapped in _parts(octets, offsets, counts):
-        to = places[done : done + len(some)]
-        if mapped is None:
-            few = b"".join(_read_few(octets, some, sizes))
-            joined[to[0] : to[0] + len(few)] = view_array(few)
+    shared = octets.shared_map(stop)
+    for first in range(0, len(offsets), MAP_SPANS):
+        some, sizes = offsets[first : first + MAP_SPANS], counts[first : first + MAP_SPANS]
+        to = places[first : first + MAP_SPANS]
+        if shared.expect(some):
+            copy_spans(shared.array, some, sizes, to, joined)
         else:
-            copy_spans(view_array(mapped), some, sizes, to, joined)
-        done += len(some)
+            pieces = b"".join(read_spans(octets, some, sizes))
+            joined[to[0] : to[0] + len(pieces)] = view_array(pieces)
     return joined.data
 
 

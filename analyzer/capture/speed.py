@@ -69,17 +69,20 @@ def _compile(numba: Any, function: types.FunctionType, allocates: bool) -> Any:
         kernel = numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no folder is writable for the cache
         return numba.njit(nogil=True, **options)(function)
-    _load_at_once(kernel)
+    if not allocates:
+        _load_at_once(kernel)
     return kernel
 
 
 def _load_at_once(kernel: Any) -> None:
     """Let what is compiled be loaded without all that Numba needs to compile: a sixth of a second, once a process.
 
+    That includes its memory of arrays, so it is not for functions that make some.
     Where Numba's insides are others than those known here, everything stays as Numba has it.
     """
-    cache = getattr(kernel, "_cache", None)
-    usual, quick = getattr(cache, "load_overload", None), getattr(cache, "_load_overload", None)
+    cache: Any = getattr(kernel, "_cache", None)
+    usual: Any = getattr(cache, "load_overload", None)
+    quick: Any = getattr(cache, "_load_overload", None)
     if usual is None or quick is None:
         return
 

@@ -85,12 +85,14 @@ def _test(stream: MediaStream, runs: Sequence[Numbers], rtpmap: dict[int, RtpMap
     mapped = rtpmap.get(payload_type)
     coding = Coding(payload_type) if mapped is None else Coding(payload_type, mapped.encoding, mapped.channels)
     filled = (headers > 0) & (captured > headers)
-    datagrams = stream.read_payloads((chosen if filled.all() else chosen[filled]).tolist())
-    table = _table(datagrams, headers, captured)
+    joined = stream.join_payloads(chosen if filled.all() else chosen[filled])
+    table = _table(joined, headers, captured)
     alike = None if table is None else classify_alike(table, packets, coding, numbers, stamps)
     if alike is not None:
         return alike
-    payloads = [datagram[start:] for datagram, start in zip(datagrams, headers[filled].tolist(), strict=True)]
+    stops = np.cumsum(captured[filled])
+    starts = stops - captured[filled] + headers[filled]
+    payloads = [bytes(joined[start:stop]) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
     cuts = np.concatenate(([0], np.cumsum(filled)[np.cumsum(packets) - 1]))
     pieces = [slice(start, stop) for start, stop in pairwise(cuts.tolist())]
     numbers, stamps = numbers[filled], stamps[filled]
@@ -102,17 +104,12 @@ def _test(stream: MediaStream, runs: Sequence[Numbers], rtpmap: dict[int, RtpMap
     )
 
 
-def _table(datagrams: Sequence[bytes], headers: Numbers, captured: Numbers) -> NDArray[np.uint8] | None:
+def _table(joined: memoryview, headers: Numbers, captured: Numbers) -> NDArray[np.uint8] | None:
     """The payloads as rows, where all packets have one length, and headers of one length; else None."""
     octets, header = int(captured[0]), int(headers[0])
     if not 0 < header < octets or (captured != octets).any() or (headers != header).any():
         return None
-    joined = b"".join(datagrams)
-    return (
-        None
-        if len(joined) != octets * len(captured)
-        else np.frombuffer(joined, np.uint8).reshape(-1, octets)[:, header:]
-    )
+    return np.frombuffer(joined, np.uint8).reshape(-1, octets)[:, header:]
 
 
 def observed_tag_octets(stream: MediaStream, rtpmap: dict[int, RtpMap]) -> int | None:

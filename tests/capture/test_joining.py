@@ -22,7 +22,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("spread", [1 << 20, FILE_OCTETS], ids=["near each other, mapped", "far apart, read"])
-@pytest.mark.parametrize("count", [1, MAP_SPANS - 1, 3 * MAP_SPANS + 17])
+@pytest.mark.parametrize("count", [1, 40, MAP_SPANS - 1, 3 * MAP_SPANS + 17])
 def test_joined_spans_are_the_spans_joined(file: Path, count: int, spread: int) -> None:
     compiled("analyzer.capture.joining", allocates=False)
     rng = np.random.default_rng(count)
@@ -33,6 +33,18 @@ def test_joined_spans_are_the_spans_joined(file: Path, count: int, spread: int) 
     for kept in (FileOctets(file), whole):
         assert read_spans(kept, offsets, counts) == expected
         assert bytes(join_spans(kept, offsets, counts)) == b"".join(expected)
+
+
+def test_a_shared_map_is_given_up_where_nobody_shares_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled("analyzer.capture.joining", allocates=False)
+    monkeypatch.setattr(octets, "PRESENT_BLOCKS", 100)
+    whole, kept = file.read_bytes(), FileOctets(file)
+    near, far = np.arange(0, 1 << 20, 1 << 10), np.arange(0, FILE_OCTETS, 1 << 16)
+    for offsets, pays in ((near, True), (near + 99, True), (far, False), (near, False)):
+        counts = np.full(len(offsets), 50)
+        expected = b"".join(whole[offset : offset + 50] for offset in offsets.tolist())
+        assert bytes(join_spans(kept, offsets, counts)) == expected
+        assert kept.shared_map(FILE_OCTETS).pays == pays
 
 
 def test_nothing_is_read_behind_the_end_of_a_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
