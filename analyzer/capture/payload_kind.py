@@ -104,6 +104,10 @@ def classify_binary(buf: Octets, at: int, end: int) -> int:
         return ZRTP if octets >= 12 and read32(buf, at + 4) == 0x5A525450 else UNKNOWN
     if 20 <= first <= 25:
         return DTLS if octets >= 13 and buf[at + 1] == 254 else UNKNOWN
+    if first == 38 or first == 46:
+        header = 4 if first == 38 else 5
+        record = read16(buf, at + header - 2) if octets >= header else 0
+        return DTLS if record >= 17 and header + record <= octets else UNKNOWN
     if 64 <= first <= 79:
         padding = octets - 4 - read16(buf, at + 2) if octets >= 4 else -1  # RFC 8656 §12.5: none needed over UDP
         return TURN_CHANNEL if 0 <= padding < 4 else UNKNOWN

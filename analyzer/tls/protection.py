@@ -71,7 +71,8 @@ def opener_13(suite: CipherSuite, key: bytes, iv: bytes) -> RecordOpener:
     return _Aead13(suite, key, iv)
 
 
-def _aead(suite: CipherSuite, key: bytes) -> AESGCM | AESCCM | ChaCha20Poly1305:
+def make_aead(suite: CipherSuite, key: bytes) -> AESGCM | AESCCM | ChaCha20Poly1305:
+    """The AEAD of a cipher suite that has one."""
     if suite.mode is CipherMode.AES_GCM:
         return AESGCM(key)
     if suite.mode is CipherMode.CHACHA20_POLY1305:
@@ -83,7 +84,7 @@ def _tag_octets(suite: CipherSuite) -> int:
     return _SHORT_TAG_OCTETS if suite.mode is CipherMode.AES_CCM_8 else _TAG_OCTETS
 
 
-def _mix(iv: bytes, sequence: int) -> bytes:
+def mix_nonce(iv: bytes, sequence: int) -> bytes:
     """The IV XOR the sequence number, as TLS 1.3 and ChaCha20 do it (RFC 7905 §2, RFC 8446 §5.3)."""
     return (int.from_bytes(iv, "big") ^ sequence).to_bytes(len(iv), "big")
 
@@ -104,7 +105,7 @@ class _Aead12:
     can_skip = True
 
     def __init__(self, suite: CipherSuite, keys: DirectionKeys) -> None:
-        self._cipher = _aead(suite, keys.key)
+        self._cipher = make_aead(suite, keys.key)
         self._iv = keys.iv
         self._explicit = 0 if suite.mode is CipherMode.CHACHA20_POLY1305 else EXPLICIT_NONCE_OCTETS
         self._tag = _tag_octets(suite)
@@ -114,7 +115,7 @@ class _Aead12:
         if octets < 0:
             return None
         explicit = record.fragment[: self._explicit]
-        nonce = self._iv + explicit if self._explicit else _mix(self._iv, sequence)
+        nonce = self._iv + explicit if self._explicit else mix_nonce(self._iv, sequence)
         header = _pseudo_header(record, sequence, octets)
         try:
             return Opened(record.content_type, self._cipher.decrypt(nonce, record.fragment[self._explicit :], header))
@@ -128,7 +129,7 @@ class _Aead13:
     can_skip = True
 
     def __init__(self, suite: CipherSuite, key: bytes, iv: bytes) -> None:
-        self._cipher = _aead(suite, key)
+        self._cipher = make_aead(suite, key)
         self._iv = iv
         self._tag = _tag_octets(suite)
 
@@ -136,11 +137,16 @@ class _Aead13:
         if len(record.fragment) <= self._tag:
             return None
         try:
-            inner = self._cipher.decrypt(_mix(self._iv, sequence), record.fragment, record.header)
+            inner = self._cipher.decrypt(mix_nonce(self._iv, sequence), record.fragment, record.header)
         except InvalidTag:
             return None
-        content = inner.rstrip(b"\0")
-        return Opened(content[-1], content[:-1]) if content else None
+        return split_inner(inner)
+
+
+def split_inner(inner: bytes) -> Opened | None:
+    """The content and true type of a record of TLS 1.3 or DTLS 1.3 that was opened; None where it has none."""
+    content = inner.rstrip(b"\0")
+    return Opened(content[-1], content[:-1]) if content else None
 
 
 class _Cbc:

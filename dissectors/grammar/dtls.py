@@ -18,6 +18,7 @@ RANDOM_OCTETS = 32
 DTLS_1_0, DTLS_1_2, DTLS_1_3 = 0xFEFF, 0xFEFD, 0xFEFC
 DTLS_VERSIONS = (0xFEFF, 0xFEFD, 0x0100)
 UNIFIED_HEADER_BITS = 0x20
+_CONNECTION_ID, _LONG_SEQUENCE, _HAS_LENGTH, _EPOCH_BITS = 0x10, 0x08, 0x04, 0x03
 
 
 class ContentType(IntEnum):
@@ -78,6 +79,20 @@ class DtlsRecord(NamedTuple):
     sequence_number: int
     fragment: bytes
     defects: tuple[Defect, ...] = ()
+
+
+class DtlsCiphertext(NamedTuple):
+    """A protected record of DTLS 1.3 (RFC 9147 §4): its header, in which the number is encrypted, and the rest.
+
+    `epoch_bits` are the two low-order bits of the epoch, `number_octets` is how long the number is that ends
+    `length_octets` before the header does.
+    """
+
+    header: bytes
+    epoch_bits: int
+    number_octets: int
+    length_octets: int
+    encrypted: bytes
 
 
 class Handshake(NamedTuple):
@@ -150,6 +165,27 @@ def _parse_record(cursor: Cursor) -> DtlsRecord:
         raise Malformed("not a DTLS record", offset=start, clause="RFC 6347 §4.1")
     sequence_number = int.from_bytes(cursor.take(6, "DTLS record"), "big")
     return DtlsRecord(content_type, version, epoch, sequence_number, cursor.take(cursor.u16(), "DTLS fragment"))
+
+
+def parse_dtls_ciphertexts(data: bytes) -> tuple[DtlsCiphertext, ...]:
+    """The protected records from the first unified header to the end of a datagram (RFC 9147 §4).
+
+    Raises `Truncated` and `Malformed`, also for a connection ID, whose length stands nowhere.
+    """
+    cursor = Cursor(data)
+    records: list[DtlsCiphertext] = []
+    while cursor.left and len(records) < MAX_RECORDS:
+        start = cursor.offset
+        bits = cursor.u8("unified header")
+        if bits & 0xE0 != UNIFIED_HEADER_BITS or bits & _CONNECTION_ID:
+            raise Malformed("not a record that can be read without its connection", offset=start, clause="RFC 9147 §4")
+        number_octets = 2 if bits & _LONG_SEQUENCE else 1
+        cursor.take(number_octets, "record number")
+        length = cursor.u16("record length") if bits & _HAS_LENGTH else None
+        header = data[start : cursor.offset]
+        encrypted = cursor.rest() if length is None else cursor.take(length, "encrypted record")
+        records.append(DtlsCiphertext(header, bits & _EPOCH_BITS, number_octets, 0 if length is None else 2, encrypted))
+    return tuple(records)
 
 
 def parse_handshake(fragment: bytes) -> Handshake:

@@ -49,16 +49,19 @@ class HandshakeAssembler:
         except GrammarError:
             return
         for record in records:
-            if record.content_type != ContentType.handshake or record.epoch or record.defects:
-                continue
-            try:
-                messages = parse_handshakes(record.fragment)
-            except GrammarError:
-                continue
-            for message in messages:
-                whole = message if message.whole else self._join(message)
-                if whole is not None:
-                    yield whole
+            if record.content_type == ContentType.handshake and not record.epoch and not record.defects:
+                yield from self.feed_fragment(record.fragment)
+
+    def feed_fragment(self, fragment: bytes) -> Iterator[Handshake]:
+        """The messages that the content of one handshake record completes, clear or opened."""
+        try:
+            messages = parse_handshakes(fragment)
+        except GrammarError:
+            return
+        for message in messages:
+            whole = message if message.whole else self._join(message)
+            if whole is not None:
+                yield whole
 
     def _join(self, fragment: Handshake) -> Handshake | None:
         if fragment.length > MAX_MESSAGE_OCTETS:
