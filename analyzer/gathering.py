@@ -4,7 +4,7 @@
 Calls of a single capture are read as they end, while the capture is; several captures have to be compared first.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from analyzer.evidence.capture_points import CapturePoints, compare_captures
 from analyzer.evidence.readers_ahead import ReadersAhead
 from analyzer.evidence.reading import Reading, merge_evidence
 from analyzer.evidence.reading_ahead import CaptureReader
-from analyzer.model.call import CallSet
+from analyzer.model.call import Call, CallSet
 from analyzer.model.evidence import AnySignalling
 from analyzer.model.policy import RETRY_SECONDS
 from analyzer.model.report import CaptureFacts
@@ -64,7 +64,7 @@ def gather(
     readings = tuple(way.readings)
     media = merge_evidence(readings)
     points = compare_captures(messages.in_order(), [reading.index for reading in readings], media.streams)
-    calls = messages.tracker(points.messages).finish(points.align(media))
+    calls = _watched(messages.tracker(points.messages).finish(points.align(media)), readings, points)
     facts = [_moved(way.facts[index], points.clocks.get(way.sets.get(index, index))) for index in range(len(paths))]
     notes = (*_set_notes(facts), *_point_notes(facts, points), *_copy_notes(facts, readings))
     return Gathered(tuple(facts), readings, calls, notes)
@@ -72,6 +72,21 @@ def gather(
 
 def _moved(facts: CaptureFacts, clock: ClockOffset | None) -> CaptureFacts:
     return facts if clock is None else replace(facts, clock_offset_ns=clock.offset_ns)
+
+
+def _watched(calls: CallSet, readings: Sequence[Reading], points: CapturePoints) -> CallSet:
+    """The calls, those that did not end with the time at which the last capture ends that shows them."""
+    ends: dict[int, int] = {}
+    for reading in readings:
+        clock, last_ns = points.clocks.get(reading.index), reading.last_time_ns
+        if last_ns is not None:
+            ends[reading.index] = last_ns - (clock.offset_ns if clock else 0)
+    return replace(calls, calls=tuple(_watch(call, ends) if call.is_open else call for call in calls.calls))
+
+
+def _watch(call: Call, ends: Mapping[int, int]) -> Call:
+    shown = {message.capture for message in call.messages}
+    return replace(call, watched_until_ns=max((ends[each] for each in shown if each in ends), default=None))
 
 
 @dataclass(slots=True)

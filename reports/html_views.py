@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from analyzer.model.brief import CallBrief, Damage, Failure
-from analyzer.model.call import Call, CallState
+from analyzer.model.call import Call
 from analyzer.model.keying import StreamAudit
 from analyzer.model.negotiation import (
     COMPUTED_RULES,
@@ -22,7 +22,7 @@ from analyzer.model.negotiation import (
 )
 from analyzer.model.outcome import Finding, Outcome, OutcomeValue, Verdict
 from analyzer.model.report import AuditedCall, AuditedMedia, FrameTree, Report
-from analyzer.model.session_life import read_session_life
+from analyzer.model.session_life import SessionLife, read_session_life
 from dissectors.grammar.late_dataclass import dataclass
 from reports.ladder import Ladder, draw_ladder
 from reports.spelling import display_filter
@@ -153,7 +153,7 @@ class CallPage:
     outcomes_omitted: int
     filters: tuple[tuple[int, str], ...]
     trees: tuple[FrameTree, ...]
-    expires_ns: int | None  # when a call whose end was not seen is over unless it is refreshed
+    life: SessionLife | None  # of a call whose end was not seen
 
 
 class EvidenceRow(NamedTuple):
@@ -315,13 +315,8 @@ def view_page(row: CallRow, call: AuditedCall, trees: dict[tuple[int, int], Fram
         outcomes_omitted=max(0, len(loud) - MAX_OUTCOMES) + max(0, len(quiet) - MAX_OUTCOMES),
         filters=_filters(call),
         trees=shown,
-        expires_ns=_expires_ns(call.call),
+        life=read_session_life(call.call) if call.call.is_open else None,
     )
-
-
-def _expires_ns(call: Call) -> int | None:
-    life = read_session_life(call) if call.state in (CallState.ANSWERED, CallState.MID_CALL) else None
-    return None if life is None else life.expires_ns
 
 
 def view_findings(report: Report, rows: Iterable[CallRow]) -> tuple[FindingView, ...]:

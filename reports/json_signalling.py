@@ -6,7 +6,7 @@ from typing import Any
 
 from analyzer.model.call import Call, CallLink
 from analyzer.model.evidence import AnySignalling
-from analyzer.model.legs import OtherLeg
+from analyzer.model.legs import LegDifference, OtherLeg
 from analyzer.model.session_life import read_session_life
 from dissectors.grammar.masking import mask_sdp_secrets
 from reports.messages import cseq_text, reasons_of, shown_parts
@@ -47,6 +47,7 @@ def session_timer_object(call: Call) -> dict[str, Any] | None:
         **life.ref._asdict(),
         "refreshed": time_text(life.refreshed_ns),
         "expires": time_text(life.expires_ns),
+        "has_run_out": life.has_run_out,
     }
 
 
@@ -62,23 +63,31 @@ def link_object(link: CallLink) -> dict[str, Any]:
 
 
 def other_leg_object(leg: OtherLeg) -> dict[str, Any]:
-    """Another call that is a leg of this one, with what was changed from the earlier leg to the later."""
+    """Another call that is a leg of this one, with what was changed in offer and answer on their ways."""
+    answer = leg.answer
+    passed_back = answer.differences if answer else ()
     return {
         "call_id": leg.call_id,
         "is_earlier": leg.is_earlier,
         "evidence": [each.value for each in leg.evidence],
         "confidence": leg.confidence,
-        "differences": [
-            {
-                "change": each.change.value,
-                "media_index": each.media_index,
-                "detail": each.detail,
-                **each.here._asdict(),
-                "there": each.there._asdict(),
-            }
-            for each in leg.differences
-        ],
+        "differences": difference_objects(leg.offer.differences),
+        "answer_differences": None if answer and not answer.is_compared else difference_objects(passed_back),
     }
+
+
+def difference_objects(differences: Iterable[LegDifference]) -> list[dict[str, Any]]:
+    """What was changed between two legs, each with the frame of this leg and that of the other."""
+    return [
+        {
+            "change": each.change.value,
+            "media_index": each.media_index,
+            "detail": each.detail,
+            **each.here._asdict(),
+            "there": each.there._asdict(),
+        }
+        for each in differences
+    ]
 
 
 def legs_of(messages: Iterable[AnySignalling]) -> list[dict[str, Any]]:

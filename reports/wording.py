@@ -48,6 +48,12 @@ LEG_CHANGES = {
     LegChange.LINES_REORDERED: "Lines in another order",
     LegChange.KEYS_REPLACED: "Keys replaced",
     LegChange.FINGERPRINT_REPLACED: "Fingerprint replaced",
+    LegChange.SETUP_CHANGED: "DTLS or TCP role changed",
+}
+SESSION_LIFE = {
+    True: "which it was when the capture ended: nobody refreshed it",
+    False: "after the capture ended",
+    None: "before the capture ended; a refresh may be missing from it",
 }
 CAPTURE_DEFECTS = {
     "packet-cut-by-snaplen": "cut short by the snaplen: what stood behind is not in the capture",

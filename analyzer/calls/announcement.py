@@ -8,7 +8,7 @@ from typing import NamedTuple
 from analyzer.calls.claims import FOREVER, LINGER_NS, LONG_AGO, AddressBook, Claim
 from analyzer.calls.dialog import CallDraft, DraftExchange
 from analyzer.calls.media_lines import DraftLine
-from analyzer.calls.offer_answer import Session
+from analyzer.calls.proposal import Session
 from analyzer.model.call import MediaSide, Resolution, Side
 from dissectors.grammar.late_dataclass import dataclass
 

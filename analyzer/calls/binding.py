@@ -2,6 +2,7 @@
 """Media bound to the media lines that announced its addresses; what belongs to no call stays by itself."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from analyzer.calls.announcement import AddressBooks, add_claims, span_of
 from analyzer.calls.bound_media import LineMedia, Part, freeze_call, freeze_parts
 from analyzer.calls.claims import AddressBook, Claim, Span, Timeline
 from analyzer.calls.dialog import CallDraft
+from analyzer.calls.flow_windows import LATE_NS, while_lasting
 from analyzer.calls.ice import learn_endpoints
 from analyzer.calls.media_lines import DraftLine
 from analyzer.calls.named_ssrcs import mapped_ssrcs, stated_ssrcs
@@ -16,7 +18,7 @@ from analyzer.calls.rtcp_binding import NeighbouringStreams, SenderStreams
 from analyzer.evidence.media_statistics import is_plausible_rtp
 from analyzer.evidence.packet_facts import packet_facts
 from analyzer.evidence.packet_times import PacketTimes
-from analyzer.model.call import BoundStream, Call, CallLink, MediaSide, Side
+from analyzer.model.call import BoundStream, Call, CallLink, CallState, MediaSide, Side
 from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream, TlsFlow
 
 RTSP = "rtsp"
@@ -47,12 +49,10 @@ class Binder:
         neighbours = NeighbouringStreams(self._parts())
         for flow in evidence.rtcp:
             self._bind_rtcp(flow, neighbours)
-        for flow in evidence.dtls:
-            for media in self._keyed_lines(self._claims_on(flow), flow.source, flow.destination):
-                media.dtls.append(flow)
-        for flow in evidence.zrtp:
-            for media in self._keyed_lines(self._claims_on(flow), flow.source, flow.destination):
-                media.zrtp.append(flow)
+        for media, window in self._keyed_by(evidence.dtls):
+            media.dtls.append(window)
+        for media, window in self._keyed_by(evidence.zrtp):
+            media.zrtp.append(window)
         for connection in evidence.tls:
             self._bind_tls(connection)
 
@@ -77,6 +77,7 @@ class Binder:
     def _bind_stream(self, stream: MediaStream) -> None:
         times = PacketTimes(stream)
         spans = self._books.rtp.resolve(stream.source, stream.destination, times.first, times.last + 1)
+        spans = [span for span in spans if not self._was_over(span.claim, times.first)]
         ranges = _ranges(spans, times.place, len(stream))
         for span, start, stop in ranges:
             self._bind_range(times, span, start, stop)
@@ -85,6 +86,14 @@ class Binder:
         first = ranges[0][1] if ranges else len(stream)
         if first:
             self._loose.append(Part(stream, 0, first))
+
+    def _was_over(self, claim: Claim, moment: int) -> bool:
+        """Whether a call had ended when a stream began: then that is another call's, which took its ports.
+
+        After a refusal the media of an early dialog may still begin.
+        """
+        draft = self._drafts[claim.order[0]]
+        return draft.state is CallState.ENDED and moment > draft.end_ns + LATE_NS
 
     def _latch(self, stream: MediaStream, span: Span) -> None:
         """Whoever sends to an announced address from one that nobody announced may be answered there (RFC 7362 §4)."""
@@ -103,6 +112,7 @@ class Binder:
             if not spans and part.stop == len(stream):
                 names = SsrcNames(self._drafts.values()) if names is None else names
                 spans = names.resolve(stream.ssrc, begin, end)
+            spans = [span for span in spans if not self._was_over(span.claim, begin)]
             ranges = _ranges(spans, times.place, part.stop)
             for span, start, stop in ranges:
                 self._bind_range(times, span, start, stop)
@@ -144,9 +154,6 @@ class Binder:
         spans = self._books.beside.resolve(flow.source, flow.destination, int(times[0]), int(times[-1]) + 1)
         return _ranges(spans, lambda time_ns: int(np.searchsorted(times, time_ns)), len(times))
 
-    def _claims_on(self, flow: DatagramFlow) -> Iterator[Claim]:
-        return (span.claim for span, _, _ in self._flow_ranges(flow))
-
     def _bind_tls(self, connection: TlsFlow) -> None:
         """A connection belongs to the lines that announce TLS where it goes: at such ports SIP is spoken too."""
         way, began = (connection.client, connection.server), connection.first_ns
@@ -154,10 +161,30 @@ class Binder:
         for claim in claims:
             lines = self._drafts[claim.order[0]].lines
             if any(_is_in_tls(lines[position]) for position in claim.lines):
-                for media in self._keyed_lines([claim], *way):
+                for _, media in self._keyed_lines([claim], *way):
                     media.tls.append(connection)
 
-    def _keyed_lines(self, claims: Iterable[Claim], *endpoints: str) -> Iterator[LineMedia]:
+    def _keyed_by(self, flows: Iterable[DatagramFlow]) -> Iterator[tuple[LineMedia, DatagramFlow]]:
+        """The lines that handshakes may key, each with what of a flow came while its call lasted.
+
+        Both directions go to one line: a handshake may overlap an exchange that follows, and be answered under that.
+        """
+        by_path: dict[frozenset[str], list[DatagramFlow]] = {}
+        for flow in flows:
+            by_path.setdefault(frozenset((flow.source, flow.destination)), []).append(flow)
+        for path, both in by_path.items():
+            spans = [[span for span, _, _ in self._flow_ranges(flow)] for flow in both]
+            passed_on = _passed_on(spans)
+            claims = [span.claim for each in spans for span in each]
+            windows: dict[CallOrder, list[DatagramFlow]] = {}
+            for order, media in self._keyed_lines(claims, *path):
+                if order not in windows:
+                    cut = (while_lasting(self._drafts[order], flow, passed_on.get(order)) for flow in both)
+                    windows[order] = [window for window in cut if window is not None]
+                for window in windows[order]:
+                    yield media, window
+
+    def _keyed_lines(self, claims: Iterable[Claim], *endpoints: str) -> Iterator[tuple[CallOrder, LineMedia]]:
         """The lines of the claims on a flow between two endpoints, and later lines of the call that keep one."""
         reached: dict[CallOrder, dict[int, Claim]] = {}
         for claim in claims:
@@ -170,7 +197,18 @@ class Binder:
                     keyed[line.media_index] = positions[position]
                 elif line.media_index not in keyed or _addresses(line.offer, line.answer).isdisjoint(endpoints):
                     continue
-                yield self._line(keyed[line.media_index], position)
+                yield order, self._line(keyed[line.media_index], position)
+
+
+def _passed_on(ways: Iterable[Sequence[Span]]) -> dict[CallOrder, int]:
+    """When calls lost their addresses to later ones, by the spans under which each direction was sent."""
+    found: dict[CallOrder, int] = {}
+    for spans in ways:
+        for before, after in pairwise(spans):
+            order, next_order = before.claim.order[0], after.claim.order[0]
+            if order < next_order:
+                found[order] = min(found.get(order, after.begin), after.begin)
+    return found
 
 
 def _is_stray(draft: CallDraft, claim: Claim, sender: Side | None, stream: MediaStream) -> bool:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from analyzer.calls.media_lines import DraftLine, announced_addresses, read_lines
-from analyzer.calls.offer_answer import Dialog, Proposal, ProposalReader, Session
+from analyzer.calls.offer_answer import ProposalReader
 from analyzer.calls.plain_dialog import PlainDialog, read_plain_dialog
+from analyzer.calls.proposal import Dialog, Proposal, Session
 from analyzer.calls.session_reader import SessionReader, security_of, unversioned
 from analyzer.calls.transaction import Ledger, Pair, file_messages, pair_of, refusal_on
 from analyzer.model.call import CallState, Exchange, Party, Resolution
@@ -253,4 +254,5 @@ def _exchange(number: int, proposal: Proposal, end_ns: int | None, retry_of: int
         end_ns=end_ns,
         between=proposal.hop,
         retry_of=retry_of,
+        onward=proposal.onward,
     )

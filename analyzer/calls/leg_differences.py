@@ -2,7 +2,7 @@
 """What became of an offer between two legs, or tries, of one call: profile, keying lines, keys, roles."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from analyzer.model.call import Call, SdpBody
 from analyzer.model.evidence import FrameRef
@@ -37,6 +37,11 @@ def compare_bodies(one: SdpBody, other: SdpBody) -> tuple[LegDifference, ...]:
         detail = f"m={media.type} {media.proto}"
         found.append(LegDifference(LegChange.LINES_REMOVED, media.index, detail, *places))
     return tuple(found)
+
+
+def turned(differences: Iterable[LegDifference]) -> tuple[LegDifference, ...]:
+    """The same differences as they stand on the other leg."""
+    return tuple(each._replace(here=each.there, there=each.here) for each in differences)
 
 
 def first_offer(call: Call) -> SdpBody | None:

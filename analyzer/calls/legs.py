@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from analyzer.calls.leg_differences import compare_offers, first_offer, offers_keying
+from analyzer.calls.leg_passages import pass_answers, pass_offers
 from analyzer.model.call import Call
 from analyzer.model.evidence import SignallingMessage
 from analyzer.model.legs import LegEvidence, OtherLeg
@@ -88,18 +88,10 @@ class RecentLegs:
 
 def _join(first: Call, second: Call, kinds: set[LegEvidence]) -> tuple[OtherLeg, OtherLeg]:
     """The later leg as the earlier one has it, and the other way round."""
-    differences = compare_offers(first, second)
-    back = tuple(each._replace(here=each.there, there=each.here) for each in differences)
-    evidence = tuple(kind for kind in LegEvidence if kind in kinds)
-    confidence = _confidence(kinds)
-    there, here = _other_leg(second, evidence, confidence), _other_leg(first, evidence, confidence)
-    return there._replace(differences=differences), here._replace(is_earlier=True, differences=back)
-
-
-def _other_leg(call: Call, evidence: tuple[LegEvidence, ...], confidence: float) -> OtherLeg:
-    offer = first_offer(call)
-    is_keyed = None if offer is None else offers_keying(offer)
-    return OtherLeg(call.call_id, False, evidence, confidence, (), is_keyed)
+    evidence, confidence = tuple(kind for kind in LegEvidence if kind in kinds), _confidence(kinds)
+    offers, answers = pass_offers(first, second), pass_answers(first, second)
+    there = OtherLeg(second.call_id, False, evidence, confidence, offers.earlier, answers and answers.earlier)
+    return there, OtherLeg(first.call_id, True, evidence, confidence, offers.later, answers and answers.later)
 
 
 def _confidence(evidence: Iterable[LegEvidence]) -> float:

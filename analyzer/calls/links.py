@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from analyzer.calls.dialog import NANOSECONDS, CallDraft
-from analyzer.calls.leg_differences import compare_offers
+from analyzer.calls.leg_differences import compare_offers, turned
 from analyzer.model.call import Call, CallLink, CallState, LinkKind
 from analyzer.model.evidence import AnySignalling, SignallingMessage
 from analyzer.model.policy import RETRY_SECONDS
@@ -110,8 +110,7 @@ def _compare_tries(call: Call, before: Mapping[str, Call]) -> Call:
     for link in call.links:
         other = before.get(link.call_id) if link.kind in TRIED_AGAIN else None
         if other is not None:
-            changes = compare_offers(other, call)
-            link = link._replace(differences=tuple(each._replace(here=each.there, there=each.here) for each in changes))
+            link = link._replace(differences=turned(compare_offers(other, call)))
         links.append(link)
     return replace(call, links=tuple(links))
 

@@ -2,62 +2,18 @@
 """Offers and what became of them, read from transactions (RFC 3264; RFC 6337 §2.2)."""
 
 from dataclasses import field
-from typing import NamedTuple
 
-from analyzer.calls.leg_differences import compare_bodies
-from analyzer.calls.session_reader import SessionReader, shape_of, unversioned
+from analyzer.calls.hop_sights import alike_onward, as_onward, contradicts, further_hops, read_told, seen_onward
+from analyzer.calls.proposal import Dialog, Proposal, other_party
+from analyzer.calls.session_reader import SessionReader, unversioned
 from analyzer.calls.transaction import Hop, Ledger, Pair, Transaction, refusal_on
 from analyzer.model.call import Party, Resolution, SdpBody
 from analyzer.model.evidence import AnySignalling, SignallingMessage
 from dissectors.grammar.late_dataclass import dataclass
-from dissectors.grammar.sdp import MediaDescription, SessionDescription
+from dissectors.grammar.sip_address import split_header_list
 from dissectors.grammar.sip_extensions import parse_rack
 
-_BESIDE_KEYS = ("zrtp-hash", "pcfg")  # which keying, and whose, besides the lines that hold keys
-Dialog = tuple[str | None, str | None]  # tag of the caller, tag of the callee
-Session = tuple[Dialog, Pair | None]
-
-
-class Proposal(NamedTuple):
-    """One offer with its fate, before repeats are left out.
-
-    `early` says that the answer came in a provisional response and the INVITE was refused later. `status` is that of
-    the final refusal. `hop` names the elements between which another session was described than nearest the caller.
-    `optional` stands for what only media makes worth telling: an early dialog that another one's answer ended
-    (at `lost_ns`), a hop whose description differs in addresses alone. `late` says that another dialog of the same
-    INVITE was described before. `confirmed_ns` is when an ACK told of an answer that nobody saw.
-    """
-
-    dialog: Dialog
-    offer: SdpBody | None
-    answer: SdpBody | None
-    resolution: Resolution
-    final: AnySignalling | None
-    start_ns: int
-    early: bool = False
-    status: int = 0
-    hop: Pair | None = None
-    optional: bool = False
-    late: bool = False
-    lost_ns: int | None = None
-    confirmed_ns: int | None = None
-
-    @property
-    def session(self) -> Session:
-        """What follows each other in it replaces each other."""
-        return self.dialog, self.hop
-
-    @property
-    def answered_ns(self) -> int | None:
-        """When the answer was seen, or an ACK that tells of it."""
-        return self.answer.message.timestamp_ns if self.answer else self.confirmed_ns
-
-    @property
-    def offerer(self) -> Party | None:
-        """Who offered, also where only the answer was seen."""
-        if self.offer is not None:
-            return self.offer.party
-        return other_party(self.answer.party) if self.answer else None
+_RELIABLE = ("PRACK", "UPDATE")  # requests that follow one, before the dialog is confirmed
 
 
 @dataclass(slots=True)
@@ -95,6 +51,7 @@ class ProposalReader:
     _consumed: set[int] = field(default_factory=set)  # transactions (by id) whose request was an answer, so no offer
     _pracks: dict[tuple[str | None, str | None, int], Transaction] = field(default_factory=dict)
     _agreed_ns: dict[str | None, int] = field(default_factory=dict)
+    _reliable: set[Party] = field(default_factory=set)  # who asked for what only a reliable response allows
 
     def read(self) -> list[Proposal]:
         """All proposals in order of their start."""
@@ -112,13 +69,20 @@ class ProposalReader:
 
     def _read_invite(self, transaction: Transaction) -> None:
         self._note_answers(transaction)
-        first = len(self.proposals)
+        first = nearest = len(self.proposals)
         for between, leg in self._legs(transaction):
             start = len(self.proposals)
             self._read_leg(transaction, leg)
-            if between is not None:
-                onward = [_as_onward(each, between, self.proposals[first:start]) for each in self.proposals[start:]]
+            if between is None:
+                nearest = len(self.proposals)
+                further = further_hops(leg)
+                if further:
+                    told = (seen_onward(each, leg[0], further, self.sessions) for each in self.proposals[first:])
+                    self.proposals[first:] = list(told)
+            else:
+                onward = [as_onward(each, between, self.proposals[first:start]) for each in self.proposals[start:]]
                 self.proposals[start:] = onward
+                self.proposals[first:nearest] = [alike_onward(each, onward) for each in self.proposals[first:nearest]]
 
     def _note_answers(self, transaction: Transaction) -> None:
         """The dialogs that a 2xx confirmed, as the hop nearest the caller saw them, else as any hop did."""
@@ -169,16 +133,16 @@ class ProposalReader:
         rest = [hop for hop in transaction.hops if hop is not first]
         if not wanted:
             return [first, *rest]
-        contents = [(hop, self._contents(hop, transaction.party)) for hop in rest]
-        return [first, *(hop for hop, found in contents if not hop.request or not found or wanted & found)]
+        told = read_told(first, transaction.party, self.sessions)
+        same = (hop for hop in rest if not (found := self._contents(hop, transaction.party)) or wanted & found)
+        return [first, *(hop for hop in same if not contradicts(hop, told, transaction.party, self.sessions))]
 
     def _contents(self, hop: Hop, party: Party) -> frozenset[bytes]:
         """What a hop describes: the request's description, else those of its responses."""
         body = self.sessions.read(hop.request, party)
         if body is not None:
             return frozenset((body.session.raw,))
-        bodies = (self.sessions.read(response, other_party(party)) for response in hop.responses)
-        return frozenset(body.session.raw for body in bodies if body is not None)
+        return frozenset(raw for bodies in read_told(hop, party, self.sessions).values() for raw in bodies)
 
     def _early_dialogs(self, transaction: Transaction, leg: list[Hop]) -> list[_EarlyDialog]:
         dialogs: dict[str | None, _EarlyDialog] = {}
@@ -243,6 +207,8 @@ class ProposalReader:
         for transaction in self.ledger.transactions:
             if transaction.method == "INVITE":
                 continue
+            if transaction.method in _RELIABLE:
+                self._reliable.add(transaction.party)
             tag = _to_tag(transaction)
             for hop in transaction.hops:
                 if hop.request and self.sessions.read(hop.request, transaction.party):
@@ -263,6 +229,8 @@ class ProposalReader:
     ) -> None:
         failure = None if dialog.success else refusal_on(leg)
         resolution, final = _resolve(offer, answer, dialog.success, failure, reply)
+        if resolution is Resolution.REJECTED and failure is None and self._may_be_answered_early(transaction):
+            resolution, final = Resolution.UNANSWERED, None
         start = offer.message.timestamp_ns if offer else _first_time(transaction)
         early = failure is not None and answer is not None
         status = (failure.sip.status or 0) if failure else 0
@@ -271,6 +239,14 @@ class ProposalReader:
         if offer is not None and answer is None and final is None and transaction.acks:
             proposal = proposal._replace(confirmed_ns=_confirmed_ns(transaction))
         self.proposals.append(proposal)
+
+    def _may_be_answered_early(self, transaction: Transaction) -> bool:
+        """Whether an answer may have come in a reliable provisional response that nobody saw (RFC 6337 §2.2)."""
+        requests = [hop.request.sip for hop in transaction.hops if hop.request]
+        words = (word for sip in requests for name in ("supported", "require") for word in sip.header_values(name))
+        if any(tag.lower() == "100rel" for word in words for tag in split_header_list(word)):
+            return True
+        return transaction.party in self._reliable
 
     def _read_simple(self, transaction: Transaction) -> None:
         """UPDATE and PRACK: the offer in the request, the answer in its 2xx (RFC 3311 §5.1, RFC 3262 §5)."""
@@ -294,11 +270,6 @@ class ProposalReader:
         return to_tag, transaction.requester
 
 
-def other_party(party: Party) -> Party:
-    """The one who is not `party`."""
-    return Party.CALLEE if party is Party.CALLER else Party.CALLER
-
-
 def _confirmed_ns(transaction: Transaction) -> int | None:
     """When its sender's ACK told of a 2xx that nobody saw: that of a refusal has the INVITE's branch.
 
@@ -312,28 +283,6 @@ def _confirmed_ns(transaction: Transaction) -> int | None:
         if ack.source in senders and ack.sip.branch and (ack.source, ack.sip.branch) not in sent
     ]
     return min(times, default=None)
-
-
-def _as_onward(proposal: Proposal, between: Pair, home: list[Proposal]) -> Proposal:
-    """A proposal of a further hop; worth telling by itself where its security is not that of the hop before."""
-    alike = any(
-        _is_keyed_alike(proposal.offer, each.offer) and _is_keyed_alike(proposal.answer, each.answer) for each in home
-    )
-    return proposal._replace(hop=between, optional=proposal.optional or alike)
-
-
-def _is_keyed_alike(one: SdpBody | None, other: SdpBody | None) -> bool:
-    """Whether two hops say the same of media and keying; keys and fingerprints of its own make an element an end."""
-    if one is None or other is None:
-        return one is other
-    if shape_of(one.session) != shape_of(other.session) or compare_bodies(one, other):
-        return False
-    return all(_told_beside(one.session, name) == _told_beside(other.session, name) for name in _BESIDE_KEYS)
-
-
-def _told_beside(session: SessionDescription, name: str) -> list[str]:
-    levels: tuple[SessionDescription | MediaDescription, ...] = (session, *session.media)
-    return [value for level in levels for value in level.attribute_values(name)]
 
 
 def _says_the_same(one: SdpBody, other: SdpBody) -> bool:

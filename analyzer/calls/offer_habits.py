@@ -24,6 +24,13 @@ class _Habit:
     plain: int = 0
     last: FrameRef | None = None
 
+    def count(self, here: FrameRef, *, is_keyed: bool) -> None:
+        """Take one more offer of the medium."""
+        if is_keyed:
+            self.keyed, self.last = self.keyed + 1, here
+        else:
+            self.plain += 1
+
 
 def note_habits(calls: Sequence[Call]) -> tuple[Call, ...]:
     """The calls, in the order they began, with what their endpoints used to offer where this one lacks keying."""
@@ -52,13 +59,11 @@ def _compare(
     endpoint, here = _endpoint(call, offer), offer.message.ref
     lost: list[KeyingHabit] = []
     for each, is_keyed in media:
-        habit = habits.setdefault((*endpoint, each.type), _Habit())
-        if is_keyed:
-            habit.keyed, habit.last = habit.keyed + 1, here
-            continue
-        if habit.last is not None:
+        habit = habits.get((*endpoint, each.type))
+        if not is_keyed and habit is not None and habit.last is not None:
             lost.append(KeyingHabit(each.index, habit.keyed, habit.plain, here, habit.last))
-        habit.plain += 1
+    for each, is_keyed in media:
+        habits.setdefault((*endpoint, each.type), _Habit()).count(here, is_keyed=is_keyed)
     return replace(call, lost_keying=tuple(lost)) if lost else call
 
 

@@ -8,7 +8,7 @@ here, and a test holds the two together. Whatever else occurs in a call leaves i
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from analyzer.calls.offer_answer import Session
+from analyzer.calls.proposal import Session
 from analyzer.calls.session_reader import SessionReader
 from analyzer.model.call import Exchange, Party, Resolution, SdpBody
 from analyzer.model.evidence import SignallingMessage

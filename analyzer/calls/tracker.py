@@ -15,6 +15,7 @@ from analyzer.calls.named_ssrcs import mapped_ssrcs, stated_ssrcs
 from analyzer.calls.offer_habits import note_habits
 from analyzer.calls.rtsp_sessions import RtspSessions, SessionKey
 from analyzer.calls.session_reader import SessionReader
+from analyzer.calls.unseen_calls import note_unseen_calls
 from analyzer.model.call import Call, CallSet
 from analyzer.model.evidence import (
     AnySignalling,
@@ -145,7 +146,9 @@ class CallTracker:
                 outside += record.split()[1]
         outside.sort(key=lambda message: (message.timestamp_ns, message.capture, message.frame))
         calls = tuple(binder.call(draft, links.of(draft)) for draft in drafts)
-        return CallSet(compare_tries(join_legs(note_habits(calls))), binder.unbound(), tuple(outside))
+        return CallSet(
+            note_unseen_calls(compare_tries(join_legs(note_habits(calls)))), binder.unbound(), tuple(outside)
+        )
 
     def _draft(self, call_id: str) -> CallDraft:
         draft = self._records[call_id].draft

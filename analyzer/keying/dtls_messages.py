@@ -5,11 +5,10 @@ From the ServerHello on DTLS 1.3 encrypts its handshake (RFC 9147 §5); earlier 
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.keying.dtls_handshakes import HELLO_RETRY_REQUEST, in_order
 from analyzer.model.evidence import DatagramFlow
-from analyzer.tls.dtls_13 import DtlsOpener
 from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.dtls import (
     DTLS_1_3,
@@ -26,6 +25,9 @@ from dissectors.grammar.dtls import (
 from dissectors.grammar.dtls_handshake import HandshakeAssembler
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.tls_suites import cipher_suites
+
+if TYPE_CHECKING:
+    from analyzer.tls.dtls_13 import DtlsOpener
 
 HANDSHAKE_EPOCH_BITS = 2  # RFC 9147 §6.1
 MAX_SHUT = 32  # records of a direction that may not open, in a row, before no more are tried
@@ -105,6 +107,8 @@ class _Association:
         for end, label in zip((offer[0], server), _SECRETS, strict=True):
             secret = self._secrets.find(label, offer[1].random)
             if secret is not None and self._ways.setdefault(end, _Direction()).opener is None:
+                from analyzer.tls.dtls_13 import DtlsOpener  # noqa: PLC0415 - loaded where something is encrypted
+
                 self._ways[end].opener = DtlsOpener(suite, secret)
 
 

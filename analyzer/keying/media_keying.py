@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from analyzer.keying.mikey_books import MikeyBooks
     from analyzer.keying.mikey_keying import MikeyKeying
     from analyzer.keying.zrtp_keys import ZrtpSecrets
+    from analyzer.tls.secrets import TlsSecrets
 
 REFUSED = frozenset({Resolution.REJECTED, Resolution.CANCELLED})
 CERTIFIED = ("DTLS-SRTP", "TLS")  # whose handshakes show the certificates that fingerprints announce
@@ -54,7 +55,11 @@ class Keymaster:
     def _dtls_secrets(self) -> "DtlsSecrets":
         from analyzer.keying.dtls_keys import DtlsSecrets  # noqa: PLC0415 - see the class
 
-        return DtlsSecrets(self._ring.tls_secrets())
+        return DtlsSecrets(self._tls_secrets)
+
+    @cached_property
+    def _tls_secrets(self) -> "TlsSecrets":
+        return self._ring.tls_secrets()
 
     @cached_property
     def _zrtp_secrets(self) -> "ZrtpSecrets":
@@ -71,7 +76,7 @@ class Keymaster:
         if keying.method in CERTIFIED:
             from analyzer.keying.path_certificates import compare_certificates  # noqa: PLC0415 - see the class
 
-            keying = replace(keying, certificates=compare_certificates(call, line))
+            keying = replace(keying, certificates=compare_certificates(call, line, self._tls_secrets))
         passports = read_passports(line, self._ring.certificate)
         if passports:
             keying = replace(keying, passports=passports)

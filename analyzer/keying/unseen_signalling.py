@@ -34,7 +34,11 @@ def allow_for_unseen(media: AuditedMedia, gaps: Sequence[int], last_message_ns: 
     silence = _find_silence(streams, last_message_ns)
     gaps = gaps if silence is None else (*gaps, silence)
     return tuple(
-        _excuse(one) if _is_open(one) and _is_explained(media.line, one, streams, gaps) else one for one in streams
+        _excuse(one)
+        if _is_open(one)
+        and (_is_explained(media.line, one, streams, gaps) or _is_another_call(one, streams, last_message_ns))
+        else one
+        for one in streams
     )
 
 
@@ -67,7 +71,8 @@ def find_gaps(call: Call) -> tuple[int, ...]:
     """From when on messages of a call are missing that may have agreed on something else, in nanoseconds, ascending.
 
     A request whose number was passed over, one that only its responses or its ACK tell of, an offer in a transaction
-    that no final response ended, a dialog whose answer is missing (RFC 3261 §12.2.1.1, §17).
+    that no final response ended, a dialog whose answer is missing (RFC 3261 §12.2.1.1, §17), the BYE of a call after
+    which another one of the same elements began unseen.
     """
     numbers: dict[str | None, dict[int, int]] = {}
     asked: dict[tuple[str | None, int, str], list[SignallingMessage]] = {}
@@ -82,6 +87,8 @@ def find_gaps(call: Call) -> tuple[int, ...]:
         if method in OFFERING:
             asked.setdefault((speaker, sip.cseq_number, method), []).append(message)
     found = {LONG_AGO} if call.state is CallState.MID_CALL else set()
+    if call.has_unseen_after:
+        found.add(call.start_ns)
     for seen in numbers.values():
         ordered = sorted(seen)
         found.update(seen[one] for one, other in itertools.pairwise(ordered) if 1 < other - one <= MAX_CSEQ_STEP)
@@ -146,6 +153,24 @@ def _failing_times(stream: StreamAudit) -> tuple[int, int]:
     runs = bound.stream.iter_facts(bound.start, bound.stop)
     failing = [int(time) for each in runs for time in each.timestamp_ns[np.isin(each.frame, stream.failed_frames)]]
     return failing[0], last if len(failing) < stream.failed else failing[-1]
+
+
+def _is_another_call(stream: StreamAudit, beside: Sequence[StreamAudit], last_message_ns: int) -> bool:
+    """Whether nothing of a stream opens that began after the last message of the call and one of its side's was proved.
+
+    The call may have ended unseen, and another have taken its ports: each has SSRCs of its own (RFC 3550 §8).
+    """
+    bound = stream.bound
+    began = int(packet_facts(bound.stream, bound.start).timestamp_ns[0])
+    if stream.authenticated or began <= last_message_ns:
+        return False
+    return any(
+        one.wire is Wire.PROVED
+        and one.bound.sent_by is bound.sent_by
+        and one.bound.stream.ssrc != bound.stream.ssrc
+        and int(packet_facts(one.bound.stream, one.bound.stop - 1).timestamp_ns[0]) < began
+        for one in beside
+    )
 
 
 def _has_moved(line: MediaLine, stream: StreamAudit, beside: Sequence[StreamAudit]) -> bool:

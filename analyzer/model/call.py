@@ -3,7 +3,7 @@
 
 from typing import NamedTuple
 
-from analyzer.model.evidence import AnySignalling, DatagramFlow, MediaStream, TlsFlow
+from analyzer.model.evidence import AnySignalling, DatagramFlow, FrameRef, MediaStream, TlsFlow
 from analyzer.model.legs import KeyingHabit, LegDifference, OtherLeg
 from analyzer.model.words import Word
 from dissectors.grammar.late_dataclass import dataclass
@@ -79,12 +79,24 @@ class SdpBody(NamedTuple):
     bodies: int = 0
 
 
+class HopSight(NamedTuple):
+    """Where a further hop showed the same offer and answer; `answer` is None where that hop's was not seen.
+
+    `is_answered` is False where there was none to see, as that hop refused the offer.
+    """
+
+    offer: FrameRef
+    answer: FrameRef | None
+    is_answered: bool = True
+
+
 class Exchange(NamedTuple):
     """One offer/answer exchange of a call; times in nanoseconds since the epoch, `end_ns` where the next begins.
 
     `between` names two elements where they show the offer otherwise than the hop nearest the caller does. `retry_of`
     is the number of the refused exchange that this one tries again in another way (RFC 3261 §8.1.3.5). `answered_ns` is
-    when the answer was seen, or an ACK that tells of one which was not.
+    when the answer was seen, or an ACK that tells of one which was not. `onward` are further hops on which media and
+    keying were described alike.
     """
 
     number: int
@@ -97,6 +109,7 @@ class Exchange(NamedTuple):
     end_ns: int | None
     between: tuple[str, str] | None = None
     retry_of: int | None = None
+    onward: tuple[HopSight, ...] = ()
 
 
 class MediaSide(NamedTuple):
@@ -173,7 +186,12 @@ class MediaLine:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Everything that one Call-ID (and its dialogs) showed; `caller` and `callee` are addresses-of-record (URIs)."""
+    """Everything that one Call-ID (and its dialogs) showed; `caller` and `callee` are addresses-of-record (URIs).
+
+    `watched_until_ns` is when the captures that show a call end which did not end in them, None where nobody knows.
+    `has_unseen_after` says that its end was not seen, and of a later call of the same elements not the offer: that may
+    have taken its ports.
+    """
 
     call_id: str
     protocol: str
@@ -188,6 +206,13 @@ class Call:
     links: tuple[CallLink, ...] = ()
     other_legs: tuple[OtherLeg, ...] = ()
     lost_keying: tuple[KeyingHabit, ...] = ()
+    watched_until_ns: int | None = None
+    has_unseen_after: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was taken and no end of it was seen."""
+        return self.state in (CallState.ANSWERED, CallState.MID_CALL)
 
 
 @dataclass(frozen=True, slots=True)

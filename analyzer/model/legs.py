@@ -31,7 +31,7 @@ class LegChange(Word):
 
 
 class LegDifference(NamedTuple):
-    """One change of a media line; this leg's offer stands `here`, the other's `there`; there is no key in `detail`."""
+    """One change of a media line; this leg's description stands `here`, the other's `there`; no key is in `detail`."""
 
     change: LegChange
     media_index: int
@@ -40,19 +40,31 @@ class LegDifference(NamedTuple):
     there: FrameRef
 
 
-class OtherLeg(NamedTuple):
-    """A call that is another leg of this one; `confidence` from 0 to 1, `is_earlier` says that its offer came first.
+class Passage(NamedTuple):
+    """What became of an offer or answer between two legs; differences read in the direction in which it went.
 
-    Differences read from the earlier leg to the later one. `is_keyed` says whether its offer has keying for any medium,
-    None where that was not seen.
+    `arrives` says that it came to this leg from the other, `is_compared` that it was seen on both. `was_keyed` says
+    whether it named a key agreement for any medium where it came from, None where that was not seen.
+    """
+
+    arrives: bool
+    is_compared: bool
+    was_keyed: bool | None
+    differences: tuple[LegDifference, ...] = ()
+
+
+class OtherLeg(NamedTuple):
+    """A call that is another leg of this one; `confidence` from 0 to 1, `is_earlier` says that it began first.
+
+    `answer` is None where neither leg's first offer was accepted.
     """
 
     call_id: str
     is_earlier: bool
     evidence: tuple[LegEvidence, ...]
     confidence: float
-    differences: tuple[LegDifference, ...]
-    is_keyed: bool | None
+    offer: Passage
+    answer: Passage | None = None
 
 
 class KeyingHabit(NamedTuple):

@@ -106,19 +106,21 @@ def find_changed_leg(
     between = leg.exchange.between
     if between is None or line.offer is None or leg.offer is None:
         return
-    refs = (line.offer.body.message.ref, leg.offer.body.message.ref)
-    for kind in CapabilityKind:
-        before, after = _order(first.offer_preferences, kind), _order(second.offer_preferences, kind)
-        if before != after:
-            shown = f"{', '.join(before) or 'nothing'}; there {', '.join(after) or 'nothing'}"
-            yield Disagreement(
-                f"Between {between[0]} and {between[1]} the list of the offer is another one: {shown}.", refs
-            )
+    told = [("offer", line.offer, leg.offer, first.offer_preferences, second.offer_preferences)]
+    if line.answer and leg.answer and first.answer_preferences and second.answer_preferences:
+        told.append(("answer", line.answer, leg.answer, first.answer_preferences, second.answer_preferences))
+    for what, here, there, mine, theirs in told:
+        for kind in CapabilityKind:
+            before, after = _order(mine, kind), _order(theirs, kind)
+            if before != after:
+                shown = f"{', '.join(before) or 'nothing'}; there {', '.join(after) or 'nothing'}"
+                text = f"Between {between[0]} and {between[1]} the list of the {what} is another one: {shown}."
+                yield Disagreement(text, (here.body.message.ref, there.body.message.ref))
 
 
 def find_changed_calls(call: Call) -> Iterator[Disagreement]:
     """Offers of earlier legs, or of tries under another Call-ID, whose lists of keying lines are not this call's."""
-    before = [("The leg before", leg.differences) for leg in call.other_legs if leg.is_earlier]
+    before = [("The leg before", leg.offer.differences) for leg in call.other_legs if leg.offer.arrives]
     before += [(TRIES[link.kind], link.differences) for link in call.links if link.kind in TRIES]
     for what, differences in before:
         for each in differences:

@@ -54,7 +54,7 @@ RULE = Rule(
         passes="Each side that announced fingerprints showed a certificate in its handshake that has one of them.",
         fails="A side showed a certificate, in DTLS-SRTP or in TLS that carries media, which has none of the"
         " fingerprints that it announced.",
-        unknown="A certificate can't be seen (DTLS 1.3, TLS 1.3 without its keys, a resumed session, a handshake that"
+        unknown="A certificate can't be seen (DTLS 1.3 or TLS 1.3 without its keys, a resumed session, a handshake that"
         " was not captured), no known hash function made its fingerprint, or a side's description was not seen.",
         not_applicable="No handshake was agreed on for which fingerprints were announced.",
     ),

@@ -4,7 +4,7 @@
 import re
 
 from analyzer.model.call import Call
-from analyzer.model.evidence import AnySignalling
+from analyzer.model.evidence import AnySignalling, SignallingMessage
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.model.report import AuditedMedia
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
@@ -20,8 +20,14 @@ def _carries_key(message: AnySignalling) -> bool:
     sip = message.text
     if sip.body_end <= sip.body_offset:
         return False
-    where = (sip.raw, sip.body_offset, sip.body_end)
-    return _CRYPTO.search(*where) is not None or _CAPABILITY.search(*where) is not None
+    if _names_key(sip.raw, sip.body_offset, sip.body_end):
+        return True
+    described = message.sip.sdp() if isinstance(message, SignallingMessage) else None
+    return described is not None and described.is_coded and _names_key(described.content, 0, len(described.content))
+
+
+def _names_key(octets: bytes, start: int, stop: int) -> bool:
+    return _CRYPTO.search(octets, start, stop) is not None or _CAPABILITY.search(octets, start, stop) is not None
 
 
 def _judge(carriers: list[AnySignalling]) -> Result:

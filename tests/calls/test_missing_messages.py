@@ -101,3 +101,34 @@ def test_after_a_silence_within_a_call_other_keys_contradict(tmp_path: Path) -> 
     script = "A>B INVITE A\nB>A 200 B\nA>B ACK\nA~B 40\nwait 4\nA~B 40 A.k2 B.k2\nA>B BYE\nB>A 200"
     (call,) = audit_datagrams(FlowScript("end-seen").run(script), tmp_path).calls
     assert [media.verdict.value for media in call.media] == ["mismatch"]
+
+
+FIRST = "A>B INVITE A\nB>A 200 B\nA>B ACK\nA~B 40\n"
+BYE = "A>B BYE\nB>A 200\n"
+SECOND = "A>B INVITE A.k2 call=2 unseen\nB>A 200 B.k2 call=2 unseen\nA>B ACK call=2 unseen\n"
+ITS_BYE = "\nA>B BYE call=2\nB>A 200 call=2"
+
+
+@pytest.mark.parametrize(
+    ("script", "says", "loose"),
+    [
+        (FIRST + BYE + "wait 0.3\n" + SECOND + "A~B 40 A.k2 B.k2", "conform", 2),
+        (FIRST + BYE + "A~B 40 A.k2 B.k2", "inconclusive", 0),
+        (FIRST + SECOND + "A~B 40 A.k2 B.k2" + ITS_BYE, "inconclusive", 0),
+        (FIRST + SECOND + "A~B 40 A.k2 B.k2", "inconclusive", 0),
+        (FIRST + "A~B 40 A.k2 B.k2\n" + BYE, "mismatch", 0),
+        (FIRST + BYE + "wait 0.3\n" + SECOND + "A~B 40 A.avp B.avp", "conform", 2),
+        (FIRST + "A~B 40 A.avp B.avp\n" + BYE, "unprotected", 0),
+    ],
+)
+def test_a_call_that_takes_the_ports_of_one_before_it(script: str, says: str, loose: int, tmp_path: Path) -> None:
+    """Of the second call neither offer nor answer is in the capture; its SSRCs are its own."""
+    datagrams = FlowScript("ports").run(script)
+    media = [place for place, each in enumerate(datagrams) if not is_sip(each)]
+    for place in media[len(media) // 2 :]:
+        *rest, octets = datagrams[place]
+        datagrams[place] = (*rest, octets[:8] + bytes((octets[8] ^ 1,)) + octets[9:])
+    report = audit_datagrams(datagrams, tmp_path)
+    (call,) = [each for each in report.calls if each.media]
+    assert [media.verdict.value for media in call.media] == [says]
+    assert len(report.streams) == loose

@@ -40,6 +40,23 @@ def test_what_is_said_of_the_last_offer(offers: list[str], said: str, tmp_path: 
     assert calls(tmp_path, *offers)[-1][1] == said
 
 
+def test_lines_of_one_offer_make_no_habit_for_each_other(tmp_path: Path) -> None:
+    script = FlowScript("habits").run("A>B INVITE A\nB>A 486\nA>B ACK refused")
+    plain = b"m=audio 40002 RTP/AVP 0\r\n"
+    datagrams = [(*rest, _with_line(octets, plain)) for *rest, octets in script]
+    (call,) = audit_datagrams(datagrams, tmp_path).calls
+    assert len(call.media) == 2
+    assert call.call.lost_keying == ()
+
+
+def _with_line(octets: bytes, line: bytes) -> bytes:
+    head, _, body = octets.partition(b"\r\n\r\n")
+    if not body:
+        return octets
+    body += line
+    return head.partition(b"Content-Length:")[0] + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
 def test_the_fact_names_both_offers(tmp_path: Path) -> None:
     (lost,) = calls(tmp_path, "A", "A", "A", "A.avp")[-1][0].call.lost_keying
     assert (lost.media_index, lost.keyed, lost.plain, lost.last.frame, lost.here.frame) == (0, 3, 0, 7, 10)
