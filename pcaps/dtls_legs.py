@@ -3,10 +3,14 @@
 
 `dtls_legs_replaced`: a back-to-back user agent offers a fingerprint of its own. `dtls_legs_passed`: it passes on what
 it got. `dtls_hop_replaced`, `dtls_hop_passed`: the same by a proxy that relays media, within one Call-ID.
+`dtls_answer_replaced`, `dtls_answer_passed`: a proxy hands on an offer as it is, and of the answer it does or does not
+replace the fingerprint; of the media nothing was captured.
 """
 
+from dataclasses import replace
+
 from pcaps.identity import expected
-from pcaps.samples import FAIL, NOT_APPLICABLE, PASS, Sample
+from pcaps.samples import FAIL, NOT_APPLICABLE, PASS, PLAIN_OUTCOMES, UNKNOWN, Expected, Sample
 from pcaps.scripted import ScriptedCall
 
 SESSION_ID = f"Session-ID: {'0b5e' * 8};remote={'0' * 32}"
@@ -37,6 +41,46 @@ def hop(passed_on: str) -> ScriptedCall:
     """)  # fmt: skip
 
 
+def answered(handed_back: str) -> ScriptedCall:
+    """One call over two hops that was taken."""
+    return ScriptedCall("dtls_answer", f"""
+        A>P INVITE A.dtls
+        P>B INVITE A.dtls
+        B>P 200 B.dtls
+        P>A 200 {handed_back}
+        A>P ACK
+        P>B ACK
+        A>P BYE
+        P>B BYE
+        B>P 200
+        P>A 200
+    """)  # fmt: skip
+
+
+MISSING = {
+    **dict.fromkeys(("PRO-001", "SRT-001", "SRT-003"), "media"),
+    **dict.fromkeys(("PRI-001", "PRI-002", "PRI-003"), "chosen-suite"),
+    "DTL-001": "certificate",
+    "SRT-009": "usable-key",
+    "SRT-002": "tag-length",
+}
+UNHEARD = Expected(
+    verdict="inconclusive",
+    reasons=("choice-unknown", "in-band-keying-not-opened", "wire-unseen"),
+    chosen=("DTLS-SRTP", ""),
+    winner=("DTLS-SRTP", ""),
+    rule="single",
+    verified="",
+    wire=(),
+    outcomes={
+        **PLAIN_OUTCOMES,
+        **dict.fromkeys(("PRO-003", "PRO-004", "KMG-009", "PRI-009", "DTL-007"), PASS),
+        **dict.fromkeys(MISSING, UNKNOWN),
+        **dict.fromkeys(("DTL-006", "IDN-003"), FAIL),
+    },
+    missing=MISSING,
+    exit_code=4,
+)
 SAMPLES = (
     Sample(
         "dtls_legs_replaced",
@@ -69,7 +113,24 @@ SAMPLES = (
         "dtls_hop_passed",
         "A fingerprint that a relaying proxy passed on",
         hop("A.dtls.far"),
-        expected(0, **UNSIGNED),
+        expected(0, **UNSIGNED, DTL_007=PASS, KMG_009=PASS),
+        "dtls_legs",
+    ),
+    Sample(
+        "dtls_answer_replaced",
+        "A fingerprint of the answer that a proxy replaced",
+        answered("B.dtls.k2"),
+        replace(UNHEARD, outcomes={**UNHEARD.outcomes, "DTL-007": FAIL}),
+        "dtls_legs",
+        flaw="the answer that arrives has another fingerprint than the one that was given",
+        clause="RFC 7879 §3",
+        twin="dtls_answer_passed",
+    ),
+    Sample(
+        "dtls_answer_passed",
+        "A fingerprint of the answer that a proxy passed on",
+        answered("B.dtls"),
+        UNHEARD,
         "dtls_legs",
     ),
 )

@@ -4,6 +4,7 @@
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from analyzer.api import audit
 from analyzer.calls.legs import RecentLegs
 from analyzer.model.call import Call
 from analyzer.model.legs import LegChange, LegEvidence
+from analyzer.model.report import AuditedCall
+from pcaps.flow_script import FlowScript, write_capture
 from reports.json_report import render_json
 from reports.terminal import render_terminal
 from reports.terminal_calls import render_call
@@ -74,7 +77,7 @@ def test_identifiers_in_headers(headers: Any, second_headers: Any, evidence: Leg
     )
     assert there.evidence == back.evidence == (evidence,)
     assert 0.7 <= there.confidence == back.confidence <= 0.95
-    assert there.differences == ()
+    assert there.offer.differences == ()
 
 
 def test_origin_media_address_and_csb_id() -> None:
@@ -107,8 +110,8 @@ def test_an_identifier_of_many_calls_is_none() -> None:
 
 def changes(first: bytes, second: bytes) -> dict[LegChange, str]:
     one, other = two(first, second, SESSION)
-    differences = one.other_legs[0].differences
-    assert [each.change for each in other.other_legs[0].differences] == [each.change for each in differences]
+    differences = one.other_legs[0].offer.differences
+    assert [each.change for each in other.other_legs[0].offer.differences] == [each.change for each in differences]
     for each in differences:
         assert (each.here.frame, each.there.frame) == (101, 151)
         assert "AAAA" not in each.detail
@@ -145,6 +148,76 @@ def test_what_was_changed_between_the_legs() -> None:
         LegChange.PROFILE_CHANGED: "RTP/SAVP → RTP/AVP",
         LegChange.LINES_REMOVED: "key-mgmt mikey (MIKEY-PSK)",
     }
+
+
+LEGS = f"""
+    A>P INVITE A | {SESSION}
+    P>B INVITE A.far call=2 caller=A callee=B by=A | {SESSION}
+    B>P 200 B call=2
+    P>A 200 B
+    A>P ACK
+    P>B ACK call=2
+"""
+FORK = f"""
+    A>P INVITE A | {SESSION}
+    P>B INVITE A.2 call=2 caller=A callee=B by=A | {SESSION}
+    P>C INVITE A.2 call=3 caller=A callee=C by=A | {SESSION}
+    C>P 200 C call=3
+    B>P 200 B call=2
+    P>A 200 B
+"""
+LATE = f"""
+    A>P INVITE | {SESSION}
+    P>B INVITE call=2 caller=A callee=B by=A | {SESSION}
+    B>P 200 B call=2
+    P>A 200 B.avp
+    A>P ACK A.avp
+    P>B ACK A.avp call=2
+"""
+CHANGES = [LegChange.PROFILE_CHANGED, LegChange.LINES_REMOVED]
+
+
+@pytest.mark.parametrize(
+    ("lines", "changed", "says"),
+    [
+        (LEGS, ([], []), ("pass", "pass")),
+        (LEGS.replace("P>A 200 B", "P>A 200 B.avp"), ([], CHANGES), ("fail", "pass")),
+        (LEGS.replace("P>A 200 B", "P>A 200 B.k2"), ([], [LegChange.KEYS_REPLACED]), ("pass", "pass")),
+        (LEGS.replace("P>A 200 B", "P>A 200 B unseen"), ([], None), ("unknown", "pass")),
+        (LEGS.replace("B>P 200 B", "B>P 200 B unseen"), ([], None), ("unknown", "pass")),
+        (LEGS.replace("200 B", "486").split("A>P ACK", maxsplit=1)[0], ([], []), ("not-applicable", "pass")),
+        (LATE, (CHANGES, []), ("fail", "not-applicable")),
+        (LATE.replace(".avp", ""), ([], []), ("pass", "pass")),
+        (LATE.replace(".avp", "").replace("P>B ACK A", "P>B ACK A.avp"), ([], CHANGES), ("pass", "fail")),
+        (LATE.replace("P>A 200 B.avp", "P>A 200 B unseen"), ([], []), ("unknown", "not-applicable")),
+        (LATE.replace(".avp", "").replace("P>B ACK A", "P>B ACK A unseen"), ([], None), ("pass", "unknown")),
+    ],
+)
+def test_what_became_of_the_answer_on_its_way_back(
+    lines: str, changed: tuple[list[LegChange], list[LegChange] | None], says: tuple[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "legs.pcapng"
+    path.write_bytes(write_capture(FlowScript("legs").run(lines)))
+    report = audit([path])
+    for call in report.calls:
+        (leg,) = call.call.other_legs
+        assert [each.change for each in leg.offer.differences] == changed[0]
+    told = json.loads(render_json(report))["calls"][0]["other_legs"][0]["answer_differences"]
+    assert (told and [each["change"] for each in told]) == changed[1]
+    assert tuple(_says(call, "KMG-009") for call in report.calls) == says
+
+
+def _says(call: AuditedCall, rule: str) -> str:
+    return next(one.outcome.value for one in call.outcomes if one.rule == rule)
+
+
+def test_an_answer_comes_from_the_leg_that_it_resembles(tmp_path: Path) -> None:
+    for answer, says in (("B.dtls", "pass"), ("C.dtls", "pass"), ("D.dtls", "fail")):
+        path = tmp_path / "legs.pcapng"
+        lines = FORK.replace("INVITE A", "INVITE A.dtls").replace("A.dtls.2", "A.dtls")
+        lines = lines.replace("200 B call", "200 B.dtls call").replace("200 C call", "200 C.dtls call")
+        path.write_bytes(write_capture(FlowScript("fork").run(lines.replace("P>A 200 B", f"P>A 200 {answer}"))))
+        assert _says(audit([path]).calls[0], "DTL-007") == says
 
 
 def test_a_retry_after_a_refusal_is_no_leg() -> None:

@@ -3,11 +3,13 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from analyzer.model.session_life import read_session_life
 from pcaps.flow_script import FlowScript
 from pcaps.flow_table import FLOWS
 from reports.html_report import render_html
@@ -100,6 +102,40 @@ def test_a_session_whose_end_was_not_seen_says_when_it_would_be_over(tmp_path: P
     assert "Over unless refreshed" in render_html(report)
     ended = audit_datagrams(FlowScript("timer").run(REFRESHED + HUNG_UP), tmp_path)
     assert "Over unless refreshed" not in render_html(ended)
+
+
+ELSEWHERE = "\nwait {0}\nC>D INVITE C call=2\nD>C 486 call=2\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "has_run_out", "text"),
+    [
+        (ELSEWHERE.format(119), False, "after the capture ended"),
+        (ELSEWHERE.format(121), True, "nobody refreshed it"),
+        ("\nA>B UPDATE" + ELSEWHERE.format(121), None, "may be missing"),
+        ("\nA>B UPDATE\nB>A 491" + ELSEWHERE.format(121), True, "nobody refreshed it"),
+        ("\nwait 121\nA~B 12\n", None, "may be missing"),
+        ("\nA~B 12" + ELSEWHERE.format(121), True, "nobody refreshed it"),
+        (HUNG_UP + ELSEWHERE.format(121), None, ""),
+    ],
+)
+def test_a_session_that_nobody_refreshed_until_the_capture_ended(
+    more: str, has_run_out: bool | None, text: str, tmp_path: Path
+) -> None:
+    report = audit_datagrams(FlowScript("timer").run(REFRESHED.replace("INVITE A ", "INVITE A.avp ") + more), tmp_path)
+    document = json.loads(render_json(report))
+    VALIDATOR.validate(document)
+    assert document["calls"][0]["session_timer"]["has_run_out"] is has_run_out
+    page = render_html(report)
+    assert text in page
+    assert ("Over unless refreshed" in page) is bool(text)
+
+
+def test_a_session_of_which_nobody_knows_how_long_it_was_watched(tmp_path: Path) -> None:
+    (audited,) = audit_datagrams(FlowScript("timer").run(REFRESHED), tmp_path).calls
+    life = read_session_life(replace(audited.call, watched_until_ns=None))
+    assert life is not None
+    assert life.has_run_out is None
 
 
 def test_other_names_that_a_network_vouches_for_stand_beside_the_endpoint(tmp_path: Path) -> None:

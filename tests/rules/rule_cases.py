@@ -40,7 +40,7 @@ from analyzer.model.keying import (
     PassportEvidence,
     Shared,
 )
-from analyzer.model.legs import KeyingHabit, LegChange, LegDifference, LegEvidence, OtherLeg
+from analyzer.model.legs import KeyingHabit, LegChange, LegDifference, LegEvidence, OtherLeg, Passage
 from analyzer.model.negotiation import (
     CapabilityKind,
     Carrier,
@@ -267,7 +267,16 @@ def after_leg(
 ) -> Scene:
     """The scene as the leg behind another one, from which its offer differs in one thing."""
     difference = LegDifference(change, 0, detail, FrameRef(0, 1), FrameRef(0, 9))
-    leg = OtherLeg("other@example.com", is_earlier, (LegEvidence.SESSION_ID,), 0.95, (difference,), is_keyed)
+    passage = Passage(is_earlier, is_keyed is not None, is_keyed, (difference,))
+    leg = OtherLeg("other@example.com", is_earlier, (LegEvidence.SESSION_ID,), 0.95, passage)
+    return replace(scene, other_legs=(leg,))
+
+
+def before_leg(scene: Scene, change: LegChange | None, detail: str = "", *, is_keyed: bool | None = True) -> Scene:
+    """The scene as the leg before another one, of whose answer one thing was changed, or which was not seen."""
+    differences = (LegDifference(change, 0, detail, FrameRef(0, 3), FrameRef(0, 9)),) if change else ()
+    offer, answer = Passage(False, True, is_keyed), Passage(True, change is not None, is_keyed, differences)
+    leg = OtherLeg("other@example.com", False, (LegEvidence.SESSION_ID,), 0.95, offer, answer)
     return replace(scene, other_legs=(leg,))
 
 
@@ -421,9 +430,17 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
         FAIL: (
             after_leg(DTLS, LegChange.FINGERPRINT_REPLACED, "fingerprint sha-256"),
             after_leg(DTLS, LegChange.SETUP_CHANGED, "a=setup:actpass → active"),
+            before_leg(DTLS, LegChange.FINGERPRINT_REPLACED, "fingerprint sha-256"),
         ),
-        PASS: (after_leg(DTLS, LegChange.LINES_REORDERED, "fingerprint sha-256"),),
-        UNKNOWN: (after_leg(replace(DTLS, offer=None), LegChange.LINES_REORDERED, "fingerprint sha-256"),),
+        PASS: (
+            after_leg(DTLS, LegChange.LINES_REORDERED, "fingerprint sha-256"),
+            before_leg(DTLS, LegChange.LINES_REORDERED, "fingerprint sha-256"),
+        ),
+        UNKNOWN: (
+            after_leg(replace(DTLS, offer=None), LegChange.LINES_REORDERED, "fingerprint sha-256"),
+            before_leg(DTLS, None),
+            before_leg(replace(DTLS, **SILENT), None),
+        ),
         NA: (
             PLAIN,
             DTLS,
@@ -601,8 +618,11 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             after_leg(PLAIN, LegChange.LINES_REMOVED, "key-mgmt mikey"),
             after_leg(PLAIN, LegChange.LINES_REMOVED, f"crypto {CRYPTO_80.split()[1]}"),
             after_calls(PLAIN, 3),
+            before_leg(replace(SDES, answer=sdp_lines()), LegChange.LINES_REMOVED, "crypto X"),
         ),
         PASS: (
+            before_leg(SDES, LegChange.LINES_REMOVED, "key-mgmt mikey"),
+            before_leg(replace(SDES, answer=sdp_lines(port=0)), LegChange.LINES_REMOVED, "crypto X"),
             after_leg(SDES, LegChange.LINES_REMOVED, "key-mgmt mikey"),
             after_leg(MIKEY, LegChange.KEYS_REPLACED, "key-mgmt mikey"),
             after_leg(PLAIN, LegChange.LINES_REMOVED, "m=video RTP/SAVP"),
@@ -611,6 +631,8 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
         UNKNOWN: (
             after_leg(replace(SDES, offer=None), LegChange.LINES_REMOVED, "key-mgmt mikey"),
             after_leg(PLAIN, LegChange.PROFILE_CHANGED, "", is_keyed=None),
+            before_leg(SDES, None, is_keyed=None),
+            before_leg(replace(SDES, **SILENT), None),
             after_calls(PLAIN, 2),
             after_calls(PLAIN, 9, 1),
         ),
@@ -622,6 +644,7 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
             after_leg(PLAIN, LegChange.LINES_REMOVED, "key-mgmt mikey", is_earlier=False),
             after_leg(PLAIN, LegChange.LINES_REMOVED, "m=video RTP/AVP", is_keyed=False),
             after_leg(SDES, LegChange.LINES_ADDED, "crypto X", is_keyed=False),
+            before_leg(PLAIN, LegChange.LINES_REMOVED, "crypto X"),
         ),
     },
     "MKY-001": {

@@ -58,7 +58,8 @@ def call_of(name: str, policy: str = DEFAULT_POLICY) -> tuple[AuditedCall, Audit
     assert {one.message.sip.cseq_method for one in report.messages} <= {"OPTIONS"}
     failed = {outcome.rule for each in earlier for outcome in each.outcomes if outcome.outcome is OutcomeValue.FAIL}
     assert failed <= OVERLAY
-    verdicts = {one.verdict for each in earlier for one in each.media} | {one.verdict for one in before}
+    verdicts = {one.verdict for each in earlier for one in each.media}
+    verdicts |= {one.verdict for one in before} - ({media.verdict} & {Verdict.INCONCLUSIVE})
     assert verdicts <= {Verdict.CONFORM, Verdict.NO_MEDIA}
     return call, media
 
