@@ -302,7 +302,7 @@ def _suite_lists(case: _Case, method: str | None) -> tuple[Sequence[Preference],
     """
     if method == DTLS_SRTP:
         return (case.handshakes.offered if case.handshakes is not None else ()), ()
-    offered = case.offering.suites_of(method)
+    offered = case.offering.suites_of(method, case.answering.choice.suite)
     if method == ZRTP:
         hellos = [one for one in case.answering.preferences if one.carrier is Carrier.ZRTP_HELLO]
         return offered, tuple(one for one in hellos if one.kind is SUITE)

@@ -46,11 +46,18 @@ class Offering:
         unread = any(evidence.message is None and evidence.protocol == "mikey" for evidence in self.messages)
         return (unread and is_mikey(method)) or has_unread_configurations(self.attributes)
 
-    def suites_of(self, method: str | None) -> tuple[Preference, ...]:
-        """The suites offered with that key agreement."""
+    def suites_of(self, method: str | None, chosen: str | None = None) -> tuple[Preference, ...]:
+        """The suites offered with that key agreement.
+
+        Of a list for every MIKEY mode those that a policy of this mode's messages offers, and the choice: the others
+        can't be taken with it.
+        """
         if method is None:
             return ()
-        return (self.any_mikey if is_mikey(method) else ()) + self.suites.get(method, ())
+        own = self.suites.get(method, ())
+        listed = self.any_mikey if is_mikey(method) else ()
+        offered = {one.name for one in own}
+        return tuple(one for one in listed if not own or one.name in offered or one.name == chosen) + own
 
     @property
     def preferences(self) -> tuple[Preference, ...]:

@@ -686,3 +686,15 @@ def test_a_configuration_that_cant_be_read_may_be_the_one_that_was_taken(configu
     assert found.mutual.holds is mutual
     if mutual is None:
         assert found.reasons == ("offer-unreadable",)
+
+
+def test_a_listed_suite_that_no_policy_of_the_mode_offers_cant_be_taken() -> None:
+    """The list stands in the messages of all modes alike; each of them offers its own policies."""
+    both = listed(Owner.INITIATOR, {F8: 0, CM_80: 1})
+    owner, entries = listed(Owner.RESPONDER, {F8: 0, CM_80: 1})
+    answer = session(message(1, (CM_80,), listed=(owner, entries)))
+    for policies, reasons in (((CM_80,), ()), ((CM_80, F8), ("dominated", "not-winner"))):
+        found = Scene(session(message(PSK, policies, listed=both)), answer, mac=True).negotiate()
+        assert found.reasons == reasons
+    taken = session(message(1, (F8,), listed=(owner, entries)))
+    assert Scene(session(message(PSK, (CM_80,), listed=both)), taken, mac=True).negotiate().chosen.suite == F8
