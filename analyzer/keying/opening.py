@@ -15,11 +15,11 @@ from analyzer.keying.key_ring import KeyRing
 from analyzer.model.call import BoundStream, MediaLine
 from analyzer.model.evidence import FrameRef, PacketRun
 from analyzer.model.keying import Keying, StreamAudit
-from analyzer.srtp.bulk import PacketOutcome, StreamOpening
 from analyzer.srtp.columns import PacketColumns
 from analyzer.srtp.context import SrtpContext
 from analyzer.srtp.parts import PART_PACKETS, open_parts, run_columns
 from analyzer.srtp.rtcp import RtcpOutcome, open_rtcp
+from analyzer.srtp.stream_outcome import PacketOutcome, StreamOpening
 from analyzer.srtp.suites import suite_by_name
 from dissectors.grammar.rtcp import is_clear_rtcp
 from dissectors.grammar.rtp_extensions import parse_extmap

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from analyzer.evidence.index_set import IndexSet
 from analyzer.keying.contexts import Candidate
-from analyzer.srtp.bulk import PacketOutcome, StreamOpening
 from analyzer.srtp.context import SrtpContext
 from analyzer.srtp.index import HALF, SEQUENCE_NUMBERS
+from analyzer.srtp.stream_outcome import PacketOutcome, StreamOpening
 from dissectors.grammar.defects import Defect
 
 NEAR_WRAP = 1024

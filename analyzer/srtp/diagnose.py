@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
+from analyzer.srtp.bulk import open_stream
 from analyzer.srtp.clear_test import Clearness
 from analyzer.srtp.columns import PacketColumns, packet_columns
 from analyzer.srtp.context import ROC_OCTETS, ROC_SEARCH_LIMIT, RccMode, SrtpContext, StreamKey
 from analyzer.srtp.kdf import KeyDerivation
 from analyzer.srtp.payload_reading import NO_ENCODINGS, Encodings, read_payloads
+from analyzer.srtp.stream_outcome import PacketOutcome, StreamOpening
 from analyzer.srtp.suites import SUITES, SrtpError, Suite
 from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.secret import Secret

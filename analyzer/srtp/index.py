@@ -25,6 +25,12 @@ def extend_sequence_numbers(sequence_numbers: NDArray[np.int64], highest: int) -
     return highest + np.cumsum((steps + HALF & SEQUENCE_NUMBERS - 1) - HALF)
 
 
+def index_near(sequence_number: int, index: int) -> int:
+    """The 48-bit index with this sequence number that is nearest to another index; never before the first."""
+    step = (sequence_number - index + HALF & SEQUENCE_NUMBERS - 1) - HALF
+    return index + step if index + step >= 0 else index + step + SEQUENCE_NUMBERS
+
+
 class Rollover:
     """Where one source stands: `roc` and `highest`, the highest authenticated sequence number under it."""
 

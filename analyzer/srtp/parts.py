@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Streams of any length, opened a part at a time: memory follows the part."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
 
-from analyzer.srtp.bulk import Known, Opener, StreamOpening, find_unsignalled_mki
+from analyzer.srtp.bulk import find_unsignalled_mki, may_have_mki
 from analyzer.srtp.columns import Flags, HeldOctets, PacketColumns, packet_columns
 from analyzer.srtp.compiling import kernels_for
 from analyzer.srtp.context import SrtpContext
-from analyzer.srtp.index import Rollover
+from analyzer.srtp.opener import Opener
+from analyzer.srtp.sources import RETRY_WITHIN, Known
+from analyzer.srtp.stream_outcome import StreamOpening
 
 PART_PACKETS = 1 << 14
 
@@ -107,38 +110,75 @@ def _joined(runs: list[Any]) -> PacketColumns:
 def open_parts(parts: Iterable[PacketColumns], context: SrtpContext, packets: int = 0) -> Iterator[StreamOpening]:
     """`open_stream` part by part, as if all were one; `packets` is how many there are, if that is known.
 
-    An opening is given out when the part behind it was looked at: till then its packets may still open. Raises
-    `SrtpError` only for a context that can't be used.
+    An opening is given out when no packet of it can open any more. Raises `SrtpError` only for a context that can't be
+    used.
     """
     kernels_for(packets)  # loaded for all parts where they are many
     if context.rcc_mode:
-        yield from _open_rcc_parts(parts, context)
+        from analyzer.srtp.rcc import RccOpener, RccSources  # noqa: PLC0415 - few streams need it
+
+        sources = RccSources()
+        yield from _finished((RccOpener(columns, context, sources).run() for columns in parts), RccOpener.reach)
         return
-    known, before = Known(), None
-    for columns in parts:
-        opener = Opener(columns, context, known, before).run()
-        if before is None and context.mki_octets == 0 and context.srtp_tag_octets:
-            found = None if opener.opening.authenticated.any() else find_unsignalled_mki(columns, context)
-            if found is not None:
-                context, known = found, Known()
-                opener = Opener(columns, context, known).run()
-        if before is not None:
-            yield before.finish()
-        before = opener
+    known = Known()
+    yield from _finished(_openers(parts, context, known), Opener.reach)
     known.forget()
-    if before is not None:
-        yield before.finish()
 
 
-def _open_rcc_parts(parts: Iterable[PacketColumns], context: SrtpContext) -> Iterator[StreamOpening]:
-    from analyzer.srtp.rcc import RccOpener  # noqa: PLC0415 - few streams need it
+class _Opener(Protocol):
+    """Whoever has looked at one part."""
 
-    rollovers: dict[int, Rollover] = {}
-    before: RccOpener | None = None
+    @property
+    def base(self) -> int:
+        """How many packets came before it."""
+        ...
+
+    def __len__(self) -> int:
+        """How many it has."""
+        ...
+
+    def finish(self) -> StreamOpening:
+        """What was found of it."""
+        ...
+
+
+def _finished(openers: Iterable[_Opener], reach: int) -> Iterator[StreamOpening]:
+    """What each opener found, once the packets to come are more than `reach` behind its own."""
+    waiting: deque[_Opener] = deque()
+    for opener in openers:
+        waiting.append(opener)
+        while opener.base + len(opener) - waiting[0].base - len(waiting[0]) >= reach:
+            yield waiting.popleft().finish()
+    while waiting:
+        yield waiting.popleft().finish()
+
+
+def _openers(parts: Iterable[PacketColumns], context: SrtpContext, known: Known) -> Iterator[Opener]:
+    """An opener for each part; under a context with an MKI, where the first packets have one that nobody signalled."""
+    unsure: list[Opener] | None = [] if may_have_mki(context) else None
     for columns in parts:
-        opener = RccOpener(columns, context, rollovers).run()
-        if before is not None:
-            yield before.finish()
-        before = opener
-    if before is not None:
-        yield before.finish()
+        opener = Opener(columns, context, known).run()
+        if unsure is None:
+            yield opener
+            continue
+        unsure.append(opener)
+        if known.packets >= RETRY_WITHIN or opener.opening.authenticated.any():
+            openers = _with_mki(unsure, known)
+            context, unsure = openers[0].context, None
+            yield from openers
+    if unsure:
+        yield from _with_mki(unsure, known)
+
+
+def _with_mki(openers: list[Opener], known: Known) -> list[Opener]:
+    """The first openers of a stream, or others in their place where an MKI is found."""
+    context, parts = openers[0].context, [opener.opening.packets for opener in openers]
+    opened = np.concatenate([opener.opening.authenticated for opener in openers])
+    if opened[:RETRY_WITHIN].any():
+        return openers
+    first = [part.packet(number) for part in parts for number in range(min(len(part), RETRY_WITHIN))]
+    found = find_unsignalled_mki(parts[0] if len(parts) == 1 else packet_columns(first[:RETRY_WITHIN]), context)
+    if found is None:
+        return openers
+    known.begin_again()
+    return [Opener(columns, found, known).run() for columns in parts]

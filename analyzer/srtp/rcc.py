@@ -5,17 +5,21 @@ Mode 1 protects those packets alone, mode 2 the others with an ordinary tag, mod
 mode 3, every packet authenticates by itself and the counter follows the MKI.
 """
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from analyzer.srtp.bulk import PacketOutcome, StreamOpening
 from analyzer.srtp.columns import Numbers, PacketColumns
 from analyzer.srtp.context import ROC_OCTETS, KeySchedule, RccMode, SrtpContext, StreamKey
-from analyzer.srtp.index import Rollover
+from analyzer.srtp.index import Rollover, index_near
 from analyzer.srtp.kdf import Usage
 from analyzer.srtp.rcc_tags import carries_roc, rcc_tag, rcc_tag_octets
+from analyzer.srtp.stream_outcome import PacketOutcome, StreamOpening
 from analyzer.srtp.transform import open_verified
+
+RCC_REACH = 1 << 17  # as far as two packets can be apart that carry the counter, and one of them lost between
 
 
 def open_rcc_stream(columns: PacketColumns, context: SrtpContext) -> StreamOpening:
@@ -23,24 +27,65 @@ def open_rcc_stream(columns: PacketColumns, context: SrtpContext) -> StreamOpeni
 
     The opening's packets are those of `columns` without what follows their payload, its context takes them so.
     """
-    return RccOpener(columns, context, {}).run().finish()
+    return RccOpener(columns, context, RccSources()).run().finish()
+
+
+Rollovers = dict[int, Rollover]  # by SSRC
+
+
+class RccSources:
+    """What is known of the sources of a stream; goes on from one part of it to the next.
+
+    `guessed` are counters that no tag told: they serve packets for which none came in time.
+    """
+
+    def __init__(self) -> None:
+        self.rollovers: Rollovers = {}
+        self.guessed: Rollovers = {}
+        self.packets = 0  # that were given to openers
+        self._waiting: dict[int, deque[tuple[RccOpener, int]]] = {}
+
+    def wait(self, ssrc: int, opener: "RccOpener", number: int) -> None:
+        """A packet came before any counter of its source."""
+        self._waiting.setdefault(ssrc, deque()).append((opener, number))
+
+    def take_waiting(self, ssrc: int) -> Sequence[tuple["RccOpener", int]]:
+        """The packets that waited for the counter of a source."""
+        return self._waiting.pop(ssrc, ()) if ssrc in self.rollovers else ()
+
+    def overdue(self, opener: "RccOpener") -> list[int]:
+        """The packets of the first opener that has any which wait: they need not any more."""
+        found = []
+        for waiting in self._waiting.values():
+            while waiting and waiting[0][0] is opener:
+                found.append(waiting.popleft()[1])
+        return sorted(found)
 
 
 class RccOpener:
-    """One pass over the packets in capture order; `rollovers` of SSRCs go on from one part of a stream to the next."""
+    """One pass over the packets in capture order.
 
-    def __init__(self, columns: PacketColumns, context: SrtpContext, rollovers: dict[int, Rollover]) -> None:
+    A packet whose counter is not known yet opens when another one, up to `reach` packets later, carries it.
+    """
+
+    reach = RCC_REACH
+
+    def __init__(self, columns: PacketColumns, context: SrtpContext, sources: RccSources) -> None:
         self.columns = columns
         self.context = context
         self.headers = columns.headers
         self.schedule = KeySchedule(context, Usage.SRTP)
         count = len(columns)
+        self.base = sources.packets
+        sources.packets += count
         self.outcome = np.full(count, PacketOutcome.NOT_TRIED, dtype=np.uint8)
         self.index = np.full(count, -1, dtype=np.int64)
         self.key_number = np.full(count, -1, dtype=np.int16)
         self.lengths: Numbers = columns.lengths.copy()
-        self.rollovers = rollovers
-        self.waiting: list[int] = []
+        self.sources = sources
+
+    def __len__(self) -> int:
+        return len(self.outcome)
 
     def run(self) -> "RccOpener":
         """Look at every packet."""
@@ -50,7 +95,8 @@ class RccOpener:
 
     def finish(self) -> StreamOpening:
         """What was found, once packets that came before any counter need not wait for one any more."""
-        self.take_waiting()
+        for number in self.sources.overdue(self):
+            self.open(number, self.sources.guessed)
         return self.opening()
 
     def take(self, number: int) -> None:
@@ -61,18 +107,32 @@ class RccOpener:
             self.outcome[number] = PacketOutcome.TRUNCATED
         else:
             sequence_number, ssrc = int(self.headers.sequence_number[number]), int(self.headers.ssrc[number])
-            known = ssrc in self.rollovers or self.context.roc is not None
+            known = ssrc in self.sources.rollovers or self.context.roc is not None
             if known or carries_roc(sequence_number, self.context):
-                self._open(number, sequence_number, ssrc)
+                self.open(number, self.sources.rollovers)
+                self._open_waiting(self.base + number, ssrc)
             else:
-                self.waiting.append(number)
+                self.sources.wait(ssrc, self, number)
 
-    def take_waiting(self) -> None:
-        """The packets that came before any counter did."""
-        for number in self.waiting:
-            self._open(number, int(self.headers.sequence_number[number]), int(self.headers.ssrc[number]))
+    def _open_waiting(self, place: int, ssrc: int) -> None:
+        """Packets that came before the first counter of their source, if the packet at this place has told it.
 
-    def _open(self, number: int, sequence_number: int, ssrc: int) -> None:
+        The one before a packet is no more than half a wrap away from it, the one before that may be further.
+        """
+        near = []
+        for opener, number in self.sources.take_waiting(ssrc):
+            if place - opener.base - number <= self.reach:
+                near.append((opener, number))
+            else:
+                opener.open(number, self.sources.guessed)
+        index = self.sources.rollovers[ssrc].index if near else 0
+        for opener, number in reversed(near):
+            index = index_near(int(opener.headers.sequence_number[number]), index)
+            opener.open(number, self.sources.rollovers, index >> 16)
+
+    def open(self, number: int, rollovers: Rollovers, roc: int | None = None) -> None:
+        """One packet under the counter that it carries, else under `roc`, else as its source stands in `rollovers`."""
+        sequence_number, ssrc = int(self.headers.sequence_number[number]), int(self.headers.ssrc[number])
         packet, tag_octets = self.columns.packet(number), rcc_tag_octets(sequence_number, self.context)
         cut = len(packet) - tag_octets - self.context.mki_octets
         if cut < int(self.headers.header_octets[number]):
@@ -80,7 +140,11 @@ class RccOpener:
             return
         carried = carries_roc(sequence_number, self.context)
         tag, mki = packet[len(packet) - tag_octets :], packet[cut : len(packet) - tag_octets]
-        roc = int.from_bytes(tag[:ROC_OCTETS], "big") if carried else self._estimate(sequence_number, ssrc)
+        if carried:
+            roc = int.from_bytes(tag[:ROC_OCTETS], "big")
+        elif roc is None:
+            rollover = rollovers.get(ssrc)
+            roc = self.context.roc or 0 if rollover is None else rollover.estimate(sequence_number)
         named = self.schedule.key_number(mki) if self.context.mki_octets else None
         if self.context.mki_octets and named is None:
             self.outcome[number] = PacketOutcome.UNKNOWN_MKI
@@ -88,13 +152,10 @@ class RccOpener:
         for key_number in range(len(self.context.keys)) if named is None else (named,):
             proved = self._verify(number, packet[:cut], roc, key_number, tag)
             if proved is not False:
-                self._accept(number, (roc, sequence_number, ssrc), key_number, cut, proved=bool(proved))
+                self._accept(number, roc, key_number, cut, proved=bool(proved))
+                self._follow(rollovers, (ssrc, roc, sequence_number))
                 return
         self.outcome[number] = PacketOutcome.BAD_TAG
-
-    def _estimate(self, sequence_number: int, ssrc: int) -> int:
-        rollover = self.rollovers.get(ssrc)
-        return self.context.roc or 0 if rollover is None else rollover.estimate(sequence_number)
 
     def _verify(self, number: int, packet: bytes, roc: int, key_number: int, tag: bytes) -> bool | None:
         """Whether the packet authenticates, None where nothing in it says so."""
@@ -108,15 +169,18 @@ class RccOpener:
         has_mac = len(expected) > (ROC_OCTETS if carries_roc(sequence_number, self.context) else 0)
         return expected == tag if has_mac else None
 
-    def _accept(self, number: int, place: tuple[int, int, int], key_number: int, cut: int, *, proved: bool) -> None:
-        roc, sequence_number, ssrc = place
+    def _accept(self, number: int, roc: int, key_number: int, cut: int, *, proved: bool) -> None:
         self.outcome[number] = PacketOutcome.AUTHENTICATED if proved else PacketOutcome.UNAUTHENTICATED
-        self.index[number] = roc << 16 | sequence_number
+        self.index[number] = roc << 16 | int(self.headers.sequence_number[number])
         self.key_number[number] = key_number
         self.lengths[number] = cut
-        rollover = self.rollovers.get(ssrc)
+
+    def _follow(self, rollovers: Rollovers, place: tuple[int, int, int]) -> None:
+        """Take an opened packet into account."""
+        ssrc, roc, sequence_number = place
+        rollover = rollovers.get(ssrc)
         if rollover is None or (carries_roc(sequence_number, self.context) and roc > rollover.roc):
-            self.rollovers[ssrc] = Rollover(roc, sequence_number)
+            rollovers[ssrc] = Rollover(roc, sequence_number)
         else:
             rollover.accept(sequence_number, roc)
 

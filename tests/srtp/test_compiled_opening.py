@@ -11,12 +11,13 @@ from pylibsrtp import Policy, Session
 from srtp_peers import context_of
 
 from analyzer.capture.speed import compiled
-from analyzer.srtp.bulk import PacketOutcome, open_stream
+from analyzer.srtp.bulk import open_stream
 from analyzer.srtp.column_tags import HmacTags
 from analyzer.srtp.columns import packet_columns
 from analyzer.srtp.compiling import USE_COMPILED_PACKETS, kernels_for, view_octets
 from analyzer.srtp.context import KeySchedule, SrtpContext, StreamKey
 from analyzer.srtp.kdf import Usage
+from analyzer.srtp.stream_outcome import PacketOutcome
 from analyzer.srtp.transform import protect_rtp
 from dissectors.grammar.rtp import RtpHeader, build_rtp_header
 from dissectors.grammar.secret import Secret

@@ -12,9 +12,10 @@ from second_srtp import Peer, protect_rtcp, protect_rtp
 from srtp_peers import context_of
 
 from analyzer.srtp import transform
-from analyzer.srtp.bulk import PacketOutcome, open_stream
+from analyzer.srtp.bulk import open_stream
 from analyzer.srtp.context import RccMode, SrtpContext, StreamKey
 from analyzer.srtp.rtcp import RtcpOutcome, open_rtcp
+from analyzer.srtp.stream_outcome import PacketOutcome
 from dissectors.grammar.secret import Secret
 
 SUITES = {

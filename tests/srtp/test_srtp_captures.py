@@ -14,11 +14,12 @@ from srtp_peers import (
     sidecar,
 )
 
-from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
+from analyzer.srtp.bulk import open_stream
 from analyzer.srtp.context import SrtpContext
 from analyzer.srtp.diagnose import FailureReason, Trial, diagnose_stream
 from analyzer.srtp.kdf import KeyDerivation
 from analyzer.srtp.rtcp import RtcpOpening, RtcpOutcome, open_rtcp
+from analyzer.srtp.stream_outcome import PacketOutcome, StreamOpening
 from dissectors.grammar.datagram import DatagramKind, classify_datagram
 
 pytestmark = pytest.mark.captures

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from pylibsrtp import Error, Policy, Session
 from srtp_peers import context_of
 
-from analyzer.srtp.bulk import PacketOutcome, StreamOpening, open_stream
+from analyzer.srtp.bulk import open_stream
 from analyzer.srtp.columns import HeldOctets, PacketColumns
 from analyzer.srtp.context import SrtpContext, StreamKey
 from analyzer.srtp.rtcp import RtcpOutcome, open_rtcp
+from analyzer.srtp.stream_outcome import PacketOutcome, StreamOpening
 from analyzer.srtp.suites import SrtpError
 from analyzer.srtp.transform import protect_rtcp, protect_rtp, unprotect_rtp
 from dissectors.grammar.errors import GrammarError

@@ -12,9 +12,10 @@ from srtp_peers import context_of
 from analyzer.api import audit
 from analyzer.keying.key_ring_file import read_key_ring
 from analyzer.model.evidence import Wire
-from analyzer.srtp.bulk import PacketOutcome, open_stream
+from analyzer.srtp.bulk import open_stream
 from analyzer.srtp.context import KeySchedule, RccMode, StreamKey
 from analyzer.srtp.kdf import Usage
+from analyzer.srtp.stream_outcome import PacketOutcome
 from analyzer.srtp.suites import SrtpError
 from analyzer.srtp.transform import protect_rtp, unprotect_rtp
 from dissectors.grammar.rtp import RtpHeader, build_rtp_header

@@ -18,11 +18,15 @@ from analyzer.keying.contexts import Candidate
 from analyzer.keying.opening_record import record_opening
 from analyzer.model.evidence import PacketRun
 from analyzer.model.keying import MasterKey
+from analyzer.srtp import bulk, sources
 from analyzer.srtp import parts as parts_module
-from analyzer.srtp.bulk import StreamOpening, open_stream
+from analyzer.srtp.bulk import open_stream
 from analyzer.srtp.columns import packet_columns
 from analyzer.srtp.context import RccMode, SrtpContext, StreamKey
+from analyzer.srtp.opener import Opener
 from analyzer.srtp.parts import StreamPackets, open_parts
+from analyzer.srtp.rcc import RccOpener
+from analyzer.srtp.stream_outcome import StreamOpening
 from analyzer.srtp.transform import protect_rtp
 
 COUNT = 300
@@ -133,15 +137,85 @@ def test_an_mki_that_nobody_signalled_is_found_in_the_first_part(size: int) -> N
     assert all(opening.authenticated.all() for opening in openings)
 
 
-@pytest.mark.parametrize("mode", [RccMode.MODE_1, RccMode.MODE_2, RccMode.MODE_3])
-def test_counters_carried_in_tags_go_on_from_part_to_part(mode: RccMode) -> None:
-    rng = random.Random(9)
-    context = replace(context_of("AES_CM_128_HMAC_SHA1_80", bytes(30)), rcc_mode=mode, rcc_rate=16)
-    context = replace(context, srtp_tag=4 if mode is RccMode.MODE_3 else None)
-    packets = [protect_rtp(packet, context, n >> 16) for n, packet in clear_packets(rng, (5 << 16) + 65_300)]
-    openings = in_parts(packets, context, [50])
-    assert all(opening.opened.all() for opening in openings)
-    assert told(openings) == told([open_stream(packets, context)])
+RCC = [(RccMode.MODE_1, None), (RccMode.MODE_2, None), (RccMode.MODE_3, 4)]
+
+
+def with_counters(mode: RccMode, tag: int | None, rate: int) -> SrtpContext:
+    return replace(context_of("AES_CM_128_HMAC_SHA1_80", bytes(30)), rcc_mode=mode, rcc_rate=rate, srtp_tag=tag)
+
+
+@pytest.mark.parametrize(("mode", "tag"), RCC)
+@settings(max_examples=6, deadline=None)
+@given(
+    st.integers(0, 10**6), st.lists(st.integers(1, 200), min_size=1, max_size=5), st.sampled_from([1, 16, 150, 1000]),
+    st.sampled_from([16, 120, 1 << 17]),
+)  # fmt: skip
+def test_counters_carried_in_tags_go_on_from_part_to_part(
+    mode: RccMode, tag: int | None, seed: int, sizes: list[int], rate: int, reach: int
+) -> None:
+    rng, context = random.Random(seed), with_counters(mode, tag, rate)
+    packets = sealed(rng, context, (5 << 16) + 65_300)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RccOpener, "reach", reach)
+        assert told(in_parts(packets, context, sizes)) == told([open_stream(packets, context)])
+
+
+@pytest.mark.parametrize(("mode", "tag"), RCC)
+def test_packets_wait_for_the_first_counter_however_rare_it_is(mode: RccMode, tag: int | None) -> None:
+    """The counter comes 40,000 packets, more than half a wrap, after the first packet, behind a wrap."""
+    context, number, packets, clear = with_counters(mode, tag, 60_000), (5 << 16) + 20_001, [], []
+    while number < (6 << 16) + 10:  # 60,000 carries the counter, 0 after the wrap as well
+        clear.append(struct.pack(">BBHII", 0x80, 0, number & 0xFFFF, 160 * number & 0xFFFFFFFF, 0xCAFE) + b"speech")
+        packets.append(protect_rtp(clear[-1], context, number >> 16))
+        number += 40 if number & 0xFFFF < 59_000 else 1
+    for sizes in ([len(packets)], [100], [1000]):
+        openings = in_parts(packets, context, sizes)
+        assert all(opening.opened.all() for opening in openings)
+        assert [packet for each in openings for _, packet in each.clear_packets()] == clear
+
+
+def sealed_badly(rng: random.Random, context: SrtpContext, first: int) -> list[bytes]:
+    """Stretches under the key and others that fail, further apart than packets are tried again; a sender restarts."""
+    packets: list[bytes] = []
+    for count in (rng.randrange(90), rng.randrange(90), rng.randrange(90)):
+        number = rng.choice([first, first + (1 << 16), 200])
+        some = [protect_rtp(packet, context, n >> 16) for n, packet in clear_packets(rng, number, count)]
+        for place in rng.sample(range(count), rng.randrange(count + 1)):
+            some[place] = some[place][:-1] + bytes([some[place][-1] ^ 1])
+        packets += some
+    return packets
+
+
+@pytest.mark.parametrize("name", ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"])
+@pytest.mark.parametrize("mki", [b"", b"\0\7"])
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.lists(st.integers(1, 70), min_size=1, max_size=4), st.integers(8, 60))
+def test_streams_that_fail_open_alike_in_parts_of_any_size(
+    name: str, mki: bytes, seed: int, sizes: list[int], reach: int
+) -> None:
+    """Late starts, restarts, an MKI that nobody signalled: what is tried again does not depend on the parts."""
+    rng = random.Random(seed)
+    context = replace(context_of(name, bytes(30)), roc_search_limit=8)
+    named = replace(context, keys=(StreamKey(context.keys[0].key, context.keys[0].salt, mki),))
+    packets = sealed_badly(rng, named, (3 << 16) + 65_500)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (bulk, parts_module, sources):
+            patch.setattr(module, "RETRY_WITHIN", reach)
+        patch.setattr(Opener, "reach", reach)
+        assert told(in_parts(packets, context, sizes)) == told([open_stream(packets, context)])
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 500])
+def test_a_stream_whose_keys_change_opens_alike_in_parts(size: int) -> None:
+    rng = random.Random(size)
+    old, new = (context_of("AES_CM_128_HMAC_SHA1_80", bytes([octet] * 30)) for octet in (1, 2))
+    both = replace(old, keys=(*new.keys, *old.keys))
+    numbers = list(clear_packets(rng, 65_400, 400))
+    packets = [protect_rtp(packet, old if n < 65_600 else new, n >> 16) for n, packet in numbers]
+    packets[190:210] = rng.sample(packets[190:210], 20)  # out of order where the keys change
+    openings = in_parts(packets, both, [size])
+    assert told(openings) == told([open_stream(packets, both)])
+    assert all(opening.authenticated.all() for opening in openings)
 
 
 @settings(max_examples=50, deadline=None)
@@ -180,7 +254,8 @@ def test_indices_that_come_again_are_counted(parts: list[list[int]]) -> None:
         assert found.add(np.array(part, np.int64)).sum() == repeats
 
 
-def test_memory_does_not_follow_the_length_of_a_stream() -> None:
+def test_memory_does_not_follow_the_length_of_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Opener, "reach", 512)
     context = context_of("AES_CM_128_HMAC_SHA1_80", bytes(30))
     key = MasterKey("AES_CM_128_HMAC_SHA1_80", context.keys[0].key, context.keys[0].salt, "key-ring", bound=True)
     candidate = Candidate(context, key, bound=True, keys=(key,))
