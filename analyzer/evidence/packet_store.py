@@ -2,7 +2,7 @@
 """What is kept of each media packet: columns by flow, in blocks, put aside where blocks are many.
 
 The compiled pass codes packets (`packet_code`), the plain one keeps their records as they are. A flow's packets are
-read again when somebody asks for that flow, so memory follows the flows and the longest of them, not the capture.
+read again when somebody asks for that flow, a long one's in runs, so memory does not follow the capture.
 Payloads stay where they are: of a packet the offset is kept.
 """
 
