@@ -30,6 +30,7 @@ CAPTURES = ROOT.parent / "shared" / "captures"
 WINDOWS = (10, 25, 50, 100, 250, 500, 1000)
 SECONDS = 120
 AMR_BIT_RATES = (12200, 7400, 4750)
+AMR_SECONDS = 30  # of each rate and form
 TAGS = {4: "AES_CM_128_HMAC_SHA1_32", 10: "AES_CM_128_HMAC_SHA1_80", 16: "AEAD_AES_128_GCM"}
 MARK = "<!-- measured -->"
 SAMPLES = CAPTURES / "public" / "wireshark-wiki" / "SampleCaptures"
@@ -114,7 +115,7 @@ def generated(seconds: int = SECONDS, seed: int = 1) -> Iterator[Speech]:
     yield Speech(Encoding("G726-32"), 97, encode("g726le", narrow, 8000, octets=80), 160)
     yield Speech(Encoding("OPUS", 48000, 2), 98, encode("libopus", full, 48000, bit_rate=24000), 960)
     for bit_rate in AMR_BIT_RATES:
-        frames = encode("libopencore_amrnb", narrow, 8000, bit_rate=bit_rate)
+        frames = encode("libopencore_amrnb", narrow[: 8000 * AMR_SECONDS], 8000, bit_rate=bit_rate)
         for aligned in (True, False):
             form = f" at {bit_rate / 1000:g} kbit/s, {'octet-aligned' if aligned else 'packed'}"
             yield Speech(Encoding("AMR"), 99, [pack_amr([frame], aligned=aligned) for frame in frames], 160, form)
