@@ -6,12 +6,14 @@ from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules import protection
 from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, unknown
 from analyzer.rules.line_facts import LineFacts
+from analyzer.srtp.suites import suite_by_name
 
 _NO_SRTP = not_applicable("SRTP was not agreed.")
 _CLEAR = not_applicable("The packets are clear RTP and have no MKI.")
-_GUARDS = (
-    "a message that was not captured may have agreed on the MKI",
-    "behind the tag of an AEAD a rollover counter of 0 (RFC 4771) looks like an MKI of four zero octets",
+_GUARDS = ("a message that was not captured may have agreed on the MKI",)
+_AEAD_GUARDS = (
+    *_GUARDS,
+    "behind an AEAD's tag a rollover counter of 0 (RFC 4771) looks like an MKI of four zero octets",
 )
 _NOT_TOLD = unknown("usable-key", "Without a key under which packets authenticate nobody can tell their MKI.")
 
@@ -29,7 +31,9 @@ def _judge(streams: tuple[StreamAudit, ...]) -> Result:
     faulty = tuple(stream for stream in streams if stream.mki_fault)
     for stream in faulty:
         if not _is_known_from_file(stream):
-            return failed(f"The packets authenticate with {stream.mki_fault}.", protection.stream_refs(faulty), _GUARDS)
+            suite = suite_by_name(stream.suite or "")
+            guards = _AEAD_GUARDS if suite is not None and suite.aead else _GUARDS
+            return failed(f"The packets authenticate with {stream.mki_fault}.", protection.stream_refs(faulty), guards)
     if faulty:
         text = f"The key file does not say what was signalled; the packets have {faulty[0].mki_fault}."
         return unknown("signalled-mki", text, protection.stream_refs(faulty))

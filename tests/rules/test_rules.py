@@ -52,6 +52,13 @@ def test_without_its_subject_a_rule_finds_what_it_says(rule) -> None:
     assert {rule.check_line(facts) for facts in bare} == {rule.absent.result}
 
 
+@pytest.mark.parametrize(("suite", "guards"), [("AES_CM_128_HMAC_SHA1_80", 1), ("AEAD_AES_128_GCM", 2)])
+def test_what_looks_like_an_mki_behind_the_tag_of_an_aead_alone_is_guarded(suite: str, guards: int) -> None:
+    (found, *_) = CASES["SRT-009"][OutcomeValue.FAIL]
+    scene = replace(found, streams=tuple(replace(stream, suite=suite) for stream in found.streams))
+    assert len(outcomes_of(scene)["SRT-009"].guards) == guards
+
+
 def test_one_line_and_many_are_judged_alike() -> None:
     for scene in (PLAIN, SDES, MIKEY):
         call, media = scene.build()
