@@ -23,7 +23,7 @@ from analyzer.keying.mikey_verdicts import (
 )
 from analyzer.keying.sdes_keys import keys_of_lines
 from analyzer.model.call import Call, MediaLine, Party, Side
-from analyzer.model.keying import Keying, MikeyEvidence
+from analyzer.model.keying import Keying, MasterKey, MikeyEvidence
 from dissectors.grammar.sdes import CryptoAttribute
 
 
@@ -99,7 +99,7 @@ class MikeyKeying:
         chosen = chosen_message(opened, responses)
         verified, how, defects = verdict_on(chosen, responses)
         required = chosen is not None and response_required(chosen.evidence)
-        keys = session_keys_of(chosen, line) if chosen is not None else ()
+        keys = session_keys_of(chosen, line) if chosen is not None else _keys_of_any(opened, responses, line)
         sdes, sdes_defects = keys_of_lines(accepted, Side.ANSWERER)
         messages = (
             *(with_facts(message.evidence, message.opening) for message in opened),
@@ -112,7 +112,7 @@ class MikeyKeying:
             messages += tuple(with_facts(message.evidence, message.opening) for message in back)
             responses += tuple(message.evidence for message in back)
         return Keying(
-            method=method_name(chosen, responses),
+            method=method_name(chosen, opened, responses),
             verified=verified,
             how=how,
             keys=keys + sdes,
@@ -132,3 +132,12 @@ def _parties(call: Call, line: MediaLine) -> tuple[str, str]:
     if line.exchange.offer is not None and line.exchange.offer.party is Party.CALLEE:
         return call.callee, call.caller
     return call.caller, call.callee
+
+
+def _keys_of_any(
+    opened: Sequence[OpenedMikey], responses: Sequence[MikeyEvidence], line: MediaLine
+) -> tuple[MasterKey, ...]:
+    """The keys of every message that silence may have taken up; packets tell which, and none is bound until then."""
+    if responses:
+        return ()
+    return tuple(key._replace(bound=False) for each in opened for key in session_keys_of(each, line))

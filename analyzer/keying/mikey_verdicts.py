@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What offered messages and responses of a media line prove together: which was taken, by whom, whether verified."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from analyzer.keying.mikey_damage import cut_payload
 from analyzer.keying.mikey_messages import OpenedMikey
@@ -90,15 +90,22 @@ def chosen_message(opened: Sequence[OpenedMikey], responses: Sequence[MikeyEvide
     return readable[0] if len(readable) == 1 else None
 
 
-def method_name(chosen: OpenedMikey | None, responses: Sequence[MikeyEvidence]) -> str | None:
-    """The key agreement of the exchange, None where no message of it names one."""
+def method_name(
+    chosen: OpenedMikey | None, opened: Sequence[OpenedMikey], responses: Sequence[MikeyEvidence]
+) -> str | None:
+    """The key agreement of the exchange, None where no message of it names one, or the `opened` ones several."""
     messages = [response.message for response in responses]
     if chosen is not None:
         messages.append(chosen.evidence.message)
     for message in messages:
         if message is not None and message.header.data_type in MIKEY_MODES:
             return MIKEY_MODES[message.header.data_type]
-    return None
+    offered = {None if one is None else MIKEY_MODES.get(one.header.data_type) for one in _messages(opened)}
+    return offered.pop() if len(offered) == 1 and not messages else None
+
+
+def _messages(opened: Sequence[OpenedMikey]) -> Iterator[MikeyMessage | None]:
+    return (each.evidence.message for each in opened)
 
 
 def all_authentic(messages: Sequence[MikeyEvidence]) -> bool | None:
@@ -123,7 +130,7 @@ def verdict_on(
         if message.mac.verified is False:
             return False, message.mac.how, defects
     if chosen is None:
-        return None, "the offered message that was answered is not known", defects
+        return None, f"which of the offered messages was {'answered' if responses else 'taken'} is not known", defects
     first = chosen.evidence
     if first.message is not None and first.message.header.data_type in PROVED_BY_ANSWER:
         proof = next((each.mac for each in responses if each.mac.verified), None)

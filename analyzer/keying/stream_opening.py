@@ -46,6 +46,8 @@ HARMLESS = frozenset(
 )
 MKI_FAULTS = frozenset({FailureReason.UNSIGNALLED_MKI, FailureReason.ABSENT_MKI, FailureReason.UNKNOWN_MKI})
 Flags = NDArray[np.bool_]
+# Defects that leave a key without use.
+UNFIT = frozenset({"sdes-key-length", "tek-length", "salt-length", "tgk-length", "no-crypto-session"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,5 +314,5 @@ def _why_no_key(keying: Keying) -> str:
         return unavailable[0].unavailable_reason
     if keying.method in {"DTLS-SRTP", "ZRTP"}:
         return f"{keying.how}; no key at hand"
-    wrong = [defect.detail for defect in keying.defects if defect.code == "sdes-key-length"]
+    wrong = [defect.detail for defect in keying.defects if defect.code in UNFIT]
     return wrong[0] if wrong else NO_KEY

@@ -152,9 +152,11 @@ def protect(
 
 
 def heard(
-    folder: Path, octets: bytes, keys: tuple[bytes, bytes], profile: str = "80", mki: bytes = b""
+    folder: Path, octets: bytes, keys: tuple[bytes, bytes], profile: str = "80", mki: bytes = b"", *more: bytes
 ) -> AuditedMedia:
-    offer = sdp("192.0.2.1", 4000, f"key-mgmt:mikey {base64.b64encode(octets).decode()}")
+    """A call that offers the message, and `more` behind it, and gets no MIKEY in its answer."""
+    lines = [f"key-mgmt:mikey {base64.b64encode(each).decode()}" for each in (octets, *more)]
+    offer = sdp("192.0.2.1", 4000, *lines)
     media = protect((A_RTP, B_RTP), 0xA1, keys[0], profile, mki) + protect((B_RTP, A_RTP), 0xB1, keys[1], profile, mki)
     (folder / "x.pcapng").write_bytes(pcapng(call(offer, sdp("192.0.2.2", 6000), media)))
     (found,) = audit([folder / "x.pcapng"], ring=KeyRing(psk=(PskEntry(Secret(PSK), None, 1),))).calls
@@ -251,3 +253,14 @@ def test_of_a_policy_whose_lengths_are_not_its_suites_the_defect_says_so(tmp_pat
     assert (
         found.detail == "the policy says 16 octets of key and 14 of salt, its suite has 16 octets of key and 12 of salt"
     )
+
+
+@pytest.mark.parametrize("taken", [TGK, OTHER])
+def test_of_several_messages_that_nobody_answers_packets_tell_which_was_taken(taken: bytes, tmp_path: Path) -> None:
+    rand = bytes(range(0x20, 0x30))
+    second = message(key(OTHER), rand=rand)
+    keys = both() if taken == TGK else both(OTHER, rand=rand)
+    media = heard(tmp_path, message(key()), keys, "80", b"", second)
+    assert [(each.authenticated, each.failed, each.wire) for each in media.streams] == [(40, 0, Wire.PROVED)] * 2
+    assert (media.keying.method, media.keying.verified) == ("MIKEY-PSK", None)
+    assert media.keying.how == "which of the offered messages was taken is not known"
