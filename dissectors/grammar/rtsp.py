@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from dissectors.grammar.content_length import LengthClauses, find_body_end
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError, Malformed
 from dissectors.grammar.rtsp_headers import (
@@ -40,6 +41,7 @@ _STATUS_LINE = re.compile(rb"RTSP/([0-9]\.[0-9]) ([0-9]{3})(?: ([^\r\n]*))?", re
 _METHOD = re.compile(_TOKEN)
 _VERSION = re.compile(rb"RTSP/([0-9]{1,3}\.[0-9]{1,3})", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{1,18}")
+_LENGTH = LengthClauses(*("RFC 2326 §12.14",) * 3)
 _VERSIONS = ("1.0", "2.0")
 _MAX_START_LINE = 8192
 # Headers that RFC 7826 §20 gives once; RFC 2326 leaves repeats to RFC 2068 §4.2.
@@ -262,20 +264,11 @@ def _parse_cseq(section: _Section, defects: list[Defect]) -> int | None:
 
 def _body_end(length: str | None, body_offset: int, end: int, defects: list[Defect]) -> int:
     """Where the body ends; without Content-Length there is none (RFC 2326 §4.4)."""
-    if length is None:
-        if end > body_offset:
-            defects.append(Defect("octets-after-body", body_offset, "RFC 2326 §4.4", str(end - body_offset)))
-        return body_offset
-    if not _DIGITS.fullmatch(length):
-        defects.append(Defect("content-length-form", body_offset, "RFC 2326 §12.14", length[:64]))
-        return end
-    wanted = body_offset + int(length)
-    if wanted > end:
-        missing = f"{wanted - end} missing"
-        defects.append(Defect("body-shorter-than-content-length", end, "RFC 2326 §12.14", missing))
-    elif wanted < end:
-        defects.append(Defect("octets-after-body", wanted, "RFC 2326 §12.14", str(end - wanted)))
-    return min(wanted, end)
+    if length is not None:
+        return find_body_end(length, body_offset, end, _LENGTH, defects)
+    if end > body_offset:
+        defects.append(Defect("octets-after-body", body_offset, "RFC 2326 §4.4", str(end - body_offset)))
+    return body_offset
 
 
 def _check_keying(message: RtspMessage, defects: list[Defect]) -> None:

@@ -13,13 +13,13 @@ from typing import NamedTuple
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.rtsp import is_rtsp_start_line, looks_like_rtsp
 from dissectors.grammar.sip_headers import find_section_end
+from dissectors.grammar.stream_defects import note_octets
 
 DOLLAR = 0x24
 FRAME_HEADER_OCTETS = 4
 MAX_LINE_OCTETS = 8192
 MAX_HEADER_OCTETS = 256 * 1024
 MAX_BODY_OCTETS = 1024 * 1024
-MAX_DEFECTS = 1000
 MAX_SNIFFED_CHANNEL = 31  # of a frame taken for one without knowing where the stream stands
 _LINE_ENDS = b"\r\n"
 _CONTENT_LENGTH = re.compile(rb"\ncontent-length[ \t]*:[ \t]*([0-9]{1,9})[ \t]*(?=\r?\n)", re.IGNORECASE)
@@ -110,13 +110,7 @@ class RtspStreamFramer:
         return decoded
 
     def _note(self, code: str, offset: int, octets: int) -> None:
-        if self.defects:
-            last = self.defects[-1]
-            if last.code == code and last.offset + int(last.detail) == offset:
-                self.defects[-1] = last._replace(detail=str(int(last.detail) + octets))
-                return
-        if len(self.defects) < MAX_DEFECTS:
-            self.defects.append(Defect(code, offset, "RFC 2326 §10.12", str(octets)))
+        note_octets(self.defects, code, offset, octets, "RFC 2326 §10.12")
 
     def _drop(self, octets: int) -> None:
         del self._buffer[:octets]

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.sip import looks_like_sip
 from dissectors.grammar.sip_headers import find_section_end
+from dissectors.grammar.stream_defects import note_octets
 
 MAX_LINE_OCTETS = 64 * 1024
 MAX_HEADER_OCTETS = 256 * 1024
 MAX_BODY_OCTETS = 4 * 1024 * 1024
-MAX_DEFECTS = 1000
 _CONTENT_LENGTH = re.compile(
     rb"\n(?:content-length|l)[ \t]*:[ \t]*(?:\r?\n[ \t]+)?([0-9]{1,9})[ \t]*(?=\r?\n)", re.IGNORECASE
 )
@@ -72,14 +72,7 @@ class SipStreamFramer:
         return messages
 
     def _note(self, code: str, offset: int, octets: int) -> None:
-        """Adds a defect; one that continues the last one makes it longer instead."""
-        if self.defects:
-            last = self.defects[-1]
-            if last.code == code and last.offset + int(last.detail) == offset:
-                self.defects[-1] = last._replace(detail=str(int(last.detail) + octets))
-                return
-        if len(self.defects) < MAX_DEFECTS:
-            self.defects.append(Defect(code, offset, "RFC 3261 §18.3", str(octets)))
+        note_octets(self.defects, code, offset, octets, "RFC 3261 §18.3")
 
     def _drop(self, octets: int) -> None:
         del self._buffer[:octets]

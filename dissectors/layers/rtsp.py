@@ -22,22 +22,18 @@ from dissectors.grammar.rtsp_headers import (
 )
 from dissectors.grammar.rtsp_stream import DOLLAR, FRAME_HEADER_OCTETS
 from dissectors.grammar.secret import Secret
-from dissectors.grammar.sip_headers import Header, parse_headers
+from dissectors.grammar.sip_headers import Header
 from dissectors.layers.base import (
     GrammarLayer,
     LayerField,
     LayersField,
     NumberField,
-    OctetsField,
     SecretField,
     SpelledLayer,
     TextField,
     UnreadOctets,
-    ValueField,
     defects_field,
     hidden,
-    opaque_octets,
-    shown,
     shown_if_set,
 )
 from dissectors.layers.mikey import MIKEY
@@ -45,47 +41,19 @@ from dissectors.layers.sdp import SDP
 from dissectors.layers.sip import SIP_Body
 from dissectors.layers.srtcp import SRTCP
 from dissectors.layers.srtp import SRTP
+from dissectors.layers.text_message import SDP_TYPE, HeaderLayer, MessageLayer, message_fields, title_by_name
 
-MAX_MESSAGES = 16
 VERSION = "RTSP/1.0"
-SDP_TYPE = "application/sdp"
 
 
-def parse_one_header(octets: bytes) -> Header:
-    """The one header field that `octets` hold; raises `Malformed` for more or none."""
-    headers = parse_headers(octets, 0, len(octets)).headers
-    if len(headers) != 1:
-        raise Malformed("not one header field", clause="RFC 2326 §4.2")
-    return headers[0]
+class RTSP_Header(HeaderLayer):
+    """One header field."""
+
+    clause: ClassVar[str] = "RFC 2326 §4.2"
+    untitled: ClassVar[str] = "RTSP header"
 
 
-class RTSP_Header(SpelledLayer):
-    """One header field, its value unfolded; the header's name is the title of the layer."""
-
-    fields_desc: ClassVar[list[Any]] = [SpelledLayer, hidden(TextField("name", "")), TextField("value", None)]
-
-    def read_octets(self, octets: bytes) -> None:
-        """Read one field with its line end and its continuation lines."""
-        header = parse_one_header(octets)
-        self.fields.update(spelling=Secret(octets), name=header.name, value=header.value)
-
-    def write_octets(self) -> bytes:
-        """`name: value` on one line."""
-        name, value = self.getfieldval("name"), self.getfieldval("value")
-        return (f"{name}: {value or ''}" if name else value or "").encode() + (self.line_end() or b"\r\n")
-
-    def title(self) -> str:
-        """The header's name as outputs may carry it."""
-        return shown(self.fields.get("name") or "RTSP header")
-
-    def rename(self, name: str) -> None:
-        """Give the header another name; Scapy itself names a layer before it has fields."""
-        if name != type(self)._name:  # noqa: SLF001
-            self.setfieldval("name", name)
-
-
-# Scapy takes `name` out of a class body, so the property is set behind its back.
-setattr(RTSP_Header, "name", property(RTSP_Header.title, RTSP_Header.rename))  # noqa: B010
+title_by_name(RTSP_Header)
 
 
 class RTSP_TransportSpec(GrammarLayer):
@@ -164,7 +132,7 @@ class ListedHeader(SpelledLayer):
 
     def read_header(self, octets: bytes, entries: list[Packet]) -> None:
         """Keep the spelling and the entries that the value holds."""
-        header = parse_one_header(octets)
+        header = RTSP_Header.parse(octets)
         self.fields.update(spelling=Secret(octets), header=header.name, entries=entries)
 
     def write_octets(self) -> bytes:
@@ -181,7 +149,7 @@ class RTSP_Transport(ListedHeader):
 
     def read_octets(self, octets: bytes) -> None:
         """Read one field."""
-        specs = parse_transport_header(parse_one_header(octets).value)
+        specs = parse_transport_header(RTSP_Header.parse(octets).value)
         self.read_header(octets, [RTSP_TransportSpec.from_value(spec) for spec in specs])
 
 
@@ -193,7 +161,7 @@ class RTSP_KeyMgmt(ListedHeader):
 
     def read_octets(self, octets: bytes) -> None:
         """Read one field."""
-        specs = parse_key_mgmt_header(parse_one_header(octets).value)
+        specs = parse_key_mgmt_header(RTSP_Header.parse(octets).value)
         self.read_header(octets, [RTSP_KeyMgmtMessage.from_value(spec) for spec in specs])
 
 
@@ -210,7 +178,7 @@ def header_of_element(element: str | bytes | tuple[str, str]) -> Packet:
     if isinstance(element, tuple):
         element = f"{element[0]}: {element[1]}"
     octets = element if isinstance(element, bytes) else element.encode()
-    return header_layer(parse_one_header(octets.rstrip(b"\r\n") + b"\r\n"))
+    return header_layer(RTSP_Header.parse(octets.rstrip(b"\r\n") + b"\r\n"))
 
 
 def name_of(header: Packet) -> str:
@@ -219,82 +187,44 @@ def name_of(header: Packet) -> str:
     return (header.getfieldval(field) or "").lower()
 
 
-class RTSP(GrammarLayer):
-    """One message: a request, or a response where `status` is set; the body is the layer behind."""
+class RTSP(MessageLayer):
+    """One message (RFC 2326 §4)."""
 
     name = "RTSP"
-    fields_desc: ClassVar[list[Any]] = [
-        shown_if_set(OctetsField("empty_lines", b"")),
-        hidden(SecretField("start_line", None)),
-        hidden(ValueField("complete", True)),
-        shown_if_set(TextField("method", None)),
-        shown_if_set(TextField("request_uri", None)),
-        TextField("version", VERSION),
-        shown_if_set(NumberField("status", None)),
-        shown_if_set(TextField("reason", None)),
-        LayersField("headers"),
-        hidden(OctetsField("empty_line", b"\r\n")),
-        defects_field(),
-    ]
+    fields_desc: ClassVar[list[Any]] = message_fields(VERSION)
     layer_of_element = staticmethod(header_of_element)
+    protocol: ClassVar[str] = "RTSP"
+    clause: ClassVar[str] = "RFC 2326 §4.1"
+    no_target: ClassVar[str] = "*"
 
     def header(self, name: str) -> Packet | None:
         """The first header field of this name, in any case."""
         return next((layer for layer in self.getfieldval("headers") if name_of(layer) == name.lower()), None)
 
-    def read_octets(self, octets: bytes) -> None:
-        """Read the message and those behind it, at most `MAX_MESSAGES`."""
-        layer, message = self, parse_rtsp(octets)
-        for _ in range(MAX_MESSAGES - 1):
-            layer.read_message(message)
-            rest = message.raw[message.body_end :]
-            if not looks_like_rtsp(rest):
-                break
-            behind = RTSP()
-            layer.add_payload(behind)
-            layer, message = behind, parse_rtsp(rest)
-        else:
-            layer.read_message(message)
-        if rest := message.raw[message.body_end :]:
-            layer.add_payload(opaque_octets(rest))
+    def parse(self, octets: bytes) -> RtspMessage:
+        """The message that `octets` begin with."""
+        return parse_rtsp(octets)
 
-    def read_message(self, message: RtspMessage) -> None:
-        """Set the fields of one message and put its body behind."""
-        raw, section = message.raw, message.section
-        start = len(raw) - len(raw.lstrip(b"\r\n"))
-        self.fields.update(
-            start_fields(message),
-            empty_lines=raw[:start],
-            start_line=Secret(raw[start : section.start]),
-            complete=False,
-            headers=[header_layer(header) for header in message.headers],
-            empty_line=raw[section.end : message.body_offset],
-            defects=message.defects,
-        )
+    def following(self, message: RtspMessage) -> RtspMessage | None:
+        """The message behind the body of this one."""
+        rest = message.raw[message.body_end :]
+        return parse_rtsp(rest) if looks_like_rtsp(rest) else None
+
+    def start_fields(self, message: RtspMessage) -> dict[str, Any]:
+        """The fields of the start line."""
+        return {
+            "method": message.method,
+            "request_uri": message.request_uri,
+            "version": f"RTSP/{message.version}",
+            "status": message.status,
+            "reason": message.reason,
+        }
+
+    def put_body(self, message: RtspMessage) -> None:
+        """Set headers and defects, and put the body behind."""
+        self.fields.update(headers=[header_layer(header) for header in message.headers], defects=message.defects)
         if message.body:
             self.add_payload(SDP(message.body) if message.sdp() is not None else SIP_Body(message.body))
-
-    def build_octets(self) -> bytes:
-        """Start line, headers and the empty line; a message without anything is empty."""
-        says = [self.getfieldval(name) for name in ("start_line", "method", "request_uri", "status", "headers")]
-        if not self.payload and not any(says):
-            return b""
-        headers = b"".join(map(bytes, self.filled_headers()))
-        before, after = bytes(self.getfieldval("empty_lines")), bytes(self.getfieldval("empty_line"))
-        return before + self.build_start_line() + headers + after
-
-    def build_start_line(self) -> bytes:
-        """The start line as it came, or as the edited fields say."""
-        names = ("method", "request_uri", "version", "status", "reason")
-        says = {name: self.getfieldval(name) for name in names}
-        came = self.getfieldval("start_line")
-        if came is not None and start_fields(parse_rtsp(came.reveal())) == says:
-            return bytes(came.reveal())
-        if says["status"] is not None:
-            return f"{says['version']} {says['status']} {says['reason'] or ''}\r\n".encode()
-        if says["method"] is None:
-            raise Malformed("a message has a method or a status", clause="RFC 2326 §4.1")
-        return f"{says['method']} {says['request_uri'] or '*'} {says['version']}\r\n".encode()
 
     def filled_headers(self) -> list[Packet]:
         """The headers, with those that the body asks for."""
@@ -305,23 +235,6 @@ class RTSP(GrammarLayer):
             if self.header("content-length") is None:
                 headers.append(RTSP_Header(name="Content-Length", value=str(len(bytes(self.payload)))))
         return headers
-
-    def mysummary(self) -> str:
-        """The start line, masked."""
-        if self.getfieldval("status") is not None:
-            return "RTSP " + shown(f"{self.getfieldval('status')} {self.getfieldval('reason') or ''}")
-        return "RTSP " + shown(f"{self.getfieldval('method')} {self.getfieldval('request_uri') or ''}")
-
-
-def start_fields(message: RtspMessage) -> dict[str, Any]:
-    """The fields of the start line."""
-    return {
-        "method": message.method,
-        "request_uri": message.request_uri,
-        "version": f"RTSP/{message.version}",
-        "status": message.status,
-        "reason": message.reason,
-    }
 
 
 class RTSP_Interleaved(GrammarLayer):

@@ -11,66 +11,35 @@ from typing import Any, ClassVar
 from scapy.packet import Packet
 
 from dissectors.grammar.content_coding import is_coded
-from dissectors.grammar.errors import GrammarError, Malformed
-from dissectors.grammar.secret import Secret
+from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.sip import BodyPart, SipMessage, looks_like_sip, parse_sip
 from dissectors.grammar.sip_headers import decode_text, long_name, parse_headers
 from dissectors.grammar.sip_inspection import inspect_sip
 from dissectors.layers.base import (
     GrammarLayer,
     LayersField,
-    NumberField,
     OctetsField,
     OpaqueOctets,
-    SecretField,
-    SpelledLayer,
     TextField,
-    ValueField,
     defects_field,
     hidden,
-    opaque_octets,
     shown,
     shown_if_set,
 )
 from dissectors.layers.sdp import SDP
+from dissectors.layers.text_message import SDP_TYPE, HeaderLayer, MessageLayer, message_fields, title_by_name
 
-MAX_MESSAGES = 16
 VERSION = "SIP/2.0"
-SDP_TYPE = "application/sdp"
 
 
-class SIP_Header(SpelledLayer):
-    """One header field, its value unfolded; a Content-Length of None is filled in. A line without a name is no header.
+class SIP_Header(HeaderLayer):
+    """One header field; a Content-Length of None is filled in. A line without a name is no header."""
 
-    The header's name is the title of the layer.
-    """
-
-    fields_desc: ClassVar[list[Any]] = [SpelledLayer, hidden(TextField("name", "")), TextField("value", None)]
-
-    def read_octets(self, octets: bytes) -> None:
-        """Read one field with its line end and its continuation lines."""
-        header, *others = parse_headers(octets, 0, len(octets)).headers
-        if others:
-            raise Malformed("more than one header field", offset=others[0].offset, clause="RFC 3261 §7.3.1")
-        self.fields.update(spelling=Secret(octets), name=header.name, value=header.value)
-
-    def write_octets(self) -> bytes:
-        """`name: value` on one line."""
-        name, value = self.getfieldval("name"), self.getfieldval("value")
-        return (f"{name}: {value or ''}" if name else value or "").encode() + (self.line_end() or b"\r\n")
-
-    def title(self) -> str:
-        """The header's name as outputs may carry it."""
-        return shown(self.fields.get("name") or "SIP header")
-
-    def rename(self, name: str) -> None:
-        """Give the header another name; Scapy itself names a layer before it has fields."""
-        if name != type(self)._name:  # noqa: SLF001
-            self.setfieldval("name", name)
+    clause: ClassVar[str] = "RFC 3261 §7.3.1"
+    untitled: ClassVar[str] = "SIP header"
 
 
-# Scapy takes `name` out of a class body, so the property is set behind its back.
-setattr(SIP_Header, "name", property(SIP_Header.title, SIP_Header.rename))  # noqa: B010
+title_by_name(SIP_Header)
 
 
 def header_of_element(element: str | bytes | tuple[str, str]) -> Packet:
@@ -171,84 +140,51 @@ class SIP_Multipart(GrammarLayer):
         return self.getfieldval("boundary") or "boundary"
 
 
-class SIP(GrammarLayer):
-    """One message: a request, or a response where `status` is set; the body is the layer behind (RFC 3261 §7)."""
+class SIP(MessageLayer):
+    """One message (RFC 3261 §7)."""
 
     name = "SIP"
-    fields_desc: ClassVar[list[Any]] = [
-        shown_if_set(OctetsField("empty_lines", b"")),
-        hidden(SecretField("start_line", None)),
-        hidden(ValueField("complete", True)),
-        shown_if_set(TextField("method", None)),
-        shown_if_set(TextField("request_uri", None)),
-        TextField("version", VERSION),
-        shown_if_set(NumberField("status", None)),
-        shown_if_set(TextField("reason", None)),
-        LayersField("headers"),
-        hidden(OctetsField("empty_line", b"\r\n")),
-        defects_field(),
-    ]
+    fields_desc: ClassVar[list[Any]] = message_fields(VERSION)
     layer_of_element = staticmethod(header_of_element)
+    protocol: ClassVar[str] = "SIP"
+    clause: ClassVar[str] = "RFC 3261 §7"
 
     def header(self, name: str) -> Packet | None:
         """The first header field of this name, long or compact, in any case."""
         return find_header(self.getfieldval("headers"), name)
 
-    def read_octets(self, octets: bytes) -> None:
-        """Read the message and those behind it, at most `MAX_MESSAGES`."""
-        layer, message = self, parse_sip(octets)
-        for _ in range(MAX_MESSAGES - 1):
-            layer.read_message(message)
-            following = message_behind(message)
-            if following is None:
-                break
-            behind = SIP()
-            layer.add_payload(behind)
-            layer, message = behind, following
-        else:
-            layer.read_message(message)
-        if rest := message.raw[message.body_end :]:
-            layer.add_payload(opaque_octets(rest))
+    def parse(self, octets: bytes) -> SipMessage:
+        """The message that `octets` begin with."""
+        return parse_sip(octets)
 
-    def read_message(self, message: SipMessage) -> None:
-        """Set the fields of one message and put its body behind."""
-        raw, section = message.raw, message.section
-        start = len(raw) - len(raw.lstrip(b"\r\n"))
-        self.fields.update(
-            start_fields(message),
-            empty_lines=raw[:start],
-            start_line=Secret(raw[start : section.start]),
-            complete=False,
-            headers=[SIP_Header(header.raw) for header in message.headers],
-            empty_line=raw[section.end : message.body_offset],
-            defects=inspect_sip(message),
-        )
+    def following(self, message: SipMessage) -> SipMessage | None:
+        """The message behind the body of this one, in the same datagram."""
+        rest = message.raw[message.body_end :]
+        if not looks_like_sip(rest):
+            return None
+        try:
+            return parse_sip(rest)
+        except GrammarError:
+            return None
+
+    def start_fields(self, message: SipMessage) -> dict[str, Any]:
+        """The fields of the start line."""
+        odd = [defect.detail for defect in message.defects if defect.code == "sip-version"]
+        return {
+            "method": message.method,
+            "request_uri": message.request_uri,
+            "version": f"SIP/{odd[0]}" if odd else VERSION,
+            "status": message.status,
+            "reason": message.reason,
+        }
+
+    def put_body(self, message: SipMessage) -> None:
+        """Set headers and defects, and put the body behind."""
+        headers = [SIP_Header(header.raw) for header in message.headers]
+        self.fields.update(headers=headers, defects=inspect_sip(message))
         body = body_layer(message)
         if body is not None:
             self.add_payload(body)
-
-    def build_octets(self) -> bytes:
-        """Start line, headers and the empty line; a message without anything is empty."""
-        says = [self.getfieldval(name) for name in ("start_line", "method", "request_uri", "status", "headers")]
-        if not self.payload and not any(says):
-            return b""
-        headers = b"".join(map(bytes, self.filled_headers()))
-        before: bytes = self.getfieldval("empty_lines")
-        after: bytes = self.getfieldval("empty_line")
-        return before + self.build_start_line() + headers + after
-
-    def build_start_line(self) -> bytes:
-        """The start line as it came, or as the edited fields say."""
-        names = ("method", "request_uri", "version", "status", "reason")
-        says = {name: self.getfieldval(name) for name in names}
-        came = self.getfieldval("start_line")
-        if came is not None and start_fields(parse_sip(came.reveal())) == says:
-            return bytes(came.reveal())
-        if says["status"] is not None:
-            return f"{says['version']} {says['status']} {says['reason'] or ''}\r\n".encode()
-        if says["method"] is None:
-            raise Malformed("a message has a method or a status", clause="RFC 3261 §7")
-        return f"{says['method']} {says['request_uri'] or ''} {says['version']}\r\n".encode()
 
     def filled_headers(self) -> list[Packet]:
         """The headers, with those that the body asks for."""
@@ -280,39 +216,10 @@ class SIP(GrammarLayer):
             layer = layer.payload
         return octets if isinstance(layer, GrammarLayer) else octets + len(bytes(layer))
 
-    def mysummary(self) -> str:
-        """The start line, masked."""
-        if self.getfieldval("status") is not None:
-            return "SIP " + shown(f"{self.getfieldval('status')} {self.getfieldval('reason') or ''}")
-        return "SIP " + shown(f"{self.getfieldval('method')} {self.getfieldval('request_uri') or ''}")
-
 
 def is_unset_length(header: Packet) -> bool:
     """Whether this is a Content-Length that has to be filled in."""
     return header.getfieldval("value") is None and long_name(header.getfieldval("name")) == "content-length"
-
-
-def start_fields(message: SipMessage) -> dict[str, Any]:
-    """The fields of the start line."""
-    odd = [defect.detail for defect in message.defects if defect.code == "sip-version"]
-    return {
-        "method": message.method,
-        "request_uri": message.request_uri,
-        "version": f"SIP/{odd[0]}" if odd else VERSION,
-        "status": message.status,
-        "reason": message.reason,
-    }
-
-
-def message_behind(message: SipMessage) -> SipMessage | None:
-    """The message behind the body of this one, in the same datagram."""
-    rest = message.raw[message.body_end :]
-    if not looks_like_sip(rest):
-        return None
-    try:
-        return parse_sip(rest)
-    except GrammarError:
-        return None
 
 
 def body_layer(message: SipMessage) -> Packet | None:

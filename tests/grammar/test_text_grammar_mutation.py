@@ -17,11 +17,12 @@ from dissectors.grammar.key_mgmt import build_key_mgmt, parse_key_mgmt
 from dissectors.grammar.masking import mask_sdp_secrets
 from dissectors.grammar.rtsp import build_rtsp, looks_like_rtsp, parse_rtsp
 from dissectors.grammar.rtsp_headers import build_transport_header, parse_transport_header
-from dissectors.grammar.rtsp_stream import MAX_DEFECTS, PieceKind, RtspStreamFramer
+from dissectors.grammar.rtsp_stream import PieceKind, RtspStreamFramer
 from dissectors.grammar.sdes import build_crypto, parse_crypto
 from dissectors.grammar.sdp import build_sdp, parse_sdp
 from dissectors.grammar.sip import build_sip, looks_like_sip, parse_name_addr, parse_sip, split_header_list
 from dissectors.grammar.sip_stream import SipStreamFramer
+from dissectors.grammar.stream_defects import MAX_DEFECTS
 
 SDP = (
     b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"

@@ -38,8 +38,8 @@ from dissectors.layers.base import MAX_LAYERS, GrammarLayer
 from dissectors.layers.mikey import LAYERS
 from dissectors.layers.sdp import SDP_Attribute, SDP_Line
 from dissectors.layers.sdp_attributes import SDP_Crypto, SDP_KeyMgmt, SDP_PotentialConfiguration
-from dissectors.layers.sip import MAX_MESSAGES
 from dissectors.layers.srtcp import RTCP_SDES, RTCP_SR, RTCP_Packet
+from dissectors.layers.text_message import MAX_MESSAGES
 from dissectors.layers.trees import LAYER_OF_KIND, describe_payload
 
 DESCRIPTION = (
