@@ -182,7 +182,7 @@ MISSING: dict[str, str] = {
     "answer-preferences": "the answerer's own preference list",
     "authentic-keying": "a keying message that verifies",
     "capture-time": "the time of the capture",
-    "certificate": "the certificate that signed a token of identity",
+    "certificate": "a certificate: that of a handshake, or of who signed an identity",
     "chosen-suite": "the crypto suite that was chosen",
     "common-mechanism": "a security mechanism that both sides name",
     "iat": "the time at which a token of identity was issued (iat)",
