@@ -126,8 +126,14 @@ def _pairs(group: list[_Leg]) -> list[tuple[_Leg, _Leg]]:
         near = [leg for leg in following if leg.start_ns <= min(one.start_ns + WITHIN_NS, one.call.end_ns)]
         if len(near) == MAX_LEGS:
             return []
-        pairs += [(one, other) for other in near if other.way != one.way and other.call.call_id != one.call.call_id]
+        found = [each for each in near if each.way != one.way and each.call.call_id != one.call.call_id]
+        pairs += [(each, one) if _leads_to(each, one) else (one, each) for each in found]
     return pairs
+
+
+def _leads_to(leg: _Leg, other: _Leg) -> bool:
+    """Whether one leg begins where the other ends, and not the other way round: clocks of two captures may differ."""
+    return leg.way[1] == other.way[0] and other.way[1] != leg.way[0]
 
 
 def _way(call: Call) -> tuple[str, str]:

@@ -207,6 +207,17 @@ def test_what_became_of_the_answer_on_its_way_back(
     assert tuple(_says(call, "KMG-009") for call in report.calls) == says
 
 
+def test_which_leg_comes_first_its_elements_tell_before_the_clock_does() -> None:
+    """The leg from the proxy to Bob was captured by a clock that is behind."""
+    one = leg("leg-one@host", OFFER_1, SESSION, at=2, hop=(ALICE, PROXY))
+    other = leg("leg-two@host", sdp("10.0.0.9", 7000), SESSION, at=1.5, hop=(PROXY, BOB))
+    later, earlier = track(one, other).calls
+    assert [call.call_id for call in (later, earlier)] == ["leg-two@host", "leg-one@host"]
+    assert later.other_legs[0].is_earlier
+    assert LegChange.LINES_REMOVED in {each.change for each in later.other_legs[0].offer.differences}
+    assert not earlier.other_legs[0].is_earlier
+
+
 def _says(call: AuditedCall, rule: str) -> str:
     return next(one.outcome.value for one in call.outcomes if one.rule == rule)
 
