@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analyzer.auditor import Auditor
+from analyzer.cycles import no_search_for_cycles
 from analyzer.evidence.reading_ahead import CaptureReader
 from analyzer.gathering import Progress, gather
 from analyzer.judging import Render
@@ -19,6 +20,7 @@ from analyzer.negotiation.inventory import Inventory
 from analyzer.policies import DEFAULT_POLICY, read_policy
 
 
+@no_search_for_cycles()
 def audit(
     paths: Sequence[Path | str],
     *,
@@ -37,6 +39,7 @@ def audit(
     With more than one of `jobs` large captures are scanned by as many threads, and much signalling is read by a child;
     the report is the same. Without `digests` the SHA-256 of plain files is left empty: of a large one it takes longer
     than the scan. `ahead` is a reading of the first capture that has begun already.
+    Python's collector rests meanwhile (`analyzer.cycles`).
     Raises nothing for bad captures: `CaptureFacts.readable` and `defects` say what could not be read.
     """
     ring = ring or KeyRing()

@@ -11,6 +11,7 @@ from pathlib import Path
 from analyzer.calls.tracker import CallTracker
 from analyzer.capture.file_sets import FileEnd, Member, goes_on, plan_sets
 from analyzer.capture.source import Capture, CaptureAccount, CaptureHead
+from analyzer.cycles import no_search_for_cycles
 from analyzer.errors import CaptureError
 from analyzer.evidence.capture_clocks import ClockOffset
 from analyzer.evidence.capture_points import CapturePoints, compare_captures
@@ -38,6 +39,7 @@ class Gathered:
     notes: tuple[str, ...]
 
 
+@no_search_for_cycles()
 def gather(
     paths: Sequence[Path | str],
     secrets: TlsSecrets,

@@ -2,6 +2,7 @@
 """Calls judged by several processes: the report is the same to the octet, and no key passes between them."""
 
 import base64
+import gc
 import io
 import os
 import signal
@@ -137,3 +138,29 @@ def test_the_program_says_the_same_with_any_number_of_jobs(tmp_path: Path) -> No
         told.append(subprocess.run(command, capture_output=True, check=False))
     assert told[0].stdout.startswith(b'{\n"schema"')
     assert len({(each.returncode, each.stdout, each.stderr) for each in told}) == 1
+
+
+def test_the_collector_rests_while_captures_are_read_and_runs_again(tmp_path: Path) -> None:
+    """It would look at every message again and again; a program that audits captures keeps its own setting."""
+    path, seen = tmp_path / "calls.pcap", []
+    write_call_capture(path, 20, sdes=True)
+
+    def look(_path: str, _packets: int) -> None:
+        seen.append(gc.isenabled())
+
+    def fail(_path: str, _packets: int) -> None:
+        raise KeyboardInterrupt
+
+    before, frozen = gc.isenabled(), gc.get_freeze_count()
+    audit([path], progress=look)
+    assert seen
+    assert not any(seen)
+    with pytest.raises(KeyboardInterrupt):
+        audit([path], progress=fail)
+    assert (gc.isenabled(), gc.get_freeze_count()) == (before, frozen)
+    gc.disable()
+    try:
+        audit([path])
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

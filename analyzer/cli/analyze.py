@@ -5,9 +5,9 @@ import click
 
 from analyzer.capture.windows import available_cores
 from analyzer.cli.capture_paths import expand_paths
-from analyzer.cli.cycles import no_search_for_cycles
 from analyzer.cli.files import check_outputs
 from analyzer.cli.options import evidence_options, output_options
+from analyzer.cycles import no_search_for_cycles
 from analyzer.evidence.reading_ahead import start_reading
 from analyzer.model.exit_code import ExitCode
 from analyzer.model.outcome import Severity
@@ -48,7 +48,7 @@ def analyze_command(
     paths = expand_paths(captures)
     jobs = jobs or available_cores()
     digests = bool(json_target or html_target)  # nothing else shows them
-    with no_search_for_cycles(), start_reading(paths[0], jobs, digest=digests) as ahead:
+    with no_search_for_cycles(freeze=True), start_reading(paths[0], jobs, digest=digests) as ahead:
         from analyzer.cli.analysis import analyze  # noqa: PLC0415 - imported while the capture is read
         from analyzer.cli.rendering import Outputs  # noqa: PLC0415
 

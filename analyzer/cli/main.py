@@ -13,9 +13,9 @@ from typing import NoReturn
 import click
 
 from analyzer import __version__
-from analyzer.cli.cycles import no_search_for_cycles
 from analyzer.cli.exit_codes import exit_code_of
 from analyzer.cli.leaving import run_program
+from analyzer.cycles import no_search_for_cycles
 from analyzer.errors import AuditorError
 from analyzer.model.exit_code import ExitCode
 
@@ -41,7 +41,7 @@ class LazyGroup(click.Group):
         """Import and return one command."""
         if cmd_name not in COMMANDS:
             return None
-        with no_search_for_cycles():
+        with no_search_for_cycles(freeze=True):
             module = importlib.import_module(f"analyzer.cli.{cmd_name}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
