@@ -38,10 +38,13 @@ LATER = replace(
 )
 
 
-def call(name: str, configuration: int) -> Call:
-    """The call whose answer takes that configuration, and of its key agreements MIKEY's."""
-    exchanges = (PskExchange(name), PkeExchange(name))
-    lines = (*(key_mgmt(one.offer([sdp_ids(len(exchanges))])) for one in exchanges), SdesKey(1, CM_80, name).line)
+def call(name: str, configuration: int, seed: str) -> Call:
+    """The call whose answer takes that configuration, and of its key agreements MIKEY's; `seed` is of its keys.
+
+    Wireshark takes the media for RTP, as the actual configuration says, and must not stumble over the cipher text.
+    """
+    exchanges = (PskExchange(seed), PkeExchange(seed))
+    lines = (*(key_mgmt(one.offer([sdp_ids(len(exchanges))])) for one in exchanges), SdesKey(1, CM_80, seed).line)
     offer = (
         SDP_TransportCapabilities(first=1, protos=[SAVP]),
         *(SDP_AttributeCapability(number=number, capability=line) for number, line in enumerate(lines, 1)),
@@ -62,7 +65,7 @@ SAMPLES = (
     Sample(
         "shared_configuration",
         "Capability negotiation: one of two key agreements that share the best configuration",
-        call("shared_configuration", 1),
+        call("shared_configuration", 1, "shared_configuration"),
         RIGHT,
         "shared_configuration",
         keys=f"{KEYS}{KEY_FILES}",
@@ -70,7 +73,7 @@ SAMPLES = (
     Sample(
         "shared_configuration_later",
         "Capability negotiation: a later configuration than the one that two key agreements share",
-        call("shared_configuration", 2),
+        call("shared_configuration", 2, "later 0"),
         LATER,
         "shared_configuration",
         flaw="the answer takes the second configuration, and nothing shows that the first could not be taken",
