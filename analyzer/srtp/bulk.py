@@ -44,7 +44,7 @@ def may_have_mki(context: SrtpContext) -> bool:
 
 def find_unsignalled_mki(columns: PacketColumns, context: SrtpContext) -> SrtpContext | None:
     """The context with the MKI of the first packets, if octets between payload and tag make their tags verify."""
-    few = columns.select(np.flatnonzero(columns.headers.rtp)[:MKI_TRIAL_PACKETS])
+    few = columns.select(np.flatnonzero(columns.headers.rtp[:RETRY_WITHIN])[:MKI_TRIAL_PACKETS])
     if not len(few):
         return None
     first = few.packet(0)
