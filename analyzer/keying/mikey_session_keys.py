@@ -69,7 +69,7 @@ def derive_session_keys(message: MikeyMessage, key_data: Iterable[KeyData], rand
         return SessionKeySet()
     derivation = _Derivation(message, rand)
     for key in key_data:
-        for session in message.header.crypto_sessions or derivation.without_map(key):
+        for session in message.header.crypto_sessions or _without_map(key):
             if not derivation.full and _meant_for(key, session):
                 derivation.add(session, key)
     return SessionKeySet(tuple(derivation.keys), tuple(derivation.alternates), tuple(dict.fromkeys(derivation.defects)))
@@ -116,6 +116,11 @@ def _meant_for(key: KeyData, session: SrtpIdEntry | GenericIdEntry) -> bool:
     return session.spi == key.validity.spi
 
 
+def _without_map(key: KeyData) -> tuple[SrtpIdEntry, ...]:
+    """What stands for the sessions of an empty map (RFC 4563 §5): a TEK is used as it is, a TGK wants a CS ID."""
+    return (WITHOUT_MAP,) if key.key_type in TEK_TYPES else ()
+
+
 class _Derivation:
     """Collects the keys of one message."""
 
@@ -134,13 +139,6 @@ class _Derivation:
             if payload.protocol_type == ProtocolType.SRTP:
                 policies.setdefault(payload.policy_number, srtp_policy(payload))
         return policies
-
-    def without_map(self, key: KeyData) -> tuple[SrtpIdEntry, ...]:
-        """What stands for the sessions of an empty map (RFC 4563 §5): a TEK is used as it is, a TGK wants a CS ID."""
-        if key.key_type in TEK_TYPES:
-            return (WITHOUT_MAP,)
-        self._note("no-crypto-session", key.offset, "the map names no crypto session for which a key could be derived")
-        return ()
 
     @property
     def full(self) -> bool:

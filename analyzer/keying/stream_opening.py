@@ -47,7 +47,7 @@ HARMLESS = frozenset(
 MKI_FAULTS = frozenset({FailureReason.UNSIGNALLED_MKI, FailureReason.ABSENT_MKI, FailureReason.UNKNOWN_MKI})
 Flags = NDArray[np.bool_]
 # Defects that leave a key without use.
-UNFIT = frozenset({"sdes-key-length", "tek-length", "salt-length", "tgk-length", "no-crypto-session"})
+UNFIT = frozenset({"sdes-key-length", "tek-length", "salt-length", "tgk-length"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,7 +238,6 @@ def test_odd_messages_open_their_media(name: str, tmp_path: Path) -> None:
         (message(key(TGK, 3, bytes(8))), "tek-length"),
         (message(key(bytes(30), 2), policies=[build_policy_for_suite("AEAD_AES_128_GCM", 0)]), "tek-length"),
         (message(key(TGK, 1, bytes(3))), "salt-length"),
-        (message(key(), sessions=(), policies=()), "no-crypto-session"),
     ],
 )
 def test_keys_that_no_suite_takes_open_nothing_and_refute_nothing(octets: bytes, code: str, tmp_path: Path) -> None:
