@@ -6,6 +6,7 @@ import importlib
 import sys
 import types
 from pathlib import Path
+from pickle import PickleError
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import numpy as np
 from analyzer.capture.columns import Octets
 
 _OWN = "analyzer."
+# What reading a cache raises that is damaged, or was written by another version.
+CACHE_FAULTS = (OSError, EOFError, PickleError, ImportError, AttributeError, LookupError, TypeError, ValueError)
 COMPILE_OCTETS = 16 << 20  # below, the plain pass is done before Numba is imported and its cache loaded, or soon after
 
 
@@ -89,7 +92,7 @@ def _load_at_once(kernel: Any) -> None:
     def load(signature: Any, target: Any) -> Any:
         try:
             found = quick(signature, target)
-        except Exception:  # noqa: BLE001 - whatever is wrong with a cache, Numba's own way knows what to do
+        except CACHE_FAULTS:  # Numba's own way knows what to do
             found = None
         return usual(signature, target) if found is None else found
 

@@ -26,6 +26,7 @@ from dissectors.layers.base import (
 
 MAX_MESSAGES = 16
 SDP_TYPE = "application/sdp"
+NO_PROTOCOL = "a message of no protocol"
 
 
 class HeaderLayer(SpelledLayer):
@@ -97,23 +98,23 @@ class MessageLayer(GrammarLayer):
 
     def parse(self, octets: bytes) -> Any:
         """The message that `octets` begin with."""
-        raise NotImplementedError
+        raise Malformed(NO_PROTOCOL)
 
     def following(self, message: Any) -> Any | None:
         """The message behind the body of this one, None where there is none."""
-        raise NotImplementedError
+        raise Malformed(NO_PROTOCOL)
 
     def start_fields(self, message: Any) -> dict[str, Any]:
         """The fields of the start line."""
-        raise NotImplementedError
+        raise Malformed(NO_PROTOCOL)
 
     def put_body(self, message: Any) -> None:
         """Set headers and defects, and put the body behind."""
-        raise NotImplementedError
+        raise Malformed(NO_PROTOCOL)
 
     def filled_headers(self) -> list[Packet]:
         """The headers, with those that the body asks for."""
-        raise NotImplementedError
+        raise Malformed(NO_PROTOCOL)
 
     def read_octets(self, octets: bytes) -> None:
         """Read the message and those behind it, at most `MAX_MESSAGES`."""

@@ -33,6 +33,7 @@ assert set(dissectors.layers.__all__) <= set(dir(dissectors.layers))
 
 
 def over(transport: Packet, octets: bytes) -> Packet:
+    """A packet as dissected; its ports are named, as Scapy takes port 53 unless told, where DNS may be bound."""
     return IP(bytes(IP(dst="192.0.2.1") / transport / octets))
 
 
@@ -46,16 +47,16 @@ def test_bound_ports() -> None:
     layers.bind()
     layers.bind_srtp("192.0.2.1", 4000, tag_octets=10, mki_octets=4)
     try:
-        assert over(UDP(dport=5060), REQUEST)[layers.SIP].method == "OPTIONS"
+        assert over(UDP(sport=40000, dport=5060), REQUEST)[layers.SIP].method == "OPTIONS"
         assert over(TCP(sport=5060), REQUEST)[layers.SIP].method == "OPTIONS"
-        assert layers.UnreadOctets in over(UDP(dport=2269), b"\1\2")
+        assert layers.UnreadOctets in over(UDP(sport=40000, dport=2269), b"\1\2")
         rtp = layers.RTP(media=bytes(20))
-        assert over(UDP(dport=4000), bytes(rtp))[layers.SRTP].mki == bytes(4)
-        assert over(UDP(dport=4000), bytes(rtp)[:20]).haslayer(layers.UnreadOctets)
+        assert over(UDP(sport=40000, dport=4000), bytes(rtp))[layers.SRTP].mki == bytes(4)
+        assert over(UDP(sport=40000, dport=4000), bytes(rtp)[:20]).haslayer(layers.UnreadOctets)
     finally:
         layers.unbind()
-    assert layers.SIP not in over(UDP(dport=5060), REQUEST)
-    assert layers.SRTP not in over(UDP(dport=4000), REQUEST)
+    assert layers.SIP not in over(UDP(sport=40000, dport=5060), REQUEST)
+    assert layers.SRTP not in over(UDP(sport=40000, dport=4000), REQUEST)
 
 
 EXTENSION = """
