@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What SIP and RTSP messages have in common as layers: start line, header fields, empty line, the body behind."""
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 from scapy.packet import Packet
@@ -26,7 +27,6 @@ from dissectors.layers.base import (
 
 MAX_MESSAGES = 16
 SDP_TYPE = "application/sdp"
-NO_PROTOCOL = "a message of no protocol"
 
 
 class HeaderLayer(SpelledLayer):
@@ -96,25 +96,25 @@ class MessageLayer(GrammarLayer):
     clause: ClassVar[str] = ""  # that a message without method and status breaks
     no_target: ClassVar[str] = ""  # what a request is for that does not say
 
+    @abstractmethod
     def parse(self, octets: bytes) -> Any:
         """The message that `octets` begin with."""
-        raise Malformed(NO_PROTOCOL)
 
+    @abstractmethod
     def following(self, message: Any) -> Any | None:
         """The message behind the body of this one, None where there is none."""
-        raise Malformed(NO_PROTOCOL)
 
+    @abstractmethod
     def start_fields(self, message: Any) -> dict[str, Any]:
         """The fields of the start line."""
-        raise Malformed(NO_PROTOCOL)
 
+    @abstractmethod
     def put_body(self, message: Any) -> None:
         """Set headers and defects, and put the body behind."""
-        raise Malformed(NO_PROTOCOL)
 
+    @abstractmethod
     def filled_headers(self) -> list[Packet]:
         """The headers, with those that the body asks for."""
-        raise Malformed(NO_PROTOCOL)
 
     def read_octets(self, octets: bytes) -> None:
         """Read the message and those behind it, at most `MAX_MESSAGES`."""
