@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """SDE-004: two crypto lines of one session description have the same master key."""
 
-from itertools import combinations
-
 from analyzer.keying.sdes_keys import read_crypto_lines
 from analyzer.model.call import MediaSide
-from analyzer.model.evidence import FrameRef
 from analyzer.model.outcome import Confidence, Severity
 from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, failed, not_applicable, passed, worst_of
 from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.sde_005 import MASTER_KEY_OCTETS
 from analyzer.rules.sdes import NOT_CHOSEN, find_gap
-from dissectors.grammar.sdes import canonical_suite
+from dissectors.grammar.sdes import CryptoAttribute, canonical_suite
 from dissectors.grammar.secret import Secret
 
 _NO_SDES = not_applicable("No crypto line with a readable key was seen.")
 
 
-def _keys_of(side: MediaSide) -> set[tuple[int, int | None, str, Secret]]:
-    """Master keys of the whole description by media line, tag and suite: a line said twice over counts once."""
+def _keys_of(side: MediaSide, own: tuple[CryptoAttribute, ...]) -> set[tuple[int, int | None, str, Secret]]:
+    """Master keys of the whole description by media line, tag and suite: a line said twice over counts once.
+
+    `own` are the crypto lines of the side's media line.
+    """
     found = set()
     for number, media in enumerate(side.body.session.media):
-        for line in read_crypto_lines(side._replace(media=media)):
+        for line in own if media is side.media else read_crypto_lines(side._replace(media=media)):
             suite = canonical_suite(line.suite)
             for key in line.keys:
                 if key.key_salt is not None and len(key.key_salt) >= MASTER_KEY_OCTETS:
@@ -29,24 +29,28 @@ def _keys_of(side: MediaSide) -> set[tuple[int, int | None, str, Secret]]:
     return found
 
 
-def _judge(side: MediaSide, ref: FrameRef) -> Result | None:
-    keys = _keys_of(side)
+def _judge(side: MediaSide, own: tuple[CryptoAttribute, ...]) -> Result | None:
+    keys = _keys_of(side, own)
     if not keys:
         return None
-    for one, other in combinations(sorted(keys, key=lambda key: (key[0], key[1] or 0, key[2])), 2):
-        if one[3] == other[3]:
-            where = f"of media line {one[0]}" if one[0] == other[0] else f"of the media lines {one[0]} and {other[0]}"
-            return failed(
-                f"The crypto lines with the tags {one[1]} and {other[1]} {where} have one master key.", (ref,)
-            )
-    return passed("Every crypto line of a session description has a master key of its own.", (ref,))
+    seen: dict[Secret, tuple[int, int | None]] = {}
+    for media, tag, _, key in sorted(keys, key=lambda each: (each[0], each[1] or 0, each[2])):
+        if key in seen:
+            other, other_tag = seen[key]
+            where = f"of media line {media}" if media == other else f"of the media lines {other} and {media}"
+            said = f"The crypto lines with the tags {other_tag} and {tag} {where} have one master key."
+            return failed(said, (side.body.message.ref,))
+        seen[key] = media, tag
+    return passed("Every crypto line of a session description has a master key of its own.", (side.body.message.ref,))
 
 
 def _check_line(facts: LineFacts) -> Result:
     if Subject.SDES not in facts.subjects:
         return _NO_SDES
-    sides = [side for side in (facts.line.offer, facts.line.answer) if side is not None]
-    results = [result for side in sides if (result := _judge(side, side.body.message.ref)) is not None]
+    keying = facts.keying
+    sides = ((facts.line.offer, keying.offered_crypto), (facts.line.answer, keying.accepted_crypto))
+    judged = [_judge(side, own) for side, own in sides if side is not None]
+    results = [result for result in judged if result is not None]
     gap = find_gap(facts) if results else None
     return worst_of(results if gap in (None, NOT_CHOSEN) else [*results, gap], _NO_SDES)
 

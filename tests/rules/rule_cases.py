@@ -537,7 +537,11 @@ CASES: dict[str, dict[OutcomeValue, tuple[Scene, ...]]] = {
         ),
         PASS: (SDES, offering_lines(CRYPTO_80, CRYPTO_80)),
         UNKNOWN: (UNANSWERED, replace(SDES, offer=None)),
-        NA: (PLAIN, MIKEY, offering_lines("1 AES_CM_128_HMAC_SHA1_80 inline:", answer=SAVP)),
+        NA: (
+            PLAIN,
+            MIKEY,
+            keyed(offering_lines("1 AES_CM_128_HMAC_SHA1_80 inline:", answer=SAVP), accepted_crypto=()),
+        ),
     },
     "SDE-005": {
         FAIL: (answering(CRYPTO_80), answering(f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_A}|2^20")),
