@@ -7,15 +7,16 @@ from analyzer.model.call import BoundStream
 from analyzer.model.keying import StreamAudit
 from analyzer.shares import work_in_shares
 
-PACKETS_WORTH_FORKING = 1 << 16
+PACKETS_WORTH_FORKING = 1 << 16  # where keys are tried
+KEYLESS_WORTH_FORKING = 1 << 20
 
 
 def audit_streams(
     streams: Sequence[BoundStream], audit: Callable[[int], StreamAudit], jobs: int, *, has_keys: bool
 ) -> list[StreamAudit]:
-    """What `audit` finds of each stream by its number; to try keys takes long, and is shared out among `jobs`."""
+    """What `audit` finds of each stream by its number; what takes long, as trying keys does, `jobs` share out."""
     packets = [bound.stop - bound.start for bound in streams]
-    worth = has_keys and sum(packets) >= PACKETS_WORTH_FORKING
+    worth = sum(packets) >= (PACKETS_WORTH_FORKING if has_keys else KEYLESS_WORTH_FORKING)
     if jobs < 2 or len(streams) < 2 or not worth:
         return [audit(number) for number in range(len(streams))]
     from analyzer.masking import MaskedValues  # noqa: PLC0415 - ciphers, where keys are at hand

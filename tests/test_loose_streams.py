@@ -32,6 +32,7 @@ def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fork for any work, though pytest's workers have threads."""
     monkeypatch.setattr(shares, "can_fork", lambda: True)
     monkeypatch.setattr(loose_streams, "PACKETS_WORTH_FORKING", 0)
+    monkeypatch.setattr(loose_streams, "KEYLESS_WORTH_FORKING", 0)
 
 
 def ring_of(name: str, tmp_path: Path) -> KeyRing:
@@ -55,6 +56,17 @@ def test_any_number_of_processes_reports_the_same(captures: Path, tmp_path: Path
             assert (one.audit.key, one.audit.fitting) == (other.audit.key, other.audit.fitting)
             assert one.audit.bound.stream.ssrc == other.audit.bound.stream.ssrc
             assert one.audit.bound.stream is not other.audit.bound.stream
+
+
+@pytest.mark.usefixtures("_eager")
+@pytest.mark.parametrize("name", NAMES)
+def test_without_keys_too(captures: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    share_out = loose_streams.work_in_shares
+    monkeypatch.setattr(loose_streams, "work_in_shares", lambda *all_of_it: begun.append(1) or share_out(*all_of_it))
+    capture = captures / "peers" / "libsrtp" / f"{name}.srtp.pcap"
+    assert render_json(audit([capture], jobs=2)) == render_json(audit([capture], jobs=1))
+    assert len(begun) == 1
 
 
 @pytest.mark.usefixtures("_eager")

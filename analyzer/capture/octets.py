@@ -29,6 +29,7 @@ BLOCK_OCTETS = 1 << 16  # what a look at one octet makes present, as Linux is us
 PRESENT_BLOCKS = 512
 SPANS_PER_BLOCK = 8  # fewer are cheaper read one by one
 SHARED_SPANS = 32  # fewer are read one by one
+_FETCH = getattr(mmap, "MADV_WILLNEED", None)
 _LET_GO = getattr(mmap, "MADV_DONTNEED", None)
 
 
@@ -115,6 +116,15 @@ def let_go(octets: Octets, start: int, stop: int) -> None:
     stop -= stop % mmap.PAGESIZE
     if start < stop:
         octets.madvise(_LET_GO, start, stop - start)
+
+
+def fetch(octets: Octets, start: int, stop: int) -> None:
+    """Have the mapped pages within `start` to `stop` read from the disk, while something else is done."""
+    if _FETCH is None or not isinstance(octets, mmap.mmap):
+        return
+    start -= start % mmap.PAGESIZE
+    if start < min(stop, len(octets)):
+        octets.madvise(_FETCH, start, min(stop, len(octets)) - start)
 
 
 def read_spans(octets: Octets, offsets: Places, counts: Places) -> list[bytes]:

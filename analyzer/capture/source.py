@@ -29,7 +29,7 @@ from analyzer.capture.columns import (
 )
 from analyzer.capture.fragments import INCOMPLETE, PlainPending, count_incomplete
 from analyzer.capture.intake import STDIN, read_head, take_in
-from analyzer.capture.octets import FileOctets, let_go, map_file
+from analyzer.capture.octets import FileOctets, fetch, let_go, map_file
 from analyzer.capture.ordinary import scan_ordinary
 from analyzer.capture.reassembly import Unwrapper
 from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, view_plain
@@ -286,6 +286,8 @@ class Capture:
         try:
             while not self._finished:
                 start = self.offset
+                if self.archive is not None:
+                    fetch(self.buffer, start + SIEVED_OCTETS, start + 2 * SIEVED_OCTETS)
                 batch = self._next_batch(packets)
                 if len(batch) or batch.secrets or batch.sieved.packets:
                     yield batch

@@ -50,6 +50,8 @@ class PacketKinds:
             runs = -(-whole // packets)
             places = range(runs) if runs <= most else np.linspace(0, runs - 1, most, dtype=np.int64).tolist()
             wanted[mark] = [(place * packets, min((place + 1) * packets, whole)) for place in places]
+        if len(wanted) == 1 and self._chosen.all():
+            return {mark: [np.arange(*run) for run in runs] for mark, runs in wanted.items()}
         found: dict[int, list[list[Numbers]]] = {mark: [[] for _ in runs] for mark, runs in wanted.items()}
         passed = dict.fromkeys(wanted, 0)
         for marks, numbers, _ in self._iter_marks():
