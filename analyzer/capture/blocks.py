@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """File and section headers: what a scan must know before it can walk packets (pcap and pcapng drafts, IETF opsawg)."""
 
+from collections.abc import Sequence
 from dataclasses import field
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from analyzer.capture import scan
 from analyzer.capture.columns import Column, Octets
 from analyzer.capture.name_resolution import parse_name_records
+from analyzer.capture.records import seems_pcap_record
 from analyzer.errors import CaptureError
 from analyzer.model.capture_comment import CaptureComment, CaptureName
 from dissectors.grammar.defects import Defect
@@ -29,11 +31,13 @@ SECTION_MAGIC = 0x1A2B3C4D
 OPT_IF_TSRESOL, OPT_IF_TSOFFSET = 9, 14
 OPT_ISB_IFDROP, OPT_ISB_OSDROP = 5, 7
 _NANOSECONDS = 1_000_000_000
-_MODIFIED_PCAP_HEADER = 24
-_PCAP_MAGIC = {  # magic number: octets of a record header, nanoseconds per fraction
-    0xA1B2C3D4: (16, 1000),
-    0xA1B23C4D: (16, 1),
-    0xA1B2CD34: (_MODIFIED_PCAP_HEADER, 1000),
+HEAD_OCTETS = 1 << 16
+# Magic number: nanoseconds per fraction, octets of a record header. Some systems wrote longer headers under the magic
+# number of others (Nokia IPSO 20, Red Hat 6.1 24, SuSE 6.3 28): the records themselves tell, as they do for Wireshark.
+_PCAP_MAGIC = {
+    0xA1B2C3D4: (1000, (16, 20, 24)),
+    0xA1B23C4D: (1, (16,)),
+    0xA1B2CD34: (1000, (24, 28)),
 }
 
 
@@ -60,7 +64,7 @@ class Layout:
 
 
 def read_file_header(head: bytes, name: str) -> Layout:
-    """The layout of a capture from its first octets; raises CaptureError for anything that is none."""
+    """The layout of a capture from its first `HEAD_OCTETS`; raises CaptureError for anything that is none."""
     if not head:
         message = f"{name}: the file is empty (offset 0)"
         raise CaptureError(message)
@@ -74,11 +78,11 @@ def read_file_header(head: bytes, name: str) -> Layout:
     for big, magic in ((True, head[:4]), (False, head[3::-1])):
         known = _PCAP_MAGIC.get(int.from_bytes(magic, "big"))
         if known is not None and len(head) >= 4:
-            return _pcap_layout(head, big, known, state, name)
+            return _pcap_layout(head, big, *known, state, name)
     raise CaptureError(_why_unknown(head, name))
 
 
-def _pcap_layout(head: bytes, big: bool, known: tuple[int, int], state: Column, name: str) -> Layout:
+def _pcap_layout(head: bytes, big: bool, scale: int, headers: Sequence[int], state: Column, name: str) -> Layout:
     if len(head) < 24:
         message = f"{name}: cut inside the pcap file header (offset {len(head)} of 24)"
         raise CaptureError(message)
@@ -86,9 +90,23 @@ def _pcap_layout(head: bytes, big: bool, known: tuple[int, int], state: Column, 
     state[scan.S_OFFSET] = 24
     state[scan.S_BIG] = big
     state[scan.S_LINK] = scan.file32(head, 20, big) & 0xFFFF  # the upper bits tell of a frame check sequence
-    state[scan.S_HEADER], state[scan.S_SCALE] = known
+    state[scan.S_SCALE] = scale
     state[scan.S_LIMIT] = max(MIN_RECORD_LIMIT, min(snaplen, MAX_RECORD_OCTETS))
+    state[scan.S_HEADER] = _record_header_octets(head, state, headers)
     return Layout("pcap", state)
+
+
+def _record_header_octets(head: bytes, state: Column, known: Sequence[int]) -> int:
+    """The first of the known lengths with which records follow each other; the first of all where none does."""
+    at, state[scan.S_END] = int(state[scan.S_OFFSET]), len(head)
+    for octets in known:
+        state[scan.S_HEADER] = octets
+        if not seems_pcap_record(head, at, -1, state):
+            continue
+        second = at + octets + scan.file32(head, at + 8, state[scan.S_BIG])
+        if octets == known[0] or seems_pcap_record(head, second, -1, state):
+            return octets
+    return known[0]
 
 
 def _why_unknown(head: bytes, name: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from analyzer.capture import scan
-from analyzer.capture.blocks import Layout, read_block, read_comment, read_file_header
+from analyzer.capture.blocks import HEAD_OCTETS, Layout, read_block, read_comment, read_file_header
 from analyzer.capture.columns import (
     BATCH_PACKETS,
     NOTHING_SIEVED,
@@ -174,7 +174,7 @@ class Capture:
         self._unwrapper = Unwrapper()
         self._unwrapper.resume(self.carried)
         self._fast = False
-        self._layout: Layout = read_file_header(bytes(self.buffer[:64]), self.name)
+        self._layout: Layout = read_file_header(bytes(self.buffer[:HEAD_OCTETS]), self.name)
         self._finished = False
 
     def __enter__(self) -> Self:
