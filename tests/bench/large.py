@@ -31,11 +31,18 @@ FLAT_LIMIT = 1.25
 SAMPLED_SECONDS = 0.2
 # Exit codes of ours that come with a report: what was found, what stayed unknown.
 REPORTED = (0, 4, 5)
-# What finds messages, streams and calls, without verdicts and rules: as much as sngrep does, and more.
-GATHER = (
-    "import os,sys\nfrom analyzer.gathering import gather\nfrom analyzer.tls.secrets import TlsSecrets\n"
-    "gather([sys.argv[1]],TlsSecrets(),jobs=os.cpu_count() or 1,digests=False)"
-)
+# What finds messages, streams and calls as `analyze` does, without verdicts and rules: as much as sngrep, and more.
+GATHER = """
+import os, sys
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+from analyzer.cycles import no_search_for_cycles
+from analyzer.evidence.reading_ahead import start_reading
+path, jobs = sys.argv[1], os.cpu_count() or 1
+with no_search_for_cycles(freeze=True), start_reading(path, jobs, digest=False) as ahead:
+    from analyzer.gathering import gather
+    from analyzer.tls.secrets import TlsSecrets
+    gather([path], TlsSecrets(), jobs=jobs, digests=False, ahead=ahead)
+"""
 READERS = {
     "dpkt": "import sys,dpkt\nfor _ in dpkt.pcap.Reader(open(sys.argv[1],'rb')): pass",
     "scapy": "import sys\nfrom scapy.utils import PcapReader\nfor _ in PcapReader(sys.argv[1]): pass",
