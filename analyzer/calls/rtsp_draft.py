@@ -348,13 +348,17 @@ class _Reader:
         return None if body is None else side(body, body.session.media[index], (old.address, old.rtcp_address))
 
     def _left_out(self, pairs: Sequence[RtspTransaction]) -> list[_Line]:
-        """Media that the client was told of and did not set up, once it plays or ends: it declined them."""
-        settled = next((one for one in pairs if _method(one) in ("PLAY", "RECORD", "TEARDOWN")), None)
+        """Media that the client was told of and did not set up, once it plays or ends: it declined them.
+
+        Where a request was not captured that may have been their SETUP, nobody knows whether it did.
+        """
+        settled = next((one.first for one in pairs if _method(one) in ("PLAY", "RECORD", "TEARDOWN")), None)
         found = []
         for description in self._descriptions:
             reached = self._reached.get(description.body, set())
-            if not reached or settled is None or settled.request is None:
+            if not reached or settled is None:
                 continue
+            declined = not _lacks_requests(pairs, description, settled)
             for media in description.body.session.media:
                 if media.index in reached:
                     continue
@@ -362,15 +366,28 @@ class _Reader:
                     number=0,
                     offer=description.body,
                     answer=None,
-                    resolution=Resolution.REJECTED,
-                    final=settled.request,
+                    resolution=Resolution.REJECTED if declined else Resolution.UNANSWERED,
+                    final=settled if declined else None,
                     start_ns=description.body.message.timestamp_ns,
                     answered_ns=None,
-                    end_ns=settled.request.timestamp_ns,
+                    end_ns=settled.timestamp_ns if declined else None,
                 )
                 offer = server_side(description.body, media, None)
                 found.append(_Line(exchange, media.index, media.type, offer, None))
         return found
+
+
+def _lacks_requests(pairs: Sequence[RtspTransaction], since: Description, settled: RtspSignallingMessage) -> bool:
+    """Whether the client's numbers from the description to `settled` have a gap; each request counts one on (CSeq)."""
+    sent = [one.request for one in pairs if one.request is not None and one.request.source == settled.source]
+    described_ns = since.body.message.timestamp_ns
+    before = [one for one in sent if one.timestamp_ns <= described_ns][-1:]
+    after = [one for one in sent if described_ns < one.timestamp_ns <= settled.timestamp_ns]
+    numbers = {one.rtsp.cseq_number for one in (*before, *after)}
+    if None in numbers:
+        return True
+    known = [number for number in numbers if number is not None]
+    return max(known) - min(known) >= len(known)
 
 
 def _was_played(later: Iterable[RtspTransaction]) -> bool:

@@ -294,3 +294,21 @@ def test_sessions_are_told_once_when_they_end() -> None:
     (name,) = talk.tracker.ended()
     assert talk.tracker.call(name, MediaEvidence()).state is CallState.ENDED
     assert talk.tracker.ended() == ()
+
+
+@pytest.mark.parametrize(("lost", "resolution"), [(0, Resolution.REJECTED), (1, Resolution.UNANSWERED)])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_setup_that_was_not_captured_may_have_been_of_any_medium(
+    lost: int, resolution: Resolution, place: int
+) -> None:
+    talk = Talk()
+    talk.describe(BARE)
+    talk.cseq += lost if place == 0 else 0
+    talk.setup(2, "RTP/SAVP/TCP;unicast;interleaved=2-3")
+    talk.cseq += lost if place == 1 else 0
+    talk.play()
+    talk.cseq += 1  # says nothing of what was set up before
+    talk.end()
+    found = {line.index: line.exchange for line in talk.call().media}
+    assert [found[index].resolution for index in (0, 1, 2)] == [resolution, Resolution.ANSWERED, resolution]
+    assert all((found[index].final is None) == bool(lost) for index in (0, 2))
