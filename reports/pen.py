@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Lines of plain text on a terminal, styled, harmless whatever they quote."""
 
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Iterable
+from typing import TextIO
 
 from analyzer.model.outcome import Severity
 from reports.safe_text import visible
+from reports.table import Cell, Table
+from reports.wrapping import Line, Piece, count_cells, cut_line, pad_line, plain_text, wrap_line
 
 MAX_LINES = 12  # of one list, where not everything is asked for
 
@@ -21,31 +21,60 @@ SEVERITY_STYLES = {
 _ASCII = str.maketrans({"→": ">", "·": "-", "…": "~", "–": "-", "\u202f": " ", "✕": "X", "§": "s."})
 
 
+_SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "default": "39"}
+
+
 class Pen:
-    """Makes rich texts out of plain ones: never markup, never a control character, ASCII where nothing else shows."""
+    """Writes lines and tables: never a control character, ASCII where nothing else shows, no wider than `width` cells.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self.ascii = console.options.ascii_only
-        self.width = console.width
+    A style is words of `_SGR`, written as ECMA-48 §8.3.117 has them where the page is `colored`, else left out.
+    """
 
-    def text(self, text: str, style: str = "") -> Text:
-        """One piece of one line."""
-        shown = "\n".join(visible(line) for line in text.split("\n"))
-        if self.ascii:
-            shown = shown.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
-        return Text(shown, style=style)
+    def __init__(self, file: TextIO, width: int, *, colored: bool = False) -> None:
+        self._file = file
+        self._colored = colored
+        self.ascii = not (getattr(file, "encoding", None) or "utf-8").lower().startswith("utf")
+        self.width = width
 
-    def line(self, *pieces: tuple[str, str], indent: int = 0) -> None:
-        """Print one line of styled pieces; where it wraps, the rest keeps the indent."""
-        line = Text()
-        for text, style in pieces:
-            line.append_text(self.text(visible(text), style))
-        self._console.print(Padding(line, (0, 0, 0, indent), expand=False) if indent else line)
+    def text(self, text: str, style: str = "") -> Cell:
+        """A cell of a table; it may have several lines."""
+        return Cell([[(self._shown(line), style)] for line in text.split("\n")], style)
+
+    def cell(self, *pieces: Piece) -> Cell:
+        """A cell of a table: one line of styled pieces; the space beside it has no style."""
+        return Cell([self._line(pieces)])
+
+    def line(self, *pieces: Piece, indent: int = 0) -> None:
+        """Write one line of styled pieces; where it wraps, the rest keeps the indent."""
+        line = self._line(pieces)
+        room = min(self.width - indent, count_cells(plain_text(line))) if indent else self.width
+        if not indent:
+            self._write(wrap_line(line, room))
+        elif room > 0:
+            margin = [(" " * indent, "")]
+            self._write([*margin, *pad_line(part, room, "")] for part in wrap_line(line, room))
 
     def table(self, table: Table) -> None:
-        """Print a table."""
-        self._console.print(table)
+        """Write a table."""
+        lines = table.iter_lines(self.width, ascii_only=self.ascii)
+        self._write(cut_line(line, self.width) for line in lines)
+
+    def _line(self, pieces: Iterable[Piece]) -> Line:
+        return [(self._shown(text), style) for text, style in pieces]
+
+    def _shown(self, text: str) -> str:
+        shown = visible(text)
+        return shown.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii") if self.ascii else shown
+
+    def _write(self, lines: Iterable[Line]) -> None:
+        self._file.write("".join([f"{''.join(map(self._styled, line))}\n" for line in lines]))
+        self._file.flush()
+
+    def _styled(self, piece: tuple[str, str]) -> str:
+        text, style = piece
+        if not (self._colored and style and text):
+            return text
+        return f"\x1b[{';'.join([_SGR[word] for word in style.split()])}m{text}\x1b[0m"
 
 
 def print_list(title: str, mark: tuple[str, str], lines: list[str], pen: Pen, verbose: bool) -> None:

@@ -3,8 +3,6 @@
 
 from collections.abc import Iterator
 
-from rich.console import Console
-
 from analyzer.model.brief import NotedStream, note_stream
 from analyzer.model.outcome import Finding
 from analyzer.model.report import CaptureFacts, Report
@@ -24,12 +22,11 @@ MAX_MIKEY = 12
 MAX_NAMES = 5
 
 
-def render_terminal(report: Report, console: Console, *, verbose: bool = False) -> None:
+def render_terminal(report: Report, pen: Pen, *, verbose: bool = False) -> None:
     """Print the report; `verbose` shows every call and every place instead of the first ones.
 
-    Colours follow the console, which has none when it is no terminal or NO_COLOR is set.
+    Colours follow the pen.
     """
-    pen = Pen(console)
     _print_header(report, pen)
     if report.briefs:
         print_calls(report, pen, verbose)

@@ -3,17 +3,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from rich import box
-from rich.console import Console, OverflowMethod
-from rich.table import Table
-from rich.text import Text
-
 from analyzer.model.brief import CallBrief
 from analyzer.model.outcome import Verdict
 from analyzer.model.report import Report
 from reports.pen import MAX_LINES, SEVERITY_STYLES, Pen, print_more
 from reports.safe_text import visible
 from reports.spelling import plural, short_uri
+from reports.table import Cell, Column, Table
 from reports.tally import call_verdict, needs_a_page, urgency
 from reports.wording import CARRIERS, LINKS, VERDICT_ASCII, VERDICT_SYMBOLS, explain_reason
 
@@ -33,9 +29,8 @@ VERDICT_STYLES = {
 }
 
 
-def render_call(call: CallBrief, number: int, console: Console) -> None:
+def render_call(call: CallBrief, number: int, pen: Pen) -> None:
     """Print one call as a line of its own, for calls that end while a capture runs."""
-    pen = Pen(console)
     worst = call.worst
     symbol, style = _verdict_text(call_verdict(call), pen)
     pieces = [(f"{number:>4}  ", "dim"), (f"{symbol}  ", style), (_parties(call), "")]
@@ -79,7 +74,7 @@ def print_calls(report: Report, pen: Pen, verbose: bool) -> None:
     wide = pen.width >= WIDE and _fits_one_line(pen, rows)
     table = _table(pen, _widths(pen, rows, wide=wide))
     for number, call in rows:
-        table.add_row(*_row(number, call, pen, wide=wide))
+        table.rows.append(list(_row(number, call, pen, wide=wide)))
     pen.line()
     pen.table(table)
     left_out = len(report.briefs) - len(rows)
@@ -129,12 +124,10 @@ def _fits_one_line(pen: Pen, rows: list[tuple[int, CallBrief]]) -> bool:
 
 
 def _table(pen: Pen, columns: list[tuple[str, int]]) -> Table:
-    cut: OverflowMethod = "crop" if pen.ascii else "ellipsis"
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
-    for title, width in columns:
-        right = title in ("#", "Proved")
-        table.add_column(title, justify="right" if right else "left", no_wrap=True, overflow=cut, width=width)
-    return table
+    mark = "" if pen.ascii else "…"
+    return Table(
+        [Column(title, title in ("#", "Proved"), width, wraps=False, mark=mark) for title, width in columns], "dim"
+    )
 
 
 def _keyed_text(call: CallBrief, wide: bool) -> str:
@@ -142,13 +135,15 @@ def _keyed_text(call: CallBrief, wide: bool) -> str:
     return keyed[0] + (f"{' ' if wide else chr(10)}and {len(keyed) - 1} more" if len(keyed) > 1 else "")
 
 
-def _row(number: int, call: CallBrief, pen: Pen, *, wide: bool) -> Iterator[Text]:
+def _row(number: int, call: CallBrief, pen: Pen, *, wide: bool) -> Iterator[Cell]:
     symbol, style = _verdict_text(call_verdict(call), pen)
     state = call.call.state.value
     yield pen.text(str(number), "dim")
-    yield pen.text(symbol, style) if wide else Text("\n").join([pen.text(symbol, style), pen.text(state, "dim")])
     if wide:
+        yield pen.text(symbol, style)
         yield pen.text(state, "dim")
+    else:
+        yield Cell([*pen.text(symbol, style).lines, *pen.text(state, "dim").lines])
     yield pen.text(_parties(call, _separator(wide)))
     yield pen.text(_keyed_text(call, wide))
     proved = f"{call.proved}/{call.streams}" if call.streams else "–"

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from analyzer import judging, shares
 from analyzer.api import audit
@@ -22,6 +21,7 @@ from analyzer.rules.exit_decision import decide_exit_code
 from dissectors.grammar.secret import Secret
 from reports.html_report import render_html
 from reports.json_report import iter_json, render_json, render_json_call
+from reports.pen import Pen
 from reports.terminal import render_terminal
 from tests.bench.captures import write_call_capture
 
@@ -55,7 +55,7 @@ def shown(report: Report) -> tuple[str, str, list[str], int]:
     texts = []
     for verbose in (False, True):
         file = io.StringIO()
-        render_terminal(report, Console(file=file, width=130), verbose=verbose)
+        render_terminal(report, Pen(file, 130), verbose=verbose)
         texts.append(file.getvalue())
     return render_json(report), render_html(report), texts, int(decide_exit_code(report))
 

@@ -6,12 +6,9 @@ from itertools import permutations
 from typing import NamedTuple
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from analyzer.cli.materials import load_inventory, load_policy
-from analyzer.cli.terminal import open_console
+from analyzer.cli.terminal import open_pen
 from analyzer.cli.typed_lists import Lists, find_lists, list_of, read_list, unregistered
 from analyzer.errors import UsageError
 from analyzer.model.exit_code import ExitCode
@@ -21,6 +18,9 @@ from analyzer.negotiation.inventory import Inventory
 from analyzer.negotiation.prospects import read_prospects
 from analyzer.negotiation.selection import Selection, dominated_by, select
 from analyzer.policies import DEFAULT_POLICY
+from reports.pen import Pen
+from reports.table import Cell, Column, Table
+from reports.wrapping import Piece
 
 MAX_PAIRS = 400
 TABLE_4 = (
@@ -75,11 +75,11 @@ def negotiate_command(
     if (initiator is None) != (responder is None):
         raise UsageError("negotiate takes two lists, or none")
     resolved = load_policy(policy)
-    console = open_console(no_color)
+    pen = open_pen(no_color)
     known = None if inventory is None else load_inventory(inventory)
     if initiator is None or responder is None:
         if known is not None:
-            _print_pairs(known, resolved, console)
+            _print_pairs(known, resolved, pen)
             return ExitCode.OK
         click.echo(INTRODUCTION)
         lists = [read_list(text) for text in TABLE_4]
@@ -88,7 +88,7 @@ def negotiate_command(
     for name in unregistered(lists):
         click.echo(f"note: {name} is no registered suite", err=True)
     for rows in _categories(lists[0], lists[1], resolved):
-        _print_category(rows, console)
+        _print_category(rows, pen)
     return ExitCode.OK
 
 
@@ -103,50 +103,55 @@ def _categories(initiator: Lists, responder: Lists, policy: Policy) -> Iterator[
             yield _Rows(kind, own, peer, strength, {rule: select(own, peer, rule, strength) for rule in COMPUTED_RULES})
 
 
-def _print_category(rows: _Rows, console: Console) -> None:
-    title = TITLES[rows.kind]
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for column in ("", "initiator", "responder", "sum", "max", "strength", "dominated by"):
-        table.add_column(column, justify="left" if column in {"", "dominated by"} else "right", no_wrap=not column)
-    for name in dict.fromkeys((*rows.initiator, *rows.responder)):
-        table.add_row(*_cells(name, rows))
-    console.print(table)
+def _print_category(rows: _Rows, pen: Pen) -> None:
+    columns = [Column("", wraps=False)]
+    columns += [Column(title, right=True) for title in ("initiator", "responder", "sum", "max", "strength")]
+    names = dict.fromkeys((*rows.initiator, *rows.responder))
+    table = Table([*columns, Column("dominated by")], "bold", TITLES[rows.kind])
+    table.rows += [_cells(name, rows, pen) for name in names]
+    pen.table(table)
     if rows.common:
         for rule, selection in rows.selections.items():
-            console.print(_winner_line(rule, selection))
-        console.print(Text.assemble(f"  {'undominated':<16} ", ", ".join(_undominated(rows))))
+            pen.line(*_winner_line(rule, selection))
+        pen.line((f"  {'undominated':<16} ", ""), *_listed(_undominated(rows)))
     for line in _method_lines(rows) if rows.initiator and rows.responder else ():
-        console.print(line)
+        pen.line(*line)
     if not (rows.initiator and rows.responder):
-        console.print(Text("  one side lists none of these, so nothing can be told", "dim"))
+        pen.line(("  one side lists none of these, so nothing can be told", "dim"))
     elif not rows.common:
-        console.print(Text(f"  {NOTHING_COMMON}", "red"))
+        pen.line((f"  {NOTHING_COMMON}", "red"))
     elif (weaker := _weaker(rows)) is not None:
-        console.print(Text(f"  {weaker}", "yellow"))
-    console.print()
+        pen.line((f"  {weaker}", "yellow"))
+    pen.line()
 
 
-def _cells(name: str, rows: _Rows) -> tuple[Text, ...]:
+def _listed(names: Sequence[str]) -> Iterator[Piece]:
+    """Names with commas between them; each is a piece, since a piece is cut where it is long."""
+    for number, name in enumerate(names):
+        yield (f", {name}" if number else name), ""
+
+
+def _cells(name: str, rows: _Rows, pen: Pen) -> list[Cell]:
     own, peer = rows.initiator.get(name), rows.responder.get(name)
     common = name in rows.initiator and name in rows.responder
     numbers = (own, peer, own + peer if own is not None and peer is not None else None)
     greatest = max(own, peer) if own is not None and peer is not None else None
-    shown = (Text("–" if number is None else str(number)) for number in (*numbers, greatest, rows.strength.get(name)))
-    rivals = ", ".join(rows.dominated(name)) if common else ""
-    return (Text(name, style="" if common else "dim"), *shown, Text(rivals))
+    shown = ("–" if number is None else str(number) for number in (*numbers, greatest, rows.strength.get(name)))
+    rivals = _listed(rows.dominated(name)) if common else ()
+    return [pen.text(name, "" if common else "dim"), *map(pen.text, shown), pen.cell(*rivals)]
 
 
-def _winner_line(rule: SelectionRule, selection: Selection) -> Text:
+def _winner_line(rule: SelectionRule, selection: Selection) -> list[Piece]:
     rivals = [name for name in selection.tie if name != selection.winner]
     tie = f"   tied with {', '.join(rivals)}" if rivals else ""
-    return Text.assemble(f"  {rule.value:<16} ", (selection.winner or "not known", "bold"), tie)
+    return [(f"  {rule.value:<16} ", ""), (selection.winner or "not known", "bold"), (tie, "")]
 
 
 def _undominated(rows: _Rows) -> list[str]:
     return [name for name in rows.common if not rows.dominated(name)]
 
 
-def _method_lines(rows: _Rows) -> Iterator[Text]:
+def _method_lines(rows: _Rows) -> Iterator[list[Piece]]:
     """What the paper's other two methods make of the lists."""
     offered, answered = _preferences(rows.kind, rows.initiator), _preferences(rows.kind, rows.responder)
     for prospect in read_prospects(rows.kind, offered, answered, None, None):
@@ -154,7 +159,7 @@ def _method_lines(rows: _Rows) -> Iterator[Text]:
             continue
         found = " or ".join(prospect.candidates)
         said = "no agreement" if prospect.agreed is False else found if prospect.agreed else f"depends: {found}"
-        yield Text(f"  {prospect.method.value:<16} {said}", "dim")
+        yield [(f"  {prospect.method.value:<16} {said}", "dim")]
 
 
 def _preferences(kind: CapabilityKind, priorities: dict[str, int]) -> list[Preference]:
@@ -173,30 +178,28 @@ def _weaker(rows: _Rows) -> str | None:
     return None if strongest == winner else f"{strongest} is common too, and stronger than min-sum's {winner}"
 
 
-def _print_pairs(inventory: Inventory, policy: Policy, console: Console) -> None:
+def _print_pairs(inventory: Inventory, policy: Policy, pen: Pen) -> None:
     """What each endpoint gets when it calls each other one, by the rule the policy names (min-sum if it names none)."""
     rule = policy.selection_rule if policy.selection_rule in COMPUTED_RULES else SelectionRule.MIN_SUM
     pairs = list(permutations(inventory.endpoints, 2))
     if not pairs:
         raise UsageError("negotiate compares the endpoints of an inventory, and this one has fewer than two")
-    table = Table(title=f"Each calls each other, by {rule}", title_justify="left", title_style="bold", box=None)
-    for column in ("initiator", "responder", "key agreement", "suite"):
-        table.add_column(column, overflow="fold")
+    columns = [Column(title, folds=True) for title in ("initiator", "responder", "key agreement", "suite")]
+    table = Table(columns, "bold", f"Each calls each other, by {rule}", edged=True)
     for one, other in pairs[:MAX_PAIRS]:
         rows = {found.kind: found for found in _categories(list_of(one), list_of(other), policy)}
-        table.add_row(Text(one.id), Text(other.id), *(_outcome(rows.get(kind), rule) for kind in CapabilityKind))
-    console.print(table)
+        outcomes = (pen.cell(*_outcome(rows.get(kind), rule)) for kind in CapabilityKind)
+        table.rows.append([pen.text(one.id), pen.text(other.id), *outcomes])
+    pen.table(table)
     if len(pairs) > MAX_PAIRS:
-        console.print(Text(f"and {len(pairs) - MAX_PAIRS} more pairs", "dim"))
+        pen.line((f"and {len(pairs) - MAX_PAIRS} more pairs", "dim"))
 
 
-def _outcome(rows: _Rows | None, rule: SelectionRule) -> Text:
+def _outcome(rows: _Rows | None, rule: SelectionRule) -> list[Piece]:
     if rows is None or not (rows.initiator and rows.responder):
-        return Text("not listed by both", "dim")
+        return [("not listed by both", "dim")]
     selection = rows.selections[rule]
     if not rows.common:
-        return Text("nothing common", "red")
+        return [("nothing common", "red")]
     rivals: Sequence[str] = [name for name in selection.tie if name != selection.winner]
-    return Text.assemble(
-        selection.winner or "not known", (f" (tied with {', '.join(rivals)})" if rivals else "", "dim")
-    )
+    return [(selection.winner or "not known", ""), (f" (tied with {', '.join(rivals)})" if rivals else "", "dim")]

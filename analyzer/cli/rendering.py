@@ -4,7 +4,6 @@
 from collections.abc import Callable
 
 from analyzer.cli.files import write_output
-from analyzer.cli.terminal import open_console
 from analyzer.model.brief import CallBrief
 from analyzer.model.report import AuditedCall, Report
 from dissectors.grammar.late_dataclass import dataclass
@@ -51,13 +50,15 @@ def write_report(report: Report, outputs: Outputs) -> None:
 
 def print_summary(report: Report, outputs: Outputs) -> None:
     """The summary on standard output."""
-    from reports.terminal import render_terminal  # noqa: PLC0415 - Rich is not free either
+    from analyzer.cli.terminal import open_pen  # noqa: PLC0415
+    from reports.terminal import render_terminal  # noqa: PLC0415
 
-    render_terminal(report, open_console(outputs.no_color), verbose=outputs.verbose)
+    render_terminal(report, open_pen(outputs.no_color), verbose=outputs.verbose)
 
 
 def print_call(call: CallBrief, number: int, outputs: Outputs) -> None:
     """One call on standard output, as it ends."""
+    from analyzer.cli.terminal import open_pen  # noqa: PLC0415
     from reports.terminal_calls import render_call  # noqa: PLC0415
 
-    render_call(call, number, open_console(outputs.no_color))
+    render_call(call, number, open_pen(outputs.no_color))

@@ -1,22 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Rich's console on standard output, as the commands want it."""
+"""Standard output as the commands write it for people."""
 
-from typing import TYPE_CHECKING
+import os
+import sys
 
 from analyzer.cli.options import wants_color
+from reports.pen import Pen
 
-if TYPE_CHECKING:
-    from rich.console import Console
+USUAL_WIDTH = 80
+COLORLESS_TERMINALS = ("dumb", "unknown")
 
 
-def open_console(no_color: bool) -> "Console":
-    """A console that reads no markup; where Rich would exit with 1 because its reader has gone, BrokenPipeError."""
-    from rich.console import Console  # noqa: PLC0415 - Rich is not free
+def open_pen(no_color: bool) -> Pen:
+    """A pen as wide as the terminal is, or as COLUMNS says; with colours where the terminal shows them."""
+    is_colorless = os.environ.get("TERM", "").lower() in COLORLESS_TERMINALS
+    colored = wants_color(no_color)
+    width = USUAL_WIDTH if colored and is_colorless else _terminal_width()
+    return Pen(sys.stdout, width, colored=colored and not is_colorless)
 
-    class PlainConsole(Console):
-        def on_broken_pipe(self) -> None:
-            """Leave it to the caller."""
-            raise BrokenPipeError
 
-    color = wants_color(no_color)
-    return PlainConsole(no_color=not color, force_terminal=None if color else False, highlight=False, markup=False)
+def _terminal_width() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and columns.isascii():
+        return int(columns) or USUAL_WIDTH
+    for descriptor in (0, 1, 2):  # whichever of them is the terminal
+        try:
+            return os.get_terminal_size(descriptor).columns or USUAL_WIDTH
+        except OSError:
+            continue
+    return USUAL_WIDTH

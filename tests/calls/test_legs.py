@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from analyzer.api import audit
 from analyzer.calls.legs import RecentLegs
@@ -17,6 +16,7 @@ from analyzer.model.legs import LegChange, LegEvidence
 from analyzer.model.report import AuditedCall
 from pcaps.flow_script import FlowScript, write_capture
 from reports.json_report import render_json
+from reports.pen import Pen
 from reports.terminal import render_terminal
 from reports.terminal_calls import render_call
 from tests.calls.call_builders import ALICE, BOB, PROXY, Script, sdp, track
@@ -272,7 +272,7 @@ def test_a_call_that_ends_while_a_capture_runs_finds_its_legs_among_those_that_e
 def test_legs_are_named_on_the_terminal() -> None:
     report = audit([FOLDER / "b2bua_keys_anew.pcapng"])
     stream = io.StringIO()
-    render_terminal(report, Console(file=stream, width=160))
+    render_terminal(report, Pen(stream, 160))
     assert "call 2  is a later leg of call 1" in stream.getvalue()
-    render_call(report.briefs[1], 2, Console(file=stream, width=200))
+    render_call(report.briefs[1], 2, Pen(stream, 200))
     assert f"leg of {report.calls[0].call.call_id}" in stream.getvalue()

@@ -5,9 +5,9 @@ import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from reports.html_report import render_html
+from reports.pen import Pen
 from reports.terminal import render_terminal
 from tests.captures.end_to_end import check_verdicts_agree, document_of, every_capture, report_of
 from tests.captures.golden import read_table, row_of
@@ -31,7 +31,7 @@ def test_a_sane_report_as_blessed(captures: Path, name: str) -> None:
     assert sum(counted.values()) == sum(len(call["media"]) for call in document["calls"])
     assert document["summary"]["outcomes"]["error"] == 0
     stream = io.StringIO()
-    render_terminal(report, Console(file=stream, width=100))
+    render_terminal(report, Pen(stream, 100))
     assert Path(name).name in stream.getvalue().replace("\n", "")
     if len(report.calls) < MANY_CALLS:
         assert render_html(report).startswith("<!DOCTYPE html>")

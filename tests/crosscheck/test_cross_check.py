@@ -11,7 +11,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from rich.console import Console
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
 from scapy.layers.l2 import Ether
@@ -27,6 +26,7 @@ from analyzer.errors import UsageError
 from analyzer.model.report import Report
 from reports.html_report import render_html
 from reports.json_report import render_json
+from reports.pen import Pen
 from reports.terminal import render_terminal
 
 AGREEING = [
@@ -90,9 +90,9 @@ def test_each_disagreement_is_told_with_its_frames_and_escaped(captures: Path) -
     document = render_json(report)
     jsonschema.validate(json.loads(document), json.loads(SCHEMA.read_text()))
     page = render_html(report)
-    console = Console(file=io.StringIO(), width=100)
-    render_terminal(report, console)
-    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    stream = io.StringIO()
+    render_terminal(report, Pen(stream, 100))
+    printed = stream.getvalue()
     assert "Second opinion" in page
     assert "Second opinion" in printed
     assert "<b>BREW" not in page

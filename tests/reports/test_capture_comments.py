@@ -5,12 +5,11 @@ import io
 import json
 from dataclasses import replace
 
-from rich.console import Console
-
 from analyzer.model.capture_comment import CaptureComment, CaptureName
 from analyzer.model.report import Report
 from reports.html_report import render_html
 from reports.json_report import render_json
+from reports.pen import Pen
 from reports.terminal import render_terminal
 from tests.reports.builders import full_report
 
@@ -42,7 +41,7 @@ def test_html() -> None:
 
 def test_terminal() -> None:
     stream = io.StringIO()
-    render_terminal(commented(), Console(file=stream, width=200))
+    render_terminal(commented(), Pen(stream, 200))
     text = stream.getvalue()
     assert "comment on frame" in text
     assert "names: pbx0.example" in text

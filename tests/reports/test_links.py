@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from analyzer.model.session_life import read_session_life
 from pcaps.flow_script import FlowScript
 from pcaps.flow_table import FLOWS
 from reports.html_report import render_html
 from reports.json_report import render_json
+from reports.pen import Pen
 from reports.terminal import render_terminal
 from tests.calls.flow_calls import audit_datagrams, datagrams_of
 from tests.captures.end_to_end import VALIDATOR
@@ -32,7 +32,7 @@ def test_links_are_shown(name: str, tmp_path: Path) -> None:
     (flow,) = [one for one in FLOWS if one.name == name]
     report = audit_datagrams(datagrams_of(flow), tmp_path)
     stream = io.StringIO()
-    render_terminal(report, Console(file=stream, width=160))
+    render_terminal(report, Pen(stream, 160))
     assert words[1:] in stream.getvalue()
     assert words in render_html(report)
     document = json.loads(render_json(report))
@@ -44,7 +44,7 @@ def test_a_retry_within_a_call_names_the_exchange_that_was_refused(tmp_path: Pat
     (flow,) = [one for one in FLOWS if one.name == "retry-606-same"]
     report = audit_datagrams(datagrams_of(flow), tmp_path)
     stream = io.StringIO()
-    render_terminal(report, Console(file=stream, width=160))
+    render_terminal(report, Pen(stream, 160))
     assert "exchange 1 tries again what was refused in exchange 0" in stream.getvalue()
     assert "tries again what was refused in exchange 0" in render_html(report)
     assert [media["retry_of"] for media in json.loads(render_json(report))["calls"][0]["media"]] == [None, 0]

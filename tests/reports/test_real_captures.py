@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from analyzer.api import audit
 from reports.html_report import render_html
 from reports.json_report import render_json
+from reports.pen import Pen
 from reports.terminal import render_terminal
 from tests.reports.test_json_report import VALIDATOR
 
@@ -33,7 +33,7 @@ def inline_keys(octets: bytes) -> set[str]:
 def test_reports_of_real_calls(captures: Path, name: str) -> None:
     report = audit([captures / name])
     stream = io.StringIO()
-    render_terminal(report, Console(file=stream, width=100), verbose=True)
+    render_terminal(report, Pen(stream, 100), verbose=True)
     document = render_json(report)
     VALIDATOR.validate(json.loads(document))
     keys = inline_keys((captures / name).read_bytes())

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from urllib.parse import quote_from_bytes
 
 import pytest
-from rich.console import Console
 
 from reports.html_report import render_html
 from reports.json_report import render_json
+from reports.pen import Pen
 from reports.terminal import render_terminal
 from tests.reports.builders import ICE_PASSWORD, INLINE, SECRET_KEY, SECRET_SALT, full_report
 
@@ -47,7 +47,7 @@ def spellings(secret: bytes) -> Iterator[str]:
 
 def terminal(verbose: bool) -> str:
     stream = io.StringIO()
-    render_terminal(full_report(), Console(file=stream, width=400), verbose=verbose)
+    render_terminal(full_report(), Pen(stream, 400), verbose=verbose)
     return stream.getvalue()
 
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from analyzer.api import audit
 from analyzer.model.reasons import Reason
 from analyzer.model.report import Report
 from pcaps.flow_script import FlowScript, write_capture
+from reports.pen import Pen
 from reports.terminal import render_terminal
 from reports.terminal_calls import MAX_ROWS, render_call
 from tests.reports.builders import Words, full_report, make_call, make_report
@@ -22,8 +22,7 @@ ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 def shown(report: Report, width: int = 80, *, colour: bool = False, verbose: bool = False) -> str:
     stream = io.StringIO()
-    console = Console(file=stream, width=width, force_terminal=colour, color_system="standard" if colour else None)
-    render_terminal(report, console, verbose=verbose)
+    render_terminal(report, Pen(stream, width, colored=colour), verbose=verbose)
     return stream.getvalue()
 
 
@@ -91,16 +90,9 @@ def test_last_line_is_the_verdict_in_one_sentence() -> None:
     )
 
 
-def test_colour_only_where_the_console_has_it() -> None:
+def test_colour_only_where_the_page_has_it() -> None:
     assert "\x1b" not in shown(full_report())
     assert "\x1b[32m" in shown(full_report(), colour=True)
-
-
-def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    stream = io.StringIO()
-    render_terminal(full_report(), Console(file=stream, force_terminal=True, width=80))
-    assert not re.search(r"\x1b\[[0-9;]*3[0-7]", stream.getvalue())
 
 
 @pytest.mark.parametrize("colour", [False, True])
@@ -116,8 +108,8 @@ def test_captured_text_is_neither_markup_nor_control(colour: bool) -> None:
 
 def test_ascii_terminals_get_ascii() -> None:
     octets = io.BytesIO()
-    console = Console(file=io.TextIOWrapper(octets, encoding="ascii", write_through=True), width=80)
-    render_terminal(full_report(Words(caller="sip:jürgen@example.com")), console)
+    pen = Pen(io.TextIOWrapper(octets, encoding="ascii", write_through=True), 80)
+    render_terminal(full_report(Words(caller="sip:jürgen@example.com")), pen)
     text = octets.getvalue().decode("ascii")
     assert "? inconclusive" in text
     assert "+ conform" in text
@@ -134,7 +126,7 @@ def test_many_calls_are_bounded_and_the_worst_kept() -> None:
 
 def test_a_call_as_it_ends() -> None:
     stream = io.StringIO()
-    render_call(full_report().briefs[2], 3, Console(file=stream, width=200))
+    render_call(full_report().briefs[2], 3, Pen(stream, 200))
     assert stream.getvalue().rstrip().strip().split("  ")[1:] == [
         "✓ conform",
         "alice@example.com → bob@example.com",
