@@ -30,9 +30,10 @@ def _check_line(facts: LineFacts) -> Result:
     keying = facts.keying
     taken = (line for answer in keying.accepted_crypto for line in accepted_lines(keying.offered_crypto, answer))
     results = [result for line in (*keying.accepted_crypto, *taken) for result in _judge(line, facts)]
+    gap = find_gap(facts)
     if not results:
-        return find_gap(facts) or _NO_KEY
-    return worst_of([*results, *filter(None, (find_gap(facts),))], _NO_KEY)
+        return gap or _NO_KEY
+    return worst_of(results if gap is None else [*results, gap], _NO_KEY)
 
 
 def _judge(line: CryptoAttribute, facts: LineFacts) -> Iterator[Result]:

@@ -9,12 +9,12 @@ from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.sde_005 import MASTER_KEY_OCTETS
 from analyzer.rules.sdes import NOT_CHOSEN, find_gap
 from dissectors.grammar.sdes import CryptoAttribute, canonical_suite
-from dissectors.grammar.secret import Secret
 
 _NO_SDES = not_applicable("No crypto line with a readable key was seen.")
+_Placed = tuple[int, int | None, str, bytes]  # media line, tag and suite of a master key, which is never shown
 
 
-def _keys_of(side: MediaSide, own: tuple[CryptoAttribute, ...]) -> set[tuple[int, int | None, str, Secret]]:
+def _keys_of(side: MediaSide, own: tuple[CryptoAttribute, ...]) -> set[_Placed]:
     """Master keys of the whole description by media line, tag and suite: a line said twice over counts once.
 
     `own` are the crypto lines of the side's media line.
@@ -25,7 +25,7 @@ def _keys_of(side: MediaSide, own: tuple[CryptoAttribute, ...]) -> set[tuple[int
             suite = canonical_suite(line.suite)
             for key in line.keys:
                 if key.key_salt is not None and len(key.key_salt) >= MASTER_KEY_OCTETS:
-                    found.add((number, line.tag, suite, Secret(key.key_salt.reveal()[:MASTER_KEY_OCTETS])))
+                    found.add((number, line.tag, suite, key.key_salt.reveal()[:MASTER_KEY_OCTETS]))
     return found
 
 
@@ -33,15 +33,22 @@ def _judge(side: MediaSide, own: tuple[CryptoAttribute, ...]) -> Result | None:
     keys = _keys_of(side, own)
     if not keys:
         return None
-    seen: dict[Secret, tuple[int, int | None]] = {}
+    refs = (side.body.message.ref,)
+    if len({key for *_, key in keys}) == len(keys):
+        return passed("Every crypto line of a session description has a master key of its own.", refs)
+    return failed(f"The crypto lines {_name_pair(keys)} have one master key.", refs)
+
+
+def _name_pair(keys: set[_Placed]) -> str:
+    """The first two lines that have a master key in common."""
+    seen: dict[bytes, tuple[int, int | None]] = {}
     for media, tag, _, key in sorted(keys, key=lambda each: (each[0], each[1] or 0, each[2])):
         if key in seen:
             other, other_tag = seen[key]
             where = f"of media line {media}" if media == other else f"of the media lines {other} and {media}"
-            said = f"The crypto lines with the tags {other_tag} and {tag} {where} have one master key."
-            return failed(said, (side.body.message.ref,))
+            return f"with the tags {other_tag} and {tag} {where}"
         seen[key] = media, tag
-    return passed("Every crypto line of a session description has a master key of its own.", (side.body.message.ref,))
+    return ""
 
 
 def _check_line(facts: LineFacts) -> Result:

@@ -6,16 +6,15 @@ from analyzer.rules.base import Absent, Level, Meaning, Need, Result, Rule, fail
 from analyzer.rules.line_facts import LineFacts, Subject
 from analyzer.rules.sdes import NOT_CHOSEN, find_gap
 from dissectors.grammar.sdes import CryptoAttribute
-from dissectors.grammar.secret import Secret
 
 MASTER_KEY_OCTETS = 16  # the shortest master key of any suite: as many equal octets are no chance
 _NO_KEYS = not_applicable("Offer and answer do not both carry a readable SDES key.")
 _GUARDS = ("an element between the parties may have copied the line: compare both of its legs",)
 
 
-def _master_keys(lines: tuple[CryptoAttribute, ...]) -> set[Secret]:
-    keys = (key.key_salt for line in lines for key in line.keys if key.key_salt is not None)
-    return {Secret(key.reveal()[:MASTER_KEY_OCTETS]) for key in keys}
+def _master_keys(lines: tuple[CryptoAttribute, ...]) -> set[bytes]:
+    keys = [key.key_salt for line in lines for key in line.keys if key.key_salt is not None]
+    return {key.reveal()[:MASTER_KEY_OCTETS] for key in keys}
 
 
 def _check_line(facts: LineFacts) -> Result:

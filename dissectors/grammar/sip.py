@@ -11,14 +11,15 @@ from dissectors.grammar.sip_address import NameAddr, parse_name_addr, split_head
 from dissectors.grammar.sip_body import BodyPart
 from dissectors.grammar.sip_fields import ordinary_address, ordinary_cseq, parse_address, parse_cseq
 from dissectors.grammar.sip_headers import (
+    MANDATORY,
     SINGLE,
     Header,
     decode_text,
     find_section_end,
     long_name,
     parse_headers,
-    split_ordinary_section,
 )
+from dissectors.grammar.sip_layouts import Layouts
 from dissectors.grammar.sip_message import HeaderSection, SdpBody, SipMessage, first_sdp
 from dissectors.grammar.sip_start_line import looks_like_sip, ordinary_start_line, parse_start_line
 
@@ -41,14 +42,14 @@ __all__ = [
 
 
 _LENGTH = LengthClauses("RFC 3261 §20.14", "RFC 3261 §18.3", "RFC 3261 §18.3")
-_MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
 _USUAL_CONTENT_TYPES = {" application/sdp": "application/sdp", "application/sdp": "application/sdp"}  # one text for all
-_MANDATORY_IN_REQUESTS = _MANDATORY | {"max-forwards"}
+_MANDATORY_IN_REQUESTS = MANDATORY | {"max-forwards"}
+_LAYOUTS = Layouts()
 
 
 def _check_headers(section: HeaderSection, is_request: bool, defects: list[Defect]) -> None:
     """Mandatory headers that are absent (RFC 3261 §8.1.1) and single ones that stand twice (§7.3.1)."""
-    wanted = _MANDATORY_IN_REQUESTS if is_request else _MANDATORY
+    wanted = _MANDATORY_IN_REQUESTS if is_request else MANDATORY
     missing = sorted(wanted.difference(section.names))
     defects.extend(Defect("missing-header", section.start, "RFC 3261 §8.1.1", name) for name in missing)
     repeated = [name for name in SINGLE if name in section.repeated]
@@ -70,32 +71,29 @@ def _parse_ordinary(data: bytes) -> SipMessage | None:
     if end < start:
         return None
     start_line = ordinary_start_line(data[: start - 2])
-    ordinary = split_ordinary_section(decode_text(data[start:end]))
-    if start_line is None or ordinary is None:
+    if start_line is None:
         return None
-    values, shape = ordinary
-    first = shape.first
     method, request_uri, status, reason = start_line
-    if not shape.is_plain or (method is not None and "max-forwards" not in first):
+    body_offset, body_end = end + 2, len(data)
+    ordinary = _LAYOUTS.read(decode_text(data[start:end]), (method or status, body_end > body_offset))
+    if ordinary is None:
         return None
-    cseq_field, from_field, to_field, call_id_field, via_field = shape.mandatory
-    cseq = ordinary_cseq(values[cseq_field])
-    sender, recipient = ordinary_address(values[from_field]), ordinary_address(values[to_field])
+    (cseq_text, from_text, to_text, call_id, via, content_type, length), shape = ordinary
+    if method is not None and "max-forwards" not in shape.names:
+        return None
+    cseq, sender, recipient = ordinary_cseq(cseq_text), ordinary_address(from_text), ordinary_address(to_text)
     if cseq is None or sender is None or recipient is None or (method is not None and cseq[1] != method):
         return None
-    content_type = None
-    body_offset, body_end = end + 2, len(data)
-    if "content-type" in first:
-        content_type = values[first["content-type"]]
+    if content_type is not None:
         content_type = _USUAL_CONTENT_TYPES.get(content_type) or content_type.strip(" \t")
     elif body_end > body_offset:
         return None
-    if "content-length" in first and values[first["content-length"]].strip(" \t") != str(body_end - body_offset):
+    if length is not None and length.strip(" \t") != str(body_end - body_offset):
         return None
     return SipMessage(
         *(data, method, request_uri, status, reason, body_offset, body_end, *cseq, *sender, *recipient),
-        values[call_id_field].strip(" \t"),
-        values[via_field].strip(" \t"),
+        call_id.strip(" \t"),
+        via.strip(" \t"),
         content_type,
         HeaderSection(data, start, end, shape.names, shape.repeated),
         (),

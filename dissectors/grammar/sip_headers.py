@@ -32,6 +32,7 @@ _COMPACT = {
 }
 _NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")  # RFC 3261 §7.3.1
+MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
 _REMEMBERED_OCTETS = 4096
 _BLANKS = (b" ", b"\t")  # at the start of a line that continues the one before
 _FOLD = re.compile(r"[ \t]*\r?\n[ \t]*")
@@ -122,19 +123,19 @@ def parse_headers(data: bytes, start: int, end: int) -> HeaderScan:
 class SectionShape(NamedTuple):
     """What all header sections have in common whose fields have the same names in the same order.
 
-    `first` tells for each long name which field is its first, `mandatory` does for CSeq, From, To, Call-ID and Via.
+    `first` tells for each long name which field is its first.
     """
 
     first: dict[str, int]
     names: frozenset[str]
     repeated: frozenset[str]
-    mandatory: tuple[int, ...]
     is_plain: bool  # all of the mandatory ones are there, and none of those that stand once stands twice
 
 
 class OrdinarySection(NamedTuple):
     """The values, not stripped, of a header section of plain fields: nothing folded, CRLF, every name a token."""
 
+    names: tuple[str, ...]  # as spelled
     values: tuple[str, ...]
     shape: SectionShape
 
@@ -153,7 +154,7 @@ def split_ordinary_section(text: str) -> OrdinarySection | None:
     if "" in colons:
         return None
     shape = _remembered_shape(names) if len(text) < _REMEMBERED_OCTETS else _shape(names)
-    return None if shape is None else OrdinarySection(values, shape)
+    return None if shape is None else OrdinarySection(names, values, shape)
 
 
 def _shape(names: tuple[str, ...]) -> SectionShape | None:
@@ -162,10 +163,7 @@ def _shape(names: tuple[str, ...]) -> SectionShape | None:
     long_names = [long_name(name) for name in names]
     first = {name: field for field, name in reversed(list(enumerate(long_names)))}
     repeated = frozenset(name for name, count in Counter(long_names).items() if count > 1)
-    mandatory = tuple(first[name] for name in ("cseq", "from", "to", "call-id", "via") if name in first)
-    return SectionShape(
-        first, frozenset(first), repeated, mandatory, len(mandatory) == 5 and repeated.isdisjoint(SINGLE)
-    )
+    return SectionShape(first, frozenset(first), repeated, first.keys() >= MANDATORY and repeated.isdisjoint(SINGLE))
 
 
 _remembered_shape = functools.lru_cache(maxsize=4096)(_shape)  # the messages of one program have few shapes
