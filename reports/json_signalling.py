@@ -81,10 +81,10 @@ def difference_objects(differences: Iterable[LegDifference]) -> list[dict[str, A
     return [
         {
             "change": each.change.value,
-            "media_index": each.media_index,
+            "media_index": each.index_here,
             "detail": each.detail,
             **each.here._asdict(),
-            "there": each.there._asdict(),
+            "there": {"media_index": each.index_there, **each.there._asdict()},
         }
         for each in differences
     ]

@@ -49,6 +49,7 @@ LEG_CHANGES = {
     LegChange.KEYS_REPLACED: "Keys replaced",
     LegChange.FINGERPRINT_REPLACED: "Fingerprint replaced",
     LegChange.SETUP_CHANGED: "DTLS or TCP role changed",
+    LegChange.MEDIA_UNPAIRED: "Not known which medium of the other leg this is",
 }
 SESSION_LIFE = {
     True: "which it was when the capture ended: nobody refreshed it",

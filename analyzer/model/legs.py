@@ -28,14 +28,19 @@ class LegChange(Word):
     KEYS_REPLACED = "keys-replaced"
     FINGERPRINT_REPLACED = "fingerprint-replaced"
     SETUP_CHANGED = "setup-changed"  # who opens the DTLS or TCP connection (RFC 4145 §4)
+    MEDIA_UNPAIRED = "media-unpaired"  # which of several media this one is on the other leg can't be told
 
 
 class LegDifference(NamedTuple):
-    """One change of a media line; this leg's description stands `here`, the other's `there`; no key is in `detail`."""
+    """One change of a media line; this leg's description stands `here`, the other's `there`; no key is in `detail`.
+
+    Each leg counts its media by itself: an index is None where that leg lacks the medium, or nobody knows which it is.
+    """
 
     change: LegChange
-    media_index: int
     detail: str
+    index_here: int | None
+    index_there: int | None
     here: FrameRef
     there: FrameRef
 

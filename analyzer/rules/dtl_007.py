@@ -30,6 +30,8 @@ def _check_call(call: Call, _media: tuple[AuditedMedia, ...]) -> Result:
         return not_applicable("This leg has no fingerprint.")
     if not all(each.is_compared for each in onward):
         return unknown("other-leg", "An offer or answer with a fingerprint was seen on one leg alone.", refs)
+    if any(each.change is LegChange.MEDIA_UNPAIRED for one in onward for each in one.differences):
+        return unknown("media", "Several media are of one type: which is which on the leg before can't be told.", refs)
     return passed("Fingerprints and DTLS roles are those of the leg before.", refs)
 
 
@@ -51,7 +53,8 @@ RULE = Rule(
         passes="The call was seen on two legs or hops, and offer and answer have the fingerprints and roles of the one"
         " that they came from.",
         fails="A fingerprint or an a=setup of an offer or answer of this leg is not that of the leg it came from.",
-        unknown="Another leg is known, and its offer or answer, or that of this leg, was not seen.",
+        unknown="Another leg is known, and its offer or answer, or that of this leg, was not seen, or which of several"
+        " media of a type are one on both can't be told.",
         not_applicable="No other leg is known, or this one has no fingerprint.",
     ),
     check_call=_check_call,

@@ -3,7 +3,8 @@
 
 from collections.abc import Iterator
 
-from analyzer.calls.leg_differences import keying_lines, offers_keying
+from analyzer.calls.keying_lines import keying_lines
+from analyzer.calls.leg_differences import offers_keying
 from analyzer.model.call import Call, SdpBody
 from analyzer.model.legs import KeyingHabit, LegChange, LegDifference
 from analyzer.model.outcome import Confidence, Severity
@@ -48,6 +49,8 @@ def _check_call(
         return unknown("answer", "The answer to an offer with keying was seen on one leg alone.", refs)
     if not any(each.was_keyed for each in (*offers, *filter(_could_be_keyed, answers))):
         return _judge_habits(call.lost_keying, habit_calls, mostly_percent) or _NOTHING_KEYED
+    if any(_may_lack_keys(each) for each in onward):
+        return unknown("media", "Several media are of one type: which is which on the leg before can't be told.", refs)
     return passed("Each medium that was keyed on the leg before is keyed here too, or is none here.", refs)
 
 
@@ -81,19 +84,28 @@ def _judge_habits(lost: tuple[KeyingHabit, ...], habit_calls: int, mostly_percen
 
 def _stripped(onward: Onward) -> Iterator[LegDifference]:
     """Removed lines of media that this leg keys in no way any more; of an answer, where it could have."""
-    if onward.body is None:
-        return
-    session = onward.body.session
-    if any(session.attribute(name) is not None for name in _KEYING):
-        return
     for each in onward.differences:
-        if each.change is not LegChange.LINES_REMOVED or each.detail.startswith("m="):
-            continue
-        media = _media_at(onward.body, each.media_index)
-        if media is not None and (_is_keyed(session, media) or _is_refused(media)):
-            continue
-        if not onward.is_answer or _is_keyed_at(onward.answers, each.media_index):
+        is_removed = each.change is LegChange.LINES_REMOVED and not each.detail.startswith("m=")
+        if is_removed and _has_no_key(onward, each.index_here):
             yield each
+
+
+def _may_lack_keys(onward: Onward) -> bool:
+    """Whether a medium without keying may be one that was keyed on the leg before."""
+    unpaired = (each for each in onward.differences if each.change is LegChange.MEDIA_UNPAIRED)
+    return any(each.index_here is not None and _has_no_key(onward, each.index_here) for each in unpaired)
+
+
+def _has_no_key(onward: Onward, index: int | None) -> bool:
+    """Whether a medium of this leg is keyed in no way, though it is not refused and, in an answer, could be."""
+    if onward.body is None:
+        return False
+    session, media = onward.body.session, _media_at(onward.body, index)
+    if any(session.attribute(name) is not None for name in _KEYING):
+        return False
+    if media is not None and (_is_keyed(session, media) or _is_refused(media)):
+        return False
+    return not onward.is_answer or _is_keyed_at(onward.answers, index)
 
 
 def _is_keyed(session: SessionDescription, media: MediaDescription) -> bool:
@@ -105,11 +117,11 @@ def _is_refused(media: MediaDescription) -> bool:
     return media.port == 0 and not any(each.name == "bundle-only" for each in media.attributes)
 
 
-def _media_at(body: SdpBody, index: int) -> MediaDescription | None:
-    return body.session.media[index] if index < len(body.session.media) else None
+def _media_at(body: SdpBody, index: int | None) -> MediaDescription | None:
+    return None if index is None or index >= len(body.session.media) else body.session.media[index]
 
 
-def _is_keyed_at(offer: SdpBody | None, index: int) -> bool:
+def _is_keyed_at(offer: SdpBody | None, index: int | None) -> bool:
     """Whether an offer keys a medium; one that was not seen may."""
     if offer is None:
         return True
@@ -133,7 +145,8 @@ RULE = Rule(
         fails="An earlier leg offered keying for a medium, and the offer of this leg has none for it; or the answer of"
         " a later leg has keying, and none is left of it where this leg offered some; or the endpoint offered keying in"
         " each of `habit_calls` or more calls before, and none here.",
-        unknown="Another leg is known, and its offer or answer, or that of this leg, was not seen; or the endpoint"
+        unknown="Another leg is known, and its offer or answer, or that of this leg, was not seen, or which of several"
+        " media of a type are one on both can't be told; or the endpoint"
         " offered keying in more than `mostly_percent` of the calls before, and no leg nearer to it shows whether it"
         " did here.",
         not_applicable="No other leg of the call is known, or it named no keying either; and the endpoint had no"

@@ -266,7 +266,7 @@ def after_leg(
     scene: Scene, change: LegChange, detail: str, *, is_earlier: bool = True, is_keyed: bool | None = True
 ) -> Scene:
     """The scene as the leg behind another one, from which its offer differs in one thing."""
-    difference = LegDifference(change, 0, detail, FrameRef(0, 1), FrameRef(0, 9))
+    difference = LegDifference(change, detail, 0, 0, FrameRef(0, 1), FrameRef(0, 9))
     passage = Passage(is_earlier, is_keyed is not None, is_keyed, (difference,))
     leg = OtherLeg("other@example.com", is_earlier, (LegEvidence.SESSION_ID,), 0.95, passage)
     return replace(scene, other_legs=(leg,))
@@ -274,7 +274,7 @@ def after_leg(
 
 def before_leg(scene: Scene, change: LegChange | None, detail: str = "", *, is_keyed: bool | None = True) -> Scene:
     """The scene as the leg before another one, of whose answer one thing was changed, or which was not seen."""
-    differences = (LegDifference(change, 0, detail, FrameRef(0, 3), FrameRef(0, 9)),) if change else ()
+    differences = (LegDifference(change, detail, 0, 0, FrameRef(0, 3), FrameRef(0, 9)),) if change else ()
     offer, answer = Passage(False, True, is_keyed), Passage(True, change is not None, is_keyed, differences)
     leg = OtherLeg("other@example.com", False, (LegEvidence.SESSION_ID,), 0.95, offer, answer)
     return replace(scene, other_legs=(leg,))
