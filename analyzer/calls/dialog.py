@@ -11,7 +11,8 @@ from analyzer.calls.proposal import Dialog, Proposal, Session
 from analyzer.calls.session_reader import SessionReader, security_of, unversioned
 from analyzer.calls.transaction import Ledger, Pair, file_messages, pair_of, refusal_on
 from analyzer.model.call import CallState, Exchange, Party, Resolution
-from analyzer.model.evidence import AnySignalling, SignallingMessage
+from analyzer.model.call_messages import CallMessages
+from analyzer.model.evidence import SignallingMessage
 from analyzer.model.policy import RETRY_SECONDS
 from dissectors.grammar.sip_address import address_of_record
 
@@ -44,7 +45,7 @@ class CallDraft(NamedTuple):
     callee: str
     state: CallState
     over: bool
-    messages: tuple[AnySignalling, ...]
+    messages: CallMessages
     exchanges: tuple[DraftExchange, ...]
     lines: tuple[DraftLine, ...]
     addresses: frozenset[str]  # all that its lines announce
@@ -97,7 +98,7 @@ def _from_plain(call_id: str, messages: Sequence[SignallingMessage], plain: Plai
         address_of_record(sip.to_uri or ""),
         CallState.ENDED if plain.is_over else CallState.ANSWERED,
         plain.is_over,
-        tuple(messages),
+        CallMessages(messages),
         (DraftExchange(plain.exchange, plain.session, early=False, optional=False, late=False, lost_ns=None),),
         lines,
         announced_addresses(lines),
@@ -120,7 +121,7 @@ def _read_carefully(
         callee=callee,
         state=state,
         over=bool(ledger.byes) or state in (CallState.REJECTED, CallState.CANCELLED),
-        messages=tuple(messages),
+        messages=CallMessages(messages),
         exchanges=exchanges,
         lines=lines,
         addresses=announced_addresses(lines),

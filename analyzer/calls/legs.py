@@ -45,15 +45,19 @@ Token = tuple[LegEvidence, str]
 class _Leg(NamedTuple):
     call: Call
     place: int
-    start_ns: int
-    way: tuple[str, str]  # between which hosts its first message went
     tokens: list[Token]
+
+    @property
+    def way(self) -> tuple[str, str]:
+        """From which host to which the call went: two legs never go the same way."""
+        first = self.call.messages[0]
+        return first.source.rpartition(":")[0], first.destination.rpartition(":")[0]
 
 
 def join_legs(calls: Sequence[Call]) -> tuple[Call, ...]:
     """The calls with their other legs; linear in the number of calls."""
     names = {call.call_id for call in calls if call.protocol == SIP}
-    legs = [_Leg(call, place, call.start_ns, _way(call), _tokens(call, names)) for place, call in enumerate(calls)]
+    legs = [_Leg(call, place, _tokens(call, names)) for place, call in enumerate(calls)]
     shared: dict[tuple[int, int], set[LegEvidence]] = {}
     for evidence, group in _groups(legs):
         for one, other in _pairs(group):
@@ -119,11 +123,11 @@ def _groups(legs: Iterable[_Leg]) -> Iterator[tuple[LegEvidence, list[_Leg]]]:
 
 def _pairs(group: list[_Leg]) -> list[tuple[_Leg, _Leg]]:
     """Pairs that begin close together, the earlier first; none where one identifier has too many calls at a time."""
-    group.sort(key=lambda leg: (leg.start_ns, leg.place))
+    group.sort(key=lambda leg: (leg.call.start_ns, leg.place))
     pairs: list[tuple[_Leg, _Leg]] = []
     for number, one in enumerate(group):
         following = group[number + 1 : number + 1 + MAX_LEGS]
-        near = [leg for leg in following if leg.start_ns <= min(one.start_ns + WITHIN_NS, one.call.end_ns)]
+        near = [leg for leg in following if leg.call.start_ns <= min(one.call.start_ns + WITHIN_NS, one.call.end_ns)]
         if len(near) == MAX_LEGS:
             return []
         found = [each for each in near if each.way != one.way and each.call.call_id != one.call.call_id]
@@ -136,21 +140,16 @@ def _leads_to(leg: _Leg, other: _Leg) -> bool:
     return leg.way[1] == other.way[0] and other.way[1] != leg.way[0]
 
 
-def _way(call: Call) -> tuple[str, str]:
-    """From which host to which the call went: two legs never go the same way."""
-    first = call.messages[0]
-    return first.source.rpartition(":")[0], first.destination.rpartition(":")[0]
-
-
 def _tokens(call: Call, names: set[str]) -> list[Token]:
     """Everything by which another leg may be found."""
     if call.protocol != SIP:
         return []
     tokens: list[Token] = []
-    invite = next((one for one in call.messages if one.text.method == "INVITE"), None)
-    if isinstance(invite, SignallingMessage):
-        tokens.append((LegEvidence.CALL_ID_IN_HEADER, call.call_id))
-        tokens += _header_tokens(invite.sip, call.call_id, names)
+    for message in call.messages:
+        if isinstance(message, SignallingMessage) and message.sip.method == "INVITE":
+            tokens.append((LegEvidence.CALL_ID_IN_HEADER, call.call_id))
+            tokens += _header_tokens(message.sip, call.call_id, names)
+            break
     for exchange in call.exchanges:
         if exchange.offer is not None:
             tokens += _offer_tokens(exchange.offer.session)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Calls whose offer has no keying although its endpoint had always offered some: stripped on the way, or changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from analyzer.model.call import Call, Party, SdpBody
@@ -12,6 +12,7 @@ from dissectors.grammar.sdp import MediaDescription, SessionDescription
 from dissectors.grammar.sip_address import bare_address
 
 _KEYING = frozenset(("crypto", "key-mgmt", "fingerprint", "zrtp-hash", "acap"))
+_KEYING_OCTETS = tuple(name.encode() for name in sorted(_KEYING))
 _REFUSED_PORT = 0
 Endpoint = tuple[str, str | None, str]  # address-of-record, User-Agent, media type
 
@@ -32,20 +33,23 @@ class _Habit:
             self.plain += 1
 
 
-def note_habits(calls: Sequence[Call]) -> tuple[Call, ...]:
+def note_habits(calls: Iterable[Call]) -> tuple[Call, ...]:
     """The calls, in the order they began, with what their endpoints used to offer where this one lacks keying."""
-    offers = [_first_offer(call) for call in calls]
-    kinds = {keyed for _, media in offers for _, keyed in media}
+    pairs = [(call, _first_offer(call)) for call in calls]
+    kinds = {keyed for _, (_, media) in pairs for _, keyed in media}
     if len(kinds) < 2:  # all alike: nobody lost anything
-        return tuple(calls)
+        return tuple([call for call, _ in pairs])
     habits: dict[Endpoint, _Habit] = {}
-    return tuple(_compare(call, *offer, habits) for call, offer in zip(calls, offers, strict=True))
+    return tuple([_compare(call, *offer, habits) for call, offer in pairs])
 
 
 def _first_offer(call: Call) -> tuple[SdpBody | None, list[tuple[MediaDescription, bool]]]:
     """The first offer of a call, and its media that are not refused, each with whether it is keyed."""
-    offer = next((one.offer for one in call.exchanges if one.offer is not None), None)
-    if offer is None:
+    for exchange in call.exchanges:
+        offer = exchange.offer
+        if offer is not None:
+            break
+    else:
         return None, []
     session = offer.session
     return offer, [(media, _is_keyed(session, media)) for media in session.media if media.port != _REFUSED_PORT]
@@ -73,5 +77,8 @@ def _endpoint(call: Call, offer: SdpBody) -> tuple[str, str | None]:
 
 
 def _is_keyed(session: SessionDescription, media: MediaDescription) -> bool:
-    names = _KEYING.intersection(media.attribute_names) or _KEYING.intersection(session.attribute_names)
-    return bool(names) or "SAVP" in media.proto.upper()
+    if "SAVP" in media.proto.upper():
+        return True
+    if not any(name in session.raw for name in _KEYING_OCTETS):  # its attributes need not be read yet
+        return False
+    return not _KEYING.isdisjoint(media.attribute_names) or not _KEYING.isdisjoint(session.attribute_names)

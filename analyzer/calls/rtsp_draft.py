@@ -29,6 +29,7 @@ from analyzer.calls.rtsp_media import (
 )
 from analyzer.calls.session_reader import SessionReader
 from analyzer.model.call import CallState, Exchange, MediaSide, Party, Resolution, SdpBody
+from analyzer.model.call_messages import CallMessages
 from analyzer.model.evidence import RtspSignallingMessage
 from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.rtsp_headers import KeyMgmtSpec
@@ -103,7 +104,7 @@ def build_rtsp_draft(session: RtspSession, sessions: SessionReader) -> CallDraft
         callee=_server(session),
         state=state,
         over=state in (CallState.ENDED, CallState.REJECTED),
-        messages=tuple(sorted(session.messages, key=lambda one: (one.timestamp_ns, one.capture, one.frame))),
+        messages=CallMessages(sorted(session.messages, key=lambda one: (one.timestamp_ns, one.capture, one.frame))),
         exchanges=exchanges,
         lines=drafts,
         addresses=announced_addresses(drafts),

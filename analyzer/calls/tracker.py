@@ -145,7 +145,7 @@ class CallTracker:
             if record.has_strays or not record.is_call:
                 outside += record.split()[1]
         outside.sort(key=lambda message: (message.timestamp_ns, message.capture, message.frame))
-        calls = tuple(binder.call(draft, links.of(draft)) for draft in drafts)
+        calls = (binder.call(draft, links.of(draft)) for draft in drafts)
         return CallSet(
             note_unseen_calls(compare_tries(join_legs(note_habits(calls)))), binder.unbound(), tuple(outside)
         )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Master keys out of `a=crypto` lines (RFC 4568 §6.1)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from analyzer.model.call import MediaSide, Side
@@ -23,12 +23,18 @@ def read_crypto_lines(side: MediaSide | None) -> tuple[CryptoAttribute, ...]:
     """
     if side is None:
         return ()
-    values = [*side.media.attribute_values("crypto")]
+    values = side.media.attribute_values("crypto")
+    if "acap" in side.media.attribute_names or "acap" in side.body.session.attribute_names:
+        values += tuple(_iter_capabilities(side))
+    return tuple([line for value in values if (line := _parse(parse_crypto, value)) is not None])
+
+
+def _iter_capabilities(side: MediaSide) -> Iterator[str]:
+    """The crypto lines among the attribute capabilities of a media line and above it."""
     for text in (*side.media.attribute_values("acap"), *side.body.session.attribute_values("acap")):
         capability = _parse(parse_acap, text)
         if capability is not None and capability.name.lower() == "crypto" and capability.value is not None:
-            values.append(capability.value)
-    return tuple(line for value in values if (line := _parse(parse_crypto, value)) is not None)
+            yield capability.value
 
 
 def _parse(parse: Callable[[str], _T], value: str) -> _T | None:

@@ -3,6 +3,7 @@
 
 from typing import NamedTuple
 
+from analyzer.model.call_messages import CallMessages
 from analyzer.model.evidence import AnySignalling, DatagramFlow, FrameRef, MediaStream, TlsFlow
 from analyzer.model.legs import KeyingHabit, LegDifference, OtherLeg
 from analyzer.model.words import Word
@@ -200,7 +201,7 @@ class Call:
     state: CallState
     start_ns: int
     end_ns: int
-    messages: tuple[AnySignalling, ...]
+    messages: CallMessages
     exchanges: tuple[Exchange, ...]
     media: tuple[MediaLine, ...]
     links: tuple[CallLink, ...] = ()

@@ -31,7 +31,7 @@ _SDES = frozenset(("key-unreadable", "key-missing", "key-empty"))
 
 def find_damage(audited: AuditedCall) -> tuple[Damage, ...]:
     """The first places of the call that could not be read, each once."""
-    return _first((*_iter_broken_sip(audited.call.messages), *_iter_broken_keying(audited.media)))
+    return _first((*_iter_broken_sip(audited.call.messages.odd), *_iter_broken_keying(audited.media)))
 
 
 def find_damage_outside(messages: Iterable[AnySignalling], mikey: Iterable[AuditedMikey]) -> tuple[Damage, ...]:

@@ -4,6 +4,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from analyzer.model.call_messages import CallMessages
 from analyzer.model.evidence import AnySignalling, SignallingMessage
 from dissectors.grammar.sip_extensions import SecurityMechanism, parse_security_mechanisms
 
@@ -61,6 +62,8 @@ def iter_agreements(messages: Sequence[AnySignalling]) -> Iterator[Agreement]:
 
 def _speaks_of_agreements(messages: Sequence[AnySignalling]) -> bool:
     """Whether any message has a header of RFC 3329; nearly none has."""
+    if isinstance(messages, CallMessages):
+        return not _HEADERS.isdisjoint(messages.header_names)
     for one in messages:
         if isinstance(one, SignallingMessage) and not _HEADERS.isdisjoint(one.sip.section.names):
             return True

@@ -47,7 +47,7 @@ def _judge(carriers: list[AnySignalling]) -> Result:
 
 
 def _check_call(call: Call, media: tuple[AuditedMedia, ...]) -> Result:
-    carriers = [one for one in call.messages if one.retransmission_of is None and _carries_key(one)]
+    carriers = [one for one in call.messages.carriers if _carries_key(one)]
     if carriers:
         return _judge(carriers)
     if not call.exchanges or any(line.line.offer is None for line in media):

@@ -23,6 +23,7 @@ from analyzer.crosscheck.compare import cross_check
 from analyzer.crosscheck.observation import Observation, StreamFacts
 from analyzer.crosscheck.wireshark import observe_capture
 from analyzer.errors import UsageError
+from analyzer.model.call_messages import CallMessages
 from analyzer.model.report import Report
 from reports.html_report import render_html
 from reports.json_report import render_json
@@ -107,7 +108,7 @@ def test_known_gaps_are_no_differences(captures: Path) -> None:
     report = audit([captures / AGREEING[0]])
     (call,) = report.briefs
     hidden = tuple(message._replace(transport="TLS") for message in call.call.messages)
-    closed = call._replace(call=dataclasses.replace(call.call, messages=hidden))
+    closed = call._replace(call=dataclasses.replace(call.call, messages=CallMessages(hidden)))
     check = cross_check(
         [captures / AGREEING[0]], dataclasses.replace(report, briefs=(closed,)), lambda *_: Observation(716)
     )

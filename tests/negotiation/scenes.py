@@ -15,6 +15,7 @@ from analyzer.model.call import (
     SdpBody,
     Side,
 )
+from analyzer.model.call_messages import CallMessages
 from analyzer.model.evidence import FrameRef, SignallingMessage
 from analyzer.model.keying import Keying, MacState, MikeyEvidence
 from analyzer.model.negotiation import Negotiation, SelectionRule
@@ -157,7 +158,7 @@ class Scene:
     def call(self) -> Call:
         line = self.line
         ends = ("sip:alice@example.com", "sip:bob@example.com")
-        return Call("c", "sip", *ends, CallState.ENDED, 0, 1, (), (line.exchange,), (line,))
+        return Call("c", "sip", *ends, CallState.ENDED, 0, 1, CallMessages(), (line.exchange,), (line,))
 
     @property
     def keying(self) -> Keying:

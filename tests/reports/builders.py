@@ -17,6 +17,7 @@ from analyzer.model.call import (
     SdpBody,
     Side,
 )
+from analyzer.model.call_messages import CallMessages
 from analyzer.model.evidence import (
     RUN_PACKETS,
     FrameRef,
@@ -378,7 +379,7 @@ def make_call(plan: Plan | None = None, *, number: int = 0) -> AuditedCall:
         plan.state,
         START_NS + number,
         messages[-1].timestamp_ns,
-        messages,
+        CallMessages(messages),
         (exchange,),
         (media.line,),
     )

@@ -11,6 +11,7 @@ import pytest
 
 import reports
 from analyzer.model.call import Resolution
+from analyzer.model.call_messages import CallMessages
 from analyzer.model.evidence import FrameRef
 from analyzer.model.report import Report
 from reports.json_report import render_json
@@ -148,6 +149,6 @@ def test_bodies_other_than_session_descriptions_are_not_shown() -> None:
         5, "INFO sip:b@example.com SIP/2.0", Words(), body=b"Signal=7", content_type="application/dtmf-relay"
     )
     call = make_call()
-    call = replace(call, call=replace(call.call, messages=(*call.call.messages, body)))
+    call = replace(call, call=replace(call.call, messages=CallMessages((*call.call.messages, body))))
     shown = parsed(make_report([call]))["calls"][0]["messages"][-1]["body"]
     assert shown == [{"content_type": "application/dtmf-relay", "octets": 8, "text": None}]

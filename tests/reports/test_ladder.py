@@ -4,6 +4,7 @@
 from dataclasses import replace
 
 from analyzer.model.call import Side
+from analyzer.model.call_messages import CallMessages
 from reports import ladder as ladder_module
 from reports.ladder import draw_ladder
 from tests.reports.builders import FabricatedStream, make_call, stream_audit
@@ -52,7 +53,7 @@ def test_parties_on_one_host_are_told_apart_by_port_and_media_by_who_sent() -> N
     sent = replace(sent, bound=replace(sent.bound, stream=flow))
     media = replace(call.media[0], line=replace(call.media[0].line, exchange=exchange), streams=(sent,))
     ladder = draw_ladder(
-        replace(call, call=replace(call.call, messages=messages, exchanges=(exchange,)), media=(media,))
+        replace(call, call=replace(call.call, messages=CallMessages(messages), exchanges=(exchange,)), media=(media,))
     )
     assert ladder is not None
     assert [column.label for column in ladder.columns] == ["127.0.0.1:5070", "127.0.0.1:5060"]
@@ -61,7 +62,7 @@ def test_parties_on_one_host_are_told_apart_by_port_and_media_by_who_sent() -> N
 
 def test_what_does_not_fit_is_counted() -> None:
     call = make_call()
-    many = replace(call, call=replace(call.call, messages=call.call.messages * 30))
+    many = replace(call, call=replace(call.call, messages=CallMessages(call.call.messages * 30)))
     ladder = draw_ladder(many)
     assert ladder is not None
     assert len(ladder.arrows) + len(ladder.bands) == ladder_module.MAX_ROWS
@@ -70,4 +71,4 @@ def test_what_does_not_fit_is_counted() -> None:
 
 def test_a_call_without_messages_has_no_ladder() -> None:
     call = make_call()
-    assert draw_ladder(replace(call, call=replace(call.call, messages=()))) is None
+    assert draw_ladder(replace(call, call=replace(call.call, messages=CallMessages()))) is None

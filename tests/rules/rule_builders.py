@@ -16,6 +16,7 @@ from analyzer.model.call import (
     SdpBody,
     Side,
 )
+from analyzer.model.call_messages import CallMessages
 from analyzer.model.evidence import FrameRef, Protection, SignallingMessage, Wire
 from analyzer.model.keying import NOT_COMPARED, Keying, MacState, MikeyEvidence, MikeyFreshness, StreamAudit
 from analyzer.model.legs import KeyingHabit, OtherLeg
@@ -226,7 +227,7 @@ def bare_call(
         state,
         0,
         1,
-        messages,
+        CallMessages(messages),
         exchanges,
         lines,
     )

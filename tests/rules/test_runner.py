@@ -22,6 +22,7 @@ from rule_builders import (
 from rule_cases import PLAIN, after_calls, at, clocked, signed
 
 from analyzer.model.call import CallState
+from analyzer.model.call_messages import CallMessages
 from analyzer.model.evidence import FrameRef
 from analyzer.model.outcome import OutcomeValue, Severity
 from analyzer.policies import read_policy
@@ -107,7 +108,7 @@ def test_the_key_of_a_capability_line_counts() -> None:
 def test_retransmissions_are_not_cited() -> None:
     call, media = sdes_scene().build()
     repeat = call.messages[0]._replace(frame=2, retransmission_of=FrameRef(0, 1))
-    outcomes = evaluate_call(replace(call, messages=(*call.messages, repeat)), media, POLICY)
+    outcomes = evaluate_call(replace(call, messages=CallMessages((*call.messages, repeat))), media, POLICY)
     assert outcomes[0].refs == ((0, 1), (0, 3))
 
 
