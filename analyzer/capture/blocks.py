@@ -4,10 +4,8 @@
 from collections.abc import Sequence
 from dataclasses import field
 
-import numpy as np
-
 from analyzer.capture import scan
-from analyzer.capture.columns import Column, Octets
+from analyzer.capture.columns import Octets, plain_cells
 from analyzer.capture.name_resolution import parse_name_records
 from analyzer.capture.records import seems_pcap_record
 from analyzer.errors import CaptureError
@@ -46,8 +44,8 @@ class Layout:
     """Where a scan stands: its state cells, the interfaces of the current section, and what blocks have told."""
 
     format: str
-    state: Column
-    interfaces: Column = field(default_factory=lambda: np.zeros((4, scan.INTERFACE_CELLS), dtype=np.int64))
+    state: memoryview
+    interfaces: memoryview = field(default_factory=lambda: plain_cells(4, scan.INTERFACE_CELLS))
     drops: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     section: int = 0
     defects: list[Defect] = field(default_factory=list)
@@ -68,7 +66,7 @@ def read_file_header(head: bytes, name: str) -> Layout:
     if not head:
         message = f"{name}: the file is empty (offset 0)"
         raise CaptureError(message)
-    state = np.zeros(scan.STATE_CELLS, dtype=np.int64)
+    state = plain_cells(scan.STATE_CELLS)
     state[scan.S_LIMIT] = MAX_RECORD_OCTETS
     if head[:4] == b"\n\r\r\n":
         if head[8:12] not in (b"\x1a\x2b\x3c\x4d", b"\x4d\x3c\x2b\x1a"):
@@ -82,7 +80,7 @@ def read_file_header(head: bytes, name: str) -> Layout:
     raise CaptureError(_why_unknown(head, name))
 
 
-def _pcap_layout(head: bytes, big: bool, scale: int, headers: Sequence[int], state: Column, name: str) -> Layout:
+def _pcap_layout(head: bytes, big: bool, scale: int, headers: Sequence[int], state: memoryview, name: str) -> Layout:
     if len(head) < 24:
         message = f"{name}: cut inside the pcap file header (offset {len(head)} of 24)"
         raise CaptureError(message)
@@ -96,7 +94,7 @@ def _pcap_layout(head: bytes, big: bool, scale: int, headers: Sequence[int], sta
     return Layout("pcap", state)
 
 
-def _record_header_octets(head: bytes, state: Column, known: Sequence[int]) -> int:
+def _record_header_octets(head: bytes, state: memoryview, known: Sequence[int]) -> int:
     """The first of the known lengths with which records follow each other; the first of all where none does."""
     at, state[scan.S_END] = int(state[scan.S_OFFSET]), len(head)
     for octets in known:
@@ -191,36 +189,40 @@ def _read_interface(block: bytes, big: int, at: int, layout: Layout) -> None:
         layout.defects.append(Defect("too-many-interfaces", at, "pcapng §4.2", f"more than {MAX_INTERFACES}"))
         return
     if index == len(layout.interfaces):
-        layout.interfaces = np.concatenate((layout.interfaces, np.zeros_like(layout.interfaces)))
-    row = layout.interfaces[index]
-    row[:] = 0
-    row[scan.I_LINK] = scan.file16(block, 8, big)
-    row[scan.I_SNAPLEN] = scan.file32(block, 12, big)
-    row[scan.I_MULTIPLIER], row[scan.I_DIVISOR] = 1000, 1
+        wider = plain_cells(2 * index, scan.INTERFACE_CELLS)
+        wider.cast("B")[: layout.interfaces.nbytes] = layout.interfaces.cast("B")
+        layout.interfaces = wider
+    cells = layout.interfaces
+    for cell in range(scan.INTERFACE_CELLS):
+        cells[index, cell] = 0
+    cells[index, scan.I_LINK] = scan.file16(block, 8, big)
+    cells[index, scan.I_SNAPLEN] = scan.file32(block, 12, big)
+    cells[index, scan.I_MULTIPLIER], cells[index, scan.I_DIVISOR] = 1000, 1
     options = iter_options(block, 16, big)
     _keep_comments(options, 0, layout)
     for code, value in options:
         if code == OPT_IF_TSRESOL and len(value) == 1:
-            _set_resolution(row, value[0], at, layout)
+            _set_resolution(index, value[0], at, layout)
         elif code == OPT_IF_TSOFFSET and len(value) == 8:
             seconds = int.from_bytes(value if big else value[::-1], "big", signed=True)
             if abs(seconds) * _NANOSECONDS > scan.MAX_TIME_NS:
                 layout.defects.append(Defect("time-offset-out-of-range", at, "pcapng §4.2", f"{seconds} s"))
                 continue
-            row[scan.I_OFFSET] = seconds * _NANOSECONDS
+            cells[index, scan.I_OFFSET] = seconds * _NANOSECONDS
     layout.state[scan.S_INTERFACES] = index + 1
 
 
-def _set_resolution(row: Column, value: int, at: int, layout: Layout) -> None:
+def _set_resolution(index: int, value: int, at: int, layout: Layout) -> None:
+    cells = layout.interfaces
     exponent = value & 0x7F
     if value & 0x80 and 0 < exponent < 63:
-        row[scan.I_SHIFT] = exponent
+        cells[index, scan.I_SHIFT] = exponent
     elif value & 0x80 and exponent == 0:
-        row[scan.I_MULTIPLIER] = _NANOSECONDS
+        cells[index, scan.I_MULTIPLIER] = _NANOSECONDS
     elif not value & 0x80 and exponent <= 9:
-        row[scan.I_MULTIPLIER] = 10 ** (9 - exponent)
+        cells[index, scan.I_MULTIPLIER] = 10 ** (9 - exponent)
     elif not value & 0x80 and exponent <= 27:
-        row[scan.I_MULTIPLIER], row[scan.I_DIVISOR] = 1, 10 ** (exponent - 9)
+        cells[index, scan.I_MULTIPLIER], cells[index, scan.I_DIVISOR] = 1, 10 ** (exponent - 9)
     else:
         layout.defects.append(Defect("time-resolution-out-of-range", at, "pcapng §4.2", f"if_tsresol {value:#04x}"))
 

@@ -2,19 +2,20 @@
 """What the capture stage hands on: packets as columns, in bounded batches."""
 
 import enum
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from analyzer.model.arrays import Column
 from dissectors.grammar.key_log import KeyLogSecret
 from dissectors.grammar.late_dataclass import dataclass
 
 Octets = Any  # bytes, mmap, memoryview, or a uint8 array inside the compiled pass: indexing gives an integer
-Column = npt.NDArray[Any]
 Table = Any  # int64 cells [column, packet]: an array, or a memoryview for the plain pass
 
+RTSP_PORTS = (554, 8554)  # IANA: rtsp, rtsp-alt
 BATCH_PACKETS = 16_384  # a table of 3 MB: most of it is still in the cache of a core when streams are sorted out
 
 
@@ -89,7 +90,18 @@ class Columns(NamedTuple):
 
 COLUMNS = len(Columns._fields)
 _ADDRESSES = ("src_hi", "src_lo", "dst_hi", "dst_lo")
+_UINT64 = (1 << 64) - 1
 _STAGGER = 24  # cells that keep equal rows of different columns out of one cache set
+
+
+def plain_cells(*shape: int) -> memoryview:
+    """Zeroed int64 cells that need no NumPy; `view_cells` gives them as an array."""
+    return memoryview(bytearray(8 * math.prod(shape))).cast("q", shape)
+
+
+def view_cells(cells: Table) -> Column:
+    """Cells as an array, without copying."""
+    return np.frombuffer(cells, np.int64).reshape(cells.shape)
 
 
 def empty_table(capacity: int) -> Table:
@@ -101,6 +113,26 @@ def table_columns(table: Table, packets: int) -> Columns:
     """The columns of the first `packets` packets, without copying: addresses unsigned, all else int64."""
     columns = Columns(*table[:, :packets])
     return columns._replace(**{name: getattr(columns, name).view(np.uint64) for name in _ADDRESSES})
+
+
+class PlainTable(NamedTuple):
+    """The first `packets` rows of a table of plain cells, for readers that need no arrays."""
+
+    cells: memoryview
+    packets: int
+
+    def column(self, name: str) -> list[int]:
+        """One column; that of an address as 64 unsigned bits."""
+        at = Columns._fields.index(name)
+        numbers = [self.cells[at, row] for row in range(self.packets)]
+        return [number & _UINT64 for number in numbers] if name in _ADDRESSES else numbers
+
+    @property
+    def holds_only_sip(self) -> bool:
+        """Whether all packets look like SIP over UDP, away from the ports of other signalling."""
+        usual = ({Transport.UDP}, {PayloadKind.SIP_LIKE})
+        ports = {*self.column("src_port"), *self.column("dst_port")}
+        return (set(self.column("transport")), set(self.column("kind"))) == usual and ports.isdisjoint(RTSP_PORTS)
 
 
 class Sieved(NamedTuple):
@@ -126,10 +158,11 @@ class PacketBatch:
     `archive` has the octets of `buffer` for whoever wants them long after this batch: None where `buffer` has itself.
     `table` has the columns as cells where the compiled pass filled them. `secrets` stood in the capture up to here.
     `sieved` counts packets of which no row tells.
-    Every column of `Columns` is also an attribute of the batch.
+    Every column of `Columns` is also an attribute of the batch. `filled` has them; as `PlainTable` where all packets
+    are SIP over UDP, few enough for arrays not to pay.
     """
 
-    columns: Columns
+    filled: Columns | PlainTable
     buffer: Octets
     side: bytes = b""
     archive: Octets | None = None
@@ -138,7 +171,35 @@ class PacketBatch:
     sieved: Sieved = NOTHING_SIEVED
 
     def __len__(self) -> int:
-        return len(self.columns.frame)
+        return self.filled.packets if isinstance(self.filled, PlainTable) else len(self.filled.frame)
+
+    @property
+    def columns(self) -> Columns:
+        """The columns as arrays."""
+        if isinstance(self.filled, PlainTable):
+            return table_columns(view_cells(self.filled.cells), self.filled.packets)
+        return self.filled
+
+    @property
+    def holds_only_sip(self) -> bool:
+        """Whether it is known that all packets look like SIP over UDP."""
+        return isinstance(self.filled, PlainTable)
+
+    @property
+    def times_ns(self) -> tuple[int, int]:
+        """The earliest and the latest time of its packets; there must be some."""
+        if isinstance(self.filled, PlainTable):
+            times = self.filled.column("timestamp_ns")
+            return min(times), max(times)
+        return int(self.filled.timestamp_ns.min()), int(self.filled.timestamp_ns.max())
+
+    def cells_of_kind(self, kind: PayloadKind, names: Sequence[str]) -> list[list[int]]:
+        """The cells of these columns in the rows of a kind, as lists: single cells of an array are slow to read."""
+        if isinstance(self.filled, PlainTable):
+            rows = [row for row, found in enumerate(self.filled.column("kind")) if found == kind]
+            return [[column[row] for row in rows] for column in map(self.filled.column, names)]
+        places = np.flatnonzero(self.filled.kind == kind)
+        return [getattr(self.filled, name)[places].tolist() for name in names]
 
     def __getattr__(self, name: str) -> Column:
         if name in Columns._fields:

@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from analyzer.capture.columns import Octets
 from analyzer.capture.speed import compiled, view_array
-
-Places = npt.NDArray[np.int64]
+from analyzer.model.arrays import Numbers as Places
 
 SPAN_OCTETS = 1 << 18
 MAP_SPANS = 1 << 10

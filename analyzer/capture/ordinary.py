@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analyzer.capture import payload_kind, peeling, records, scan
-from analyzer.capture.columns import Column, Octets, Table
+from analyzer.capture.columns import Octets, Table
+from analyzer.model.arrays import Column
 
 _WORDS = {0: struct.Struct("<I").unpack_from, 1: struct.Struct(">I").unpack_from}
 _BLOCK_HEADS = {0: struct.Struct("<II12xI").unpack_from, 1: struct.Struct(">II12xI").unpack_from}
@@ -34,7 +35,7 @@ class _Records(NamedTuple):
     link: Column
 
 
-def scan_ordinary(buf: Octets, state: Column, interfaces: Table, table: Table, *, is_pcapng: bool) -> None:
+def scan_ordinary(buf: Octets, state: memoryview, interfaces: Table, table: Table, *, is_pcapng: bool) -> None:
     """Fill rows from `state[S_OFFSET]` on, as far as the records are usual ones."""
     first, heads = int(state[scan.S_ROWS]), (_walk_pcapng if is_pcapng else _walk_pcap)(buf, state)
     if not heads:
@@ -55,7 +56,7 @@ def scan_ordinary(buf: Octets, state: Column, interfaces: Table, table: Table, *
         peeling.peel_link(buf, start, stop, wire_stop, link, cells, first + row)
 
 
-def _walk_pcap(buf: Octets, state: Column) -> list[int]:
+def _walk_pcap(buf: Octets, state: memoryview) -> list[int]:
     """Where the next records begin, up to one that is cut or too long."""
     at, end, header = int(state[scan.S_OFFSET]), int(state[scan.S_END]), int(state[scan.S_HEADER])
     limit, room = int(state[scan.S_LIMIT]), int(state[scan.S_CAPACITY] - state[scan.S_ROWS])
@@ -71,7 +72,7 @@ def _walk_pcap(buf: Octets, state: Column) -> list[int]:
     return heads
 
 
-def _read_records(octets: Any, heads: Column, state: Column, _: Table, rows: Table) -> _Records:
+def _read_records(octets: Any, heads: Column, state: memoryview, _: Table, rows: Table) -> _Records:
     fields = _words(octets, heads, 4, int(state[scan.S_BIG]))
     rows[scan.C_TIMESTAMP_NS] = fields[0] * 1_000_000_000 + fields[1] * state[scan.S_SCALE]
     captured, wire = fields[2], fields[3]
@@ -81,7 +82,7 @@ def _read_records(octets: Any, heads: Column, state: Column, _: Table, rows: Tab
     return _Records(start, start + captured, start + np.maximum(captured, wire), link)
 
 
-def _walk_pcapng(buf: Octets, state: Column) -> list[int]:
+def _walk_pcapng(buf: Octets, state: memoryview) -> list[int]:
     """Where the next packet blocks begin, up to another block, one with options, or one whose lengths make no sense."""
     at, end, limit = int(state[scan.S_OFFSET]), int(state[scan.S_END]), int(state[scan.S_LIMIT])
     room = int(state[scan.S_CAPACITY] - state[scan.S_ROWS])
@@ -99,7 +100,7 @@ def _walk_pcapng(buf: Octets, state: Column) -> list[int]:
     return heads
 
 
-def _read_blocks(octets: Any, heads: Column, state: Column, interfaces: Table, rows: Table) -> _Records:
+def _read_blocks(octets: Any, heads: Column, state: memoryview, interfaces: Table, rows: Table) -> _Records:
     _, _, index, high, low, captured, wire = _words(octets, heads, 7, int(state[scan.S_BIG]))
     rows[scan.C_FLAGS] = np.where(captured < wire, scan.SNAPPED, 0)
     link = np.full(len(heads), 0xFFFF)

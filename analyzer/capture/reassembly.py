@@ -10,7 +10,19 @@ import numpy as np
 
 from analyzer.capture import payload_kind, peeling, scan, tunnels
 from analyzer.capture.address import parse_address
-from analyzer.capture.columns import Columns, Flag, Octets, PayloadKind, Table, Transport, empty_table, table_columns
+from analyzer.capture.columns import (
+    COLUMNS,
+    Columns,
+    Flag,
+    Octets,
+    PayloadKind,
+    Table,
+    Transport,
+    empty_table,
+    plain_cells,
+    table_columns,
+    view_cells,
+)
 from analyzer.capture.fragments import Datagram, FragmentKey, FragmentTable
 from analyzer.capture.speed import compiled, view_array, view_plain
 from dissectors.grammar.errors import GrammarError
@@ -30,7 +42,7 @@ class Unwrapper(FragmentTable):
 
     def __init__(self) -> None:
         super().__init__()
-        self._work = empty_table(1)
+        self._work = plain_cells(COLUMNS, 1)
 
     def feed_batch(self, table: Table, columns: Columns, buffer: Octets, *, fast: bool) -> bytes:
         """The octets of this batch's whole datagrams, to which negative offsets of the rewritten rows point."""
@@ -55,11 +67,11 @@ class Unwrapper(FragmentTable):
     def _peel(self, table: Table, odd: list[int], rows: int, buffer: Octets, *, fast: bool) -> None:
         if fast and len(odd) > COMPILED_ROWS:
             module: Any = compiled(_TUNNELS, allocates=False)
-            module.peel_rows(view_array(buffer), table, rows, self._work)
+            module.peel_rows(view_array(buffer), table, rows, view_cells(self._work))
             return
-        cells, work = view_plain(table), view_plain(self._work)
+        cells = view_plain(table)
         for row in odd:
-            tunnels.peel_row(buffer, cells, row, work, 0)
+            tunnels.peel_row(buffer, cells, row, self._work, 0)
 
     def _join(self, cells: Table, columns: Columns, row: int, buffer: Octets, side: bytearray) -> None:
         """Feed a fragment; a datagram that is whole may be a tunnel, and hold a fragment of another one."""
@@ -70,7 +82,7 @@ class Unwrapper(FragmentTable):
                 return
             rewrite(columns, row, datagram, len(side))
             side += datagram.data
-            tunnels.peel_row(side, cells, row, view_plain(self._work), 1)
+            tunnels.peel_row(side, cells, row, self._work, 1)
             if columns.transport[row] == Transport.UDP and columns.kind[row] == PayloadKind.UNKNOWN:
                 open_hep(columns, row, buffer, side)
             if columns.transport[row] != Transport.FRAGMENT:

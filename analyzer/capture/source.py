@@ -15,17 +15,20 @@ from analyzer.capture import scan
 from analyzer.capture.blocks import HEAD_OCTETS, Layout, read_block, read_comment, read_file_header
 from analyzer.capture.columns import (
     BATCH_PACKETS,
+    COLUMNS,
     NOTHING_SIEVED,
-    Column,
     Columns,
     Flag,
     Octets,
     PacketBatch,
+    PlainTable,
     Sieved,
     Table,
     Transport,
     empty_table,
+    plain_cells,
     table_columns,
+    view_cells,
 )
 from analyzer.capture.fragments import INCOMPLETE, PlainPending, count_incomplete
 from analyzer.capture.intake import STDIN, read_head, take_in
@@ -35,14 +38,17 @@ from analyzer.capture.reassembly import Unwrapper
 from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, view_plain
 from analyzer.capture.windows import Window, WindowScans
 from analyzer.errors import CaptureError
+from analyzer.model.arrays import Column
 from analyzer.model.capture_comment import CaptureComment, CaptureName
 from dissectors.grammar.defects import Defect
+from dissectors.grammar.key_log import KeyLogSecret
 
 if TYPE_CHECKING:
     from analyzer.capture.digest import MappedDigest
 
 RESYNC_OCTETS = 1 << 20  # how far past a damaged record the plain pass looks for the next good one
 MAX_LISTED_DEFECTS = 100
+PLAIN_OCTETS = 128 << 10  # of a whole capture: what plain Python is done with before NumPy is loaded
 SIEVED_OCTETS = 8 << 20  # of one batch
 TRIED_OCTETS = 64 << 20  # before it is said that a sieve takes too little
 _RECORDS = "analyzer.capture.records"
@@ -259,7 +265,8 @@ class Capture:
         state = self._layout.state
         if self.format == "pcap":
             return (int(state[scan.S_LINK]),)
-        return tuple(self._layout.interfaces[: int(state[scan.S_INTERFACES]), scan.I_LINK].tolist())
+        interfaces = self._layout.interfaces
+        return tuple(interfaces[index, scan.I_LINK] for index in range(state[scan.S_INTERFACES]))
 
     @property
     def offset(self) -> int:
@@ -347,7 +354,7 @@ class Capture:
         if window is None:
             state[scan.S_ROWS] = 0
             state[scan.S_CAPACITY] = capacity = max(1, min(packets, left // 16 + 1))
-            table = empty_table(capacity)
+            table = plain_cells(COLUMNS, capacity) if self._is_small else empty_table(capacity)
             sieve = self.sieve if self._fast and self._windows is None else None
             if sieve is None:
                 self._scan(table, fast=self._fast)
@@ -357,16 +364,30 @@ class Capture:
                 sieved = sieve.sieved()
         else:
             table = self._adopt(window)
-        columns = table_columns(table, int(state[scan.S_ROWS]))
-        if len(columns.frame) and not sieved.packets:
-            self._last_row_ns = int(columns.timestamp_ns[-1])
-        side = self._unwrapper.feed_batch(table, columns, self.buffer, fast=self._fast)
+        rows = state[scan.S_ROWS]
+        if rows and not sieved.packets:
+            self._last_row_ns = int(table[scan.C_TIMESTAMP_NS, rows - 1])
         if self._at_end() and not self.follow:
             self._finished = True
+        if isinstance(table, memoryview) and (plain := PlainTable(table, rows)).holds_only_sip:
+            self._account_plain(plain)
+            return PacketBatch(plain, self.buffer, b"", self.archive, None, self._take_secrets())
+        if isinstance(table, memoryview):
+            table = view_cells(table)
+        columns = table_columns(table, rows)
+        side = self._unwrapper.feed_batch(table, columns, self.buffer, fast=self._fast)
         self._account(columns, sieved)
-        secrets, self._layout.secrets = tuple(self._layout.secrets), []
         cells = table if self._fast else None
-        return PacketBatch(columns, self.buffer, side, self.archive, cells, secrets, sieved)
+        return PacketBatch(columns, self.buffer, side, self.archive, cells, self._take_secrets(), sieved)
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether plain Python may be done with it before NumPy is loaded."""
+        return len(self.buffer) <= PLAIN_OCTETS and not self._fast
+
+    def _take_secrets(self) -> tuple[KeyLogSecret, ...]:
+        secrets, self._layout.secrets = tuple(self._layout.secrets), []
+        return secrets
 
     @property
     def _kept_octets(self) -> Octets:
@@ -387,19 +408,19 @@ class Capture:
         buffer = view_array(self.buffer) if fast else self.buffer
         cells = table if fast else view_plain(table)
         state = self._layout.state
+        state_cells: Any = view_cells(state) if fast else state
         status = scan.END
         while status not in (scan.FULL, scan.SHORT) and not self._at_end():
             joint = self._next_joint()
             state[scan.S_END] = joint
-            interfaces = self._layout.interfaces
+            interfaces: Any = view_cells(self._layout.interfaces) if fast else self._layout.interfaces
             if sieve is not None:
-                sieve.walk(buffer, state, interfaces, cells, is_pcapng=self.format == "pcapng")
+                sieve.walk(buffer, state_cells, interfaces, cells, is_pcapng=self.format == "pcapng")
                 self._last_row_ns = sieve.last_time_ns
-            elif fast:
-                walk(buffer, state, interfaces, cells)
             else:
-                scan_ordinary(self.buffer, state, interfaces, table, is_pcapng=self.format == "pcapng")
-                walk(buffer, view_plain(state), view_plain(interfaces), cells)
+                if not fast and not isinstance(table, memoryview):
+                    scan_ordinary(self.buffer, state, interfaces, table, is_pcapng=self.format == "pcapng")
+                walk(buffer, state_cells, interfaces, cells)
             status = int(state[scan.S_STATUS])
             if status == scan.COMMENT:
                 read_comment(self.buffer, int(state[scan.S_FRAME]), self._layout)
@@ -429,11 +450,12 @@ class Capture:
         state = self._layout.state
         at, end = int(state[scan.S_OFFSET]), int(state[scan.S_END])
         seconds = self._last_row_ns // 1_000_000_000
-        cells = state if buffer is not self.buffer else view_plain(state)
+        cells = view_cells(state) if buffer is not self.buffer else state
         found = int(module.find_record(buffer, cells, min(end, at + RESYNC_OCTETS), seconds, self.format == "pcapng"))
         if found < 0 and end - at > RESYNC_OCTETS:
             fast: Any = compiled(_RECORDS, allocates=False)  # Python would take minutes for what may lie ahead
-            found = int(fast.find_record(view_array(self.buffer), state, end, seconds, self.format == "pcapng"))
+            octets, is_pcapng = view_array(self.buffer), self.format == "pcapng"
+            found = int(fast.find_record(octets, view_cells(state), end, seconds, is_pcapng))
         if found < 0 and status == scan.SHORT:
             self._note(Defect("truncated-record", at, "", f"the last record is cut: {end - at} octets left at {at}"))
         else:
@@ -446,6 +468,17 @@ class Capture:
             self._defects.append(defect)
         else:
             self._counts[("more-defects", "further damaged places are not listed")] += 1
+
+    def _account_plain(self, table: PlainTable) -> None:
+        """As `_account`, of SIP over UDP alone."""
+        self.packets += table.packets
+        self._rows += table.packets
+        flags, times = table.column("flags"), table.column("timestamp_ns")
+        timed = [time_ns for time_ns, flag in zip(times, flags, strict=True) if not flag & Flag.NO_TIME]
+        if timed:
+            self._widen(min(timed), max(timed))
+        if snapped := sum(1 for flag in flags if flag & Flag.SNAPPED):
+            self._counts[("packet-cut-by-snaplen", "packets")] += snapped
 
     def _account(self, columns: Columns, sieved: Sieved) -> None:
         self.packets += len(columns.frame) + sieved.packets

@@ -13,8 +13,9 @@ import numpy as np
 
 from analyzer.capture import scan
 from analyzer.capture.blocks import Layout
-from analyzer.capture.columns import Column, Octets, Table, empty_table
+from analyzer.capture.columns import Octets, Table, empty_table, view_cells
 from analyzer.capture.speed import view_array
+from analyzer.model.arrays import Column
 from dissectors.grammar.late_dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class WindowScans:
     def _submit(self, layout: Layout, at: int) -> None:
         self._next = max(self._next, (at // WINDOW_OCTETS + 1) * WINDOW_OCTETS)
         while len(self._work) < self._ahead and self._next < len(self._buffer):
-            state, interfaces = layout.state.copy(), layout.interfaces.copy()
+            state, interfaces = view_cells(layout.state).copy(), view_cells(layout.interfaces).copy()
             state[scan.S_CAPACITY] = rows = _rows_to_expect(state)
             table = empty_table(rows)  # here: memory that a thread asks for is new to it each time
             future = self._pool.submit(self._scan, self._next, state, interfaces, table, layout.format == "pcapng")
@@ -134,7 +135,7 @@ def _rows_to_expect(state: Column) -> int:
 
 
 def _headers(layout: Layout) -> tuple[Column, Column]:
-    return _fixed_cells(layout.state), layout.interfaces
+    return _fixed_cells(view_cells(layout.state)), view_cells(layout.interfaces)
 
 
 def _fixed_cells(state: Column) -> Column:

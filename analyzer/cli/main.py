@@ -14,6 +14,7 @@ import click
 
 from analyzer import __version__
 from analyzer.cli.exit_codes import exit_code_of
+from analyzer.cli.late_numpy import load_numpy_late
 from analyzer.cli.leaving import run_program
 from analyzer.cycles import no_search_for_cycles
 from analyzer.errors import AuditorError
@@ -41,6 +42,7 @@ class LazyGroup(click.Group):
         """Import and return one command."""
         if cmd_name not in COMMANDS:
             return None
+        load_numpy_late()
         with no_search_for_cycles(freeze=True):
             module = importlib.import_module(f"analyzer.cli.{cmd_name}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
@@ -74,20 +76,29 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         click.echo("srtp-audit: interrupted before a report could be written", err=True)
         code = ExitCode.INTERRUPTED
     except AuditorError as error:
-        from reports.safe_text import visible_block  # noqa: PLC0415 - only where something is amiss
-
-        click.echo(f"srtp-audit: {visible_block(str(error))}", err=True)
+        _say(str(error))
         code = exit_code_of(error)
     except (BrokenPipeError, SystemExit):
         # The reader of our output went away (Click exits then): nothing is left to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.INCOMPLETE
+    except ImportError as error:
+        if os.environ.get("SRTP_AUDIT_TRACEBACK"):
+            raise
+        _say(f"the installation is damaged: {error}")
+        code = ExitCode.INTERNAL
     except Exception as error:
         if os.environ.get("SRTP_AUDIT_TRACEBACK"):
             raise
         click.echo(f"srtp-audit: internal error: {type(error).__name__} in {_place(error)}", err=True)
         code = ExitCode.INTERNAL
     sys.exit(int(code))
+
+
+def _say(error: str) -> None:
+    from reports.safe_text import visible_block  # noqa: PLC0415 - only where something is amiss
+
+    click.echo(f"srtp-audit: {visible_block(error)}", err=True)
 
 
 def program() -> None:

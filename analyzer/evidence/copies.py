@@ -9,15 +9,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from analyzer.evidence.packet_facts import facts_at, with_payloads
+from analyzer.model.arrays import Places
 from analyzer.model.evidence import RUN_PACKETS, FrameRef, MediaStream, PacketFacts, PacketRun
 
 MAX_APART_NS = 10_000_000  # less than the shortest usual packet time
 NEAR_PACKETS = 1 << 13  # among which a copy follows its packet
 DOUBLED = 0.9  # of the originals: taps lose a packet now and then
-Places = npt.NDArray[np.signedinteger]
 _MAX_SMALL = 2**31
 
 

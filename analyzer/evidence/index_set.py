@@ -2,9 +2,8 @@
 """Which packets of a source have come, by number: as intervals, so that memory follows the gaps."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Numbers = NDArray[np.int64]
+from analyzer.model.arrays import Masks, Numbers
 
 
 class IndexSet:
@@ -14,7 +13,7 @@ class IndexSet:
         self._starts: Numbers = np.zeros(0, np.int64)
         self._stops: Numbers = np.zeros(0, np.int64)  # exclusive
 
-    def add(self, index: Numbers) -> NDArray[np.bool_]:
+    def add(self, index: Numbers) -> Masks:
         """Take these in; which of them had come before, those that stand twice among them included."""
         again = np.ones(len(index), dtype=np.bool_)
         if not len(index):

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from analyzer.capture.address import format_endpoint
-from analyzer.capture.columns import Column, Octets
+from analyzer.capture.columns import Octets
 from analyzer.capture.octets import join_spans, read_spans
 from analyzer.errors import CaptureError
 from analyzer.evidence.packet_facts import with_payloads
 from analyzer.evidence.packet_store import Facts, PacketStore, cut_facts
+from analyzer.model.arrays import Column, Numbers
 from analyzer.model.channel import interleaved_suffix
 from analyzer.model.evidence import RUN_PACKETS, PacketFacts, PacketRun
 from analyzer.model.frame_places import FramePlaces
@@ -22,7 +22,6 @@ from analyzer.model.frame_places import FramePlaces
 HELD_PACKETS = 1 << 14  # of a flow that may be held as whole columns
 SHORTER = "the capture has become shorter while it was read"
 HEADERS_OCTETS = 28  # an IPv4 header without options, and UDP's
-Numbers = npt.NDArray[np.int64]
 
 
 class FlowKey(NamedTuple):

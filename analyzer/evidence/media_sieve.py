@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A sieve in the compiled pass over a capture: it sorts media packets into the flows of a `MediaTable` as it goes."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from analyzer.capture.columns import Column, Octets, Sieved, Table
+from analyzer.capture.columns import Octets, Sieved, Table
 from analyzer.capture.speed import compiled
 from analyzer.evidence import sieve_scan
 from analyzer.evidence.media_table import MediaTable
+from analyzer.model.arrays import Column
 
 _SIEVE_SCAN = "analyzer.evidence.sieve_scan"
 _NEVER_NS = 1 << 62
@@ -19,10 +21,18 @@ class MediaSieve:
 
     def __init__(self, table: MediaTable, before: int = 0) -> None:
         self._table = table
-        self._cells: Column = np.zeros(sieve_scan.SIEVE_CELLS, np.int64)
-        self._cells[sieve_scan.V_BEFORE], self._cells[sieve_scan.V_TIME_NS] = before, -1
-        self._known: Column = np.full((sieve_scan.KNOWN_SLOTS, sieve_scan.KNOWN_CELLS), -1, np.int64)
+        self._before = before
         self._octets: Octets = b""
+
+    @cached_property
+    def _cells(self) -> Column:
+        cells: Column = np.zeros(sieve_scan.SIEVE_CELLS, np.int64)
+        cells[sieve_scan.V_BEFORE], cells[sieve_scan.V_TIME_NS] = self._before, -1
+        return cells
+
+    @cached_property
+    def _known(self) -> Column:
+        return np.full((sieve_scan.KNOWN_SLOTS, sieve_scan.KNOWN_CELLS), -1, np.int64)
 
     def begin(self, octets: Octets, stop: int, rows: int) -> None:
         """A batch begins: it ends about offset `stop` or with so many rows; payloads stay in `octets`."""

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analyzer.capture.columns import Column
 from analyzer.capture.speed import at_hand, plain
 from analyzer.evidence.jitter import JITTER_CELLS
 from analyzer.evidence.sequence_counts import SequenceCounts, count_sequence, sequence_steps
+from analyzer.model.arrays import Column
 from analyzer.model.evidence import MediaStream, PacketFacts
 from dissectors.grammar.late_dataclass import dataclass
 

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.capture.columns import Column, Octets, PacketBatch, PayloadKind, Table, Transport
+from analyzer.capture.columns import Octets, PacketBatch, PayloadKind, Table, Transport
 from analyzer.capture.speed import compiled
 from analyzer.evidence import flow_scan
 from analyzer.evidence.copies import IdentifiedStream, StreamOnce, find_originals
 from analyzer.evidence.media import FlowKey, PacketColumns
-from analyzer.evidence.packet_store import RECORD, Arena, PacketStore, Records
+from analyzer.evidence.packet_store import RECORD, Arena, PacketStore
+from analyzer.model.arrays import Column, Records
+from analyzer.model.arrays import Numbers as Cells
 from analyzer.model.evidence import DatagramFlow, MediaEvidence, MediaStream
 from analyzer.model.frame_places import FramePlaces
 from dissectors.grammar.defects import Defect
@@ -27,7 +28,6 @@ _COPIED = (
     "sequence_number", "payload_type", "marker",
 )  # fmt: skip
 _NAMES = {"sequence_number": "seq"}
-Cells = npt.NDArray[np.int64]
 Sieving = Callable[[tuple[Cells, ...], tuple[Any, ...]], bool]
 _MIXERS = (
     0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93,
@@ -41,12 +41,7 @@ class MediaTable:
     def __init__(self, capture: int = 0, places: FramePlaces | None = None) -> None:
         self.capture = capture
         self._places = places or FramePlaces(capture)
-        self._store = PacketStore()
-        self._keys: Cells = np.zeros((FIRST_FLOWS, flow_scan.FLOW_CELLS), np.int64)
-        self._state: Cells = np.zeros(flow_scan.STATE_CELLS, np.int64)
-        self._state[flow_scan.F_FACTOR] = secrets.randbits(62) | 1
-        self._index: Cells = np.zeros(0, np.int64)  # of the compiled pass
-        self._key_cells: Cells = np.zeros(flow_scan.KEY_CELLS, np.int64)
+        self._is_fed = False  # until then there are no arrays, for which NumPy would have to be loaded
         self._indexed = 0
         self._numbers: dict[FlowKey, int] = {}  # of the plain pass
         self._copies = 0
@@ -60,8 +55,19 @@ class MediaTable:
         else:
             self._feed_compiled(batch.table, len(batch))
 
+    def _begin(self) -> None:
+        self._is_fed = True
+        self._store = PacketStore()
+        self._keys: Cells = np.zeros((FIRST_FLOWS, flow_scan.FLOW_CELLS), np.int64)
+        self._state: Cells = np.zeros(flow_scan.STATE_CELLS, np.int64)
+        self._state[flow_scan.F_FACTOR] = secrets.randbits(62) | 1
+        self._index: Cells = np.zeros(0, np.int64)  # of the compiled pass
+        self._key_cells: Cells = np.zeros(flow_scan.KEY_CELLS, np.int64)
+
     def _read_from(self, octets: Octets) -> None:
         """The packets that come now have their payloads in `octets`."""
+        if not self._is_fed:
+            self._begin()
         self._store.read_from(octets)
         self._state[flow_scan.F_MAX_FLOWS] = MAX_FLOWS
 
@@ -147,13 +153,15 @@ class MediaTable:
     @property
     def defects(self) -> tuple[Defect, ...]:
         """Packets that were not kept because a limit was reached."""
-        unkept = int(self._state[flow_scan.F_UNKEPT])
+        unkept = int(self._state[flow_scan.F_UNKEPT]) if self._is_fed else 0
         if not unkept:
             return ()
         return (Defect("too-many-media-flows", 0, "", f"{unkept} packets beyond {MAX_FLOWS} flows"),)
 
     def flows(self, kind: PayloadKind) -> tuple[PacketColumns, ...]:
         """The flows of one kind, by their first frame."""
+        if not self._is_fed:
+            return ()
         self._store.seal()
         keys = self._keys[: self._flows]
         found = np.flatnonzero(keys[:, 0] == kind).tolist()
@@ -210,7 +218,7 @@ def group_rows(keys: tuple[Column, ...]) -> tuple[Column, Column]:
 
     Sorted by a hash of the keys and then checked; keys that collide are sorted in full.
     """
-    mixed: npt.NDArray[np.uint64] = np.zeros(len(keys[0]), dtype=np.uint64)
+    mixed: Column = np.zeros(len(keys[0]), dtype=np.uint64)
     for column, factor in zip(keys, _MIXERS, strict=True):
         mixed ^= column.astype(np.uint64, copy=False)
         mixed *= np.uint64(factor)

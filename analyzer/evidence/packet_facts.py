@@ -2,15 +2,14 @@
 """Some packets of a stream, read without the rest of it."""
 
 import numpy as np
-import numpy.typing as npt
 
+from analyzer.model.arrays import Numbers
 from analyzer.model.evidence import MediaStream, PacketFacts, PacketRun
 
 COLUMNS = (
     "frame", "timestamp_ns", "sequence_number", "rtp_timestamp", "payload_type", "payload_octets", "wire_octets",
     "header_octets",
 )  # fmt: skip
-Numbers = npt.NDArray[np.int64]
 
 
 def facts_at(stream: MediaStream, numbers: Numbers, first: int = 0) -> PacketFacts:

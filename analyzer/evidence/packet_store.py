@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.capture.columns import Column, Octets
+from analyzer.capture.columns import Octets
 from analyzer.capture.speed import at_hand, plain, view_plain
 from analyzer.evidence import flow_scan, packet_code
 from analyzer.evidence.spool import Spool
+from analyzer.model.arrays import Column, Flows, Records, Words
+from analyzer.model.arrays import Numbers as Cells
 
 BLOCK_PACKETS = 1 << 18
 FIRST_PACKETS = 1 << 10
@@ -28,20 +29,16 @@ _UINT16_FLOWS = 1 << 16
 _CODE = "analyzer.evidence.packet_code"
 _PART = 4  # cells of a part: block, offset in the spool, packets, words of coded ones or 0
 
-RECORD = np.dtype(
-    [
-        ("timestamp_ns", "i8"), ("payload_offset", "i8"), ("frame", "i8"), ("rtp_timestamp", "u4"),
-        ("payload_octets", "i4"), ("wire_octets", "i4"), ("header_octets", "i4"), ("sequence_number", "i4"),
-        ("payload_type", "i2"), ("marker", "i2"),
-    ]
-)  # fmt: skip
-Cells = npt.NDArray[np.int64]
-Flows = npt.NDArray[np.int32]
-Records = npt.NDArray[np.void]
+RECORD = [
+    ("timestamp_ns", "i8"), ("payload_offset", "i8"), ("frame", "i8"), ("rtp_timestamp", "u4"),
+    ("payload_octets", "i4"), ("wire_octets", "i4"), ("header_octets", "i4"), ("sequence_number", "i4"),
+    ("payload_type", "i2"), ("marker", "i2"),
+]  # fmt: skip
+RECORD_OCTETS = sum(int(kind[1:]) for _, kind in RECORD)
 
 
 class Facts(NamedTuple):
-    """Packets of a flow as columns, of the types of `RECORD`."""
+    """Packets of a flow as columns: the names and types of `RECORD`, in its order."""
 
     timestamp_ns: Column
     payload_offset: Column
@@ -59,7 +56,7 @@ class Arena:
     """Where the compiled pass codes packets: chunks of words, what it knows of each flow's last packet."""
 
     def __init__(self) -> None:
-        self.words: npt.NDArray[np.uint32] = np.zeros(ARENA_CHUNKS * flow_scan.CHUNK_WORDS, np.uint32)
+        self.words: Words = np.zeros(ARENA_CHUNKS * flow_scan.CHUNK_WORDS, np.uint32)
         self.chained: Cells = np.zeros((ARENA_CHUNKS, 2), np.int64)
         self.active: Cells = np.zeros(ARENA_CHUNKS, np.int64)
         self.lasts: Cells = np.zeros((0, packet_code.LAST_CELLS), np.int64)
@@ -155,12 +152,12 @@ class PacketStore:
         counts = np.bincount(flow_of)
         small = len(counts) <= _UINT16_FLOWS  # numbers of 16 bits are sorted by radix
         order = np.argsort(flow_of.astype(np.uint16) if small else flow_of, kind="stable")
-        cells = records.view(np.int64).reshape(-1, RECORD.itemsize // 8)  # moved much faster than records
+        cells = records.view(np.int64).reshape(-1, RECORD_OCTETS // 8)  # moved much faster than records
         start = self._blocks.append(cells[order].data.cast("B"))
         present = np.flatnonzero(counts)
         parts = np.zeros((len(present), _PART), np.int64)
         parts[:, 0], parts[:, 2] = present, counts[present]
-        parts[:, 1] = start + (np.cumsum(counts) - counts)[present] * RECORD.itemsize
+        parts[:, 1] = start + (np.cumsum(counts) - counts)[present] * RECORD_OCTETS
         self._enter(parts)
 
     def _enter(self, parts: Cells) -> None:
@@ -237,7 +234,7 @@ class PacketStore:
         for place in range(0, _PART * parts, _PART):
             block, offset, packets, words = table[place : place + _PART]
             if begin + packets > start and (stop is None or begin < stop):
-                stored = _Stored(self._blocks, offset, 4 * words or packets * RECORD.itemsize)
+                stored = _Stored(self._blocks, offset, 4 * words or packets * RECORD_OCTETS)
                 yield begin, (_CodedPart if words else _RecordPart)(packets, self._buffers[block], stored)
             begin += packets
 
@@ -283,7 +280,7 @@ class _RecordPart:
 
     def read(self, facts: Facts, row: int, stop: int) -> None:
         """The next packets into rows `row` to `stop`."""
-        size = RECORD.itemsize
+        size = RECORD_OCTETS
         records = np.frombuffer(self._stored.read(size * self._next, size * (stop - row)), RECORD)
         for name, column in zip(Facts._fields, facts, strict=True):
             column[row:stop] = records[name]
@@ -321,10 +318,10 @@ class _CodedPart:
 
 def empty_facts(packets: int) -> Facts:
     """Columns for so many packets, in one piece: the heap gives the same one again and again, without new pages."""
-    memory, columns, at = np.empty(packets * RECORD.itemsize, np.uint8), [], 0
-    for name in Facts._fields:
-        octets = packets * RECORD[name].itemsize
-        columns.append(memory[at : at + octets].view(RECORD[name]))
+    memory, columns, at = np.empty(packets * RECORD_OCTETS, np.uint8), [], 0
+    for _, kind in RECORD:
+        octets = packets * int(kind[1:])
+        columns.append(memory[at : at + octets].view(kind))
         at += octets
     return Facts(*columns)
 
@@ -335,4 +332,4 @@ def cut_facts(facts: Facts, start: int, stop: int) -> Facts:
 
 
 def _octets(facts: Facts) -> int:
-    return len(facts.frame) * RECORD.itemsize
+    return len(facts.frame) * RECORD_OCTETS

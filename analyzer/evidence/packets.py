@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from analyzer.capture.address import format_endpoint
-from analyzer.capture.columns import DATAGRAM_TRANSPORTS, PacketBatch, PayloadKind, Transport
+from analyzer.capture.columns import DATAGRAM_TRANSPORTS, RTSP_PORTS, PacketBatch, PayloadKind, Transport
 from analyzer.model.evidence import SignallingMessage, TlsFlow
 from analyzer.tls.secrets import TlsSecrets
 from dissectors.grammar.defects import Defect
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 _by_frame = attrgetter("frame")
 STREAMS = (Transport.TCP, Transport.SCTP)
-RTSP_PORTS = (554, 8554)  # IANA: rtsp, rtsp-alt
+_READ = (
+    *("payload_offset", "payload_octets", "frame", "timestamp_ns", "detail"),
+    *("src_hi", "src_lo", "src_port", "dst_hi", "dst_lo", "dst_port"),
+)
 
 
 class SignallingDatagram(NamedTuple):
@@ -45,13 +48,8 @@ Found = SignallingDatagram | SignallingMessage  # as octets, or understood alrea
 
 def iter_signalling_datagrams(batch: PacketBatch, capture: int = 0) -> Iterator[SignallingDatagram]:
     """The SIP messages over UDP in a batch, whole again where they were IP fragments, in capture order."""
-    columns = batch.columns
-    rows = np.flatnonzero(columns.kind == PayloadKind.SIP_LIKE)
-    cells = [columns.payload_offset, columns.payload_octets, columns.frame, columns.timestamp_ns, columns.detail]
-    cells += [columns.src_hi, columns.src_lo, columns.src_port, columns.dst_hi, columns.dst_lo, columns.dst_port]
     texts = _EndpointTexts()
-    # As lists: reading single cells of an array costs more than all the rest of this loop.
-    lists = (column[rows].tolist() for column in cells)
+    lists = batch.cells_of_kind(PayloadKind.SIP_LIKE, _READ)
     for offset, octets, frame, time_ns, protocol, *ends in zip(*lists, strict=True):
         data = batch.octets(offset, octets)
         if looks_like_sip(data):
@@ -111,9 +109,9 @@ class SignallingReader:
 
     def feed_rest(self, batch: PacketBatch) -> list[SignallingDatagram]:
         """The same without SIP over UDP, for whoever has that already; one after the other as they were complete."""
-        messages = list(iter_rtsp_datagrams(batch, self.capture))
+        messages = [] if batch.holds_only_sip else list(iter_rtsp_datagrams(batch, self.capture))
         if self._streamed is None:
-            if all(next(batch.rows_of(transport), None) is None for transport in STREAMS):
+            if batch.holds_only_sip or all(next(batch.rows_of(transport), None) is None for transport in STREAMS):
                 return messages
             from analyzer.evidence.streamed import StreamedSignalling  # noqa: PLC0415 - most captures have none
 

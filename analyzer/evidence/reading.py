@@ -116,7 +116,7 @@ class Reading:
         if batch.secrets:
             self.key_log += batch.secrets
             self.secrets.add(batch.secrets)
-        columns, sieved = batch.columns, batch.sieved
+        sieved = batch.sieved
         file = self._files[-1]
         if sieved.packets:
             file.packets += sieved.packets
@@ -125,17 +125,22 @@ class Reading:
         if not len(batch):
             return self._parse(self.signalling.feed(batch))
         file.packets += len(batch)
-        file.add_times(int(columns.timestamp_ns.min()), int(columns.timestamp_ns.max()))
-        file.media_packets += int((columns.kind == PayloadKind.RTP_LIKE).sum())
+        file.add_times(*batch.times_ns)
         if self.places.before:
-            np.add(columns.frame, self.places.before, out=columns.frame)
+            np.add(batch.columns.frame, self.places.before, out=batch.columns.frame)
             ahead = ahead and [each._replace(frame=each.frame + self.places.before) for each in ahead]
-        self.media.feed(batch)
-        moved = self.places.moved
-        self.mikey += [each._replace(place=moved(each.frame)) for each in iter_mikey_datagrams(batch, self.index)]
+        if not batch.holds_only_sip:
+            self._take_other(batch)
         found = self._parse(self._find(batch, ahead))
         self._take_interleaved(batch)
         return found
+
+    def _take_other(self, batch: PacketBatch) -> None:
+        """What else there is in datagrams: media, MIKEY on its port."""
+        self._files[-1].media_packets += int((batch.columns.kind == PayloadKind.RTP_LIKE).sum())
+        self.media.feed(batch)
+        moved = self.places.moved
+        self.mikey += [each._replace(place=moved(each.frame)) for each in iter_mikey_datagrams(batch, self.index)]
 
     def finish(self) -> list[AnySignalling]:
         """What was still being put together when the capture ended."""

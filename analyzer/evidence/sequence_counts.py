@@ -4,14 +4,12 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.capture.columns import Column
 from analyzer.evidence.index_set import IndexSet
+from analyzer.model.arrays import Column, Masks, Numbers
 from analyzer.model.evidence import MediaStream
 
 MAX_MISORDER = 100  # RFC 3550 A.1: further back, and the sender has started again
-Numbers = npt.NDArray[np.int64]
 
 
 class SequenceCounts(NamedTuple):
@@ -72,7 +70,7 @@ class SequenceCounter:
         whole = SequenceCounts(*(sum(column) for column in zip(*self._done, strict=True)))
         return whole._replace(restarts=len(self._done) - 1)
 
-    def _count(self, steps: Numbers, stays: npt.NDArray[np.bool_]) -> None:
+    def _count(self, steps: Numbers, stays: Masks) -> None:
         """Packets by their steps from the ones before, and whether what follows goes on from there."""
         extended = self._extended + np.cumsum(steps)
         first, *others = np.split(extended, np.flatnonzero((steps < -MAX_MISORDER) & stays))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One source, two speeds: the plain and the compiled pass fill the same columns."""
+"""One source, two speeds: the plain and the compiled pass fill the same columns, as does the way of small captures."""
 
 import os
 import random
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import analyzer.capture.source as source
 from analyzer.capture import peeling, speed
-from analyzer.capture.columns import Columns, PayloadKind
+from analyzer.capture.columns import Columns, PacketBatch, PayloadKind, Transport
 from analyzer.capture.source import open_capture
 from analyzer.errors import CaptureError
 
@@ -39,27 +39,54 @@ SAMPLES = [
     + made.interface(options=made.option(9, bytes([0x80 | 33])))
     + b"".join(made.enhanced(frame, 1 << (index % 40 + 20)) for index, frame in enumerate(_FRAMES))
     + made.simple(_FRAMES[0]),
+    made.pcap(PLAIN),
+    made.section() + made.interface() + made.enhanced(PLAIN[0], 1) * 6 + made.simple(PLAIN[0]) * 2,
 ]
+FEW, MANY, COMPILED = (1 << 60, 1 << 60), (-1, 1 << 60), (1 << 60, -1)  # PLAIN_OCTETS and COMPILE_OCTETS
 
 
 def both_speeds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
-    for threshold in (1 << 60, -1):
-        monkeypatch.setattr(source, "COMPILE_OCTETS", threshold)
+    for plain_octets, compile_octets in (FEW, MANY, COMPILED):
+        monkeypatch.setattr(source, "PLAIN_OCTETS", plain_octets)
+        monkeypatch.setattr(source, "COMPILE_OCTETS", compile_octets)
         with open_capture(path) as capture:
             batches = list(capture.batches())
-            results.append((batches, capture.defects, capture.packets, capture.first_time_ns))
-    assert results[0][1:] == results[1][1:]
-    for plain, compiled in zip(results[0][0], results[1][0], strict=True):
-        assert plain.side == compiled.side
-        for name, one, other in zip(Columns._fields, plain.columns, compiled.columns, strict=True):
-            assert np.array_equal(one, other), name
+            results.append((batches, capture.account, capture.packets, capture.first_time_ns, capture.last_time_ns))
+    for result in results[1:]:
+        assert results[0][1:] == result[1:]
+        for plain, other in zip(results[0][0], result[0], strict=True):
+            same_batch(plain, other)
+
+
+def same_batch(plain: PacketBatch, other: PacketBatch) -> None:
+    assert (plain.side, len(plain), plain.secrets) == (other.side, len(other), other.secrets)
+    for name, one, another in zip(Columns._fields, plain.columns, other.columns, strict=True):
+        assert one.dtype == another.dtype, name
+        assert np.array_equal(one, another), name
+    if len(plain):
+        assert plain.times_ns == other.times_ns
+    for kind in PayloadKind:
+        assert plain.cells_of_kind(kind, Columns._fields) == other.cells_of_kind(kind, Columns._fields)
+    if plain.holds_only_sip:
+        assert set(other.kind.tolist()) == {PayloadKind.SIP_LIKE}
+        assert set(other.transport.tolist()) == {Transport.UDP}
+
+
+def test_a_few_messages_need_no_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcap"
+    other = made.ethernet(made.ipv4(made.udp(made.rtp(1))))
+    for frames, expected in ((PLAIN, True), ([*PLAIN, other], False), ([*PLAIN, b"arp" * 10], False)):
+        path.write_bytes(made.pcap(frames))
+        with open_capture(path) as capture:
+            assert [batch.holds_only_sip for batch in capture.batches()] == [expected]
 
 
 @pytest.mark.parametrize("data", [made.pcap(PLAIN), made.section() + made.interface() + made.enhanced(PLAIN[0], 1) * 8])
 def test_usual_packets_are_peeled_many_at_a_time(data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.pcap"
     path.write_bytes(data)
+    monkeypatch.setattr(source, "PLAIN_OCTETS", 0)
     peeled: list[int] = []
     monkeypatch.setattr(peeling, "peel_link", lambda *place: peeled.append(place[1]))
     with open_capture(path) as capture:
