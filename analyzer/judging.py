@@ -6,8 +6,6 @@ as they were seen, not what was found out about them.
 """
 
 import os
-import pickle
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, NamedTuple, Protocol, overload
@@ -41,6 +39,8 @@ class _ChildSheet:
     """A temporary file without a name, opened before the child that writes it is forked."""
 
     def __init__(self) -> None:
+        import tempfile  # noqa: PLC0415 - only where calls are many
+
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="srtp-audit-", buffering=0)  # noqa: SIM115
         self._end = 0
         weakref.finalize(self, self._file.close)
@@ -202,10 +202,14 @@ def _encode(share: _Share) -> bytes:
         for brief in share.briefs
     ]
     places = [tuple(place) for place in share.places]
+    import pickle  # noqa: PLC0415
+
     return pickle.dumps((share.start, list(lines), rows, share.counts, places), pickle.HIGHEST_PROTOCOL)
 
 
 def _decode(octets: bytes, calls: Sequence[Call]) -> _Share:
+    import pickle  # noqa: PLC0415 - only where calls are many
+
     start, lines, rows, counts, places = pickle.loads(octets)  # noqa: S301 - from our own child, through a pipe
     briefs = tuple(
         CallBrief(

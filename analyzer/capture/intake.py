@@ -7,7 +7,6 @@ What has no file to be mapped from is put into one without a name, so that memor
 import hashlib
 import itertools
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -136,6 +135,8 @@ def _put_aside(pieces: Iterator[bytes]) -> tuple[Octets, FileOctets | None]:
             break
     else:
         return bytes(whole), None
+    import tempfile  # noqa: PLC0415 - only for captures that have no file to map
+
     with tempfile.NamedTemporaryFile(prefix="srtp-audit-") as file:
         file.write(whole)
         whole.clear()

@@ -6,7 +6,6 @@ import importlib
 import sys
 import types
 from pathlib import Path
-from pickle import PickleError
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,6 @@ import numpy as np
 from analyzer.capture.columns import Octets
 
 _OWN = "analyzer."
-# What reading a cache raises that is damaged, or was written by another version.
-CACHE_FAULTS = (OSError, EOFError, PickleError, ImportError, AttributeError, LookupError, TypeError, ValueError)
 COMPILE_OCTETS = 16 << 20  # below, the plain pass is done before Numba is imported and its cache loaded, or soon after
 
 
@@ -67,7 +64,8 @@ def at_hand(module: str) -> types.ModuleType:
 
 
 def _compile(numba: Any, function: types.FunctionType, allocates: bool) -> Any:
-    options = {"no_cfunc_wrapper": True} | ({} if allocates else {"_nrt": False})
+    wanted = {"no_cfunc_wrapper": True} | ({} if allocates else {"_nrt": False})
+    options = {name: value for name, value in wanted.items() if name in _known_options(numba)}
     try:
         kernel = numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no folder is writable for the cache
@@ -75,6 +73,11 @@ def _compile(numba: Any, function: types.FunctionType, allocates: bool) -> Any:
     if not allocates:
         _load_at_once(kernel)
     return kernel
+
+
+def _known_options(numba: Any) -> set[str]:
+    """What this Numba can be told: options without documentation are left out where it has them no more."""
+    return set(dir(getattr(numba.core.options, "DefaultOptions", None)))
 
 
 def _load_at_once(kernel: Any) -> None:
@@ -92,11 +95,18 @@ def _load_at_once(kernel: Any) -> None:
     def load(signature: Any, target: Any) -> Any:
         try:
             found = quick(signature, target)
-        except CACHE_FAULTS:  # Numba's own way knows what to do
+        except _cache_faults():  # Numba's own way knows what to do
             found = None
         return usual(signature, target) if found is None else found
 
     cache.load_overload = load
+
+
+def _cache_faults() -> tuple[type[Exception], ...]:
+    """What reading a cache raises that is damaged, or was written by another version."""
+    from pickle import PickleError  # noqa: PLC0415 - Numba has loaded it then
+
+    return (OSError, EOFError, PickleError, ImportError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def view_plain(array: Any) -> memoryview:

@@ -4,7 +4,6 @@
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -44,6 +43,8 @@ def open_output(path: Path, unfinished: Path | None = None) -> Iterator[BinaryIO
 
     Until then they are in the folder `unfinished`, which has to be on the same volume, or else beside `path`.
     """
+    import tempfile  # noqa: PLC0415 - only where files are written
+
     handle, name = tempfile.mkstemp(dir=unfinished or path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:

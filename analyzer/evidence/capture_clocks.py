@@ -9,7 +9,6 @@ direction, so that the way between the points cancels out: what it may take is h
 import hashlib
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import field
-from statistics import median
 from typing import NamedTuple
 
 from analyzer.evidence.packet_facts import first_facts
@@ -72,6 +71,8 @@ class ClockEvidence:
 
     def compare(self, reference: "ClockEvidence") -> ClockOffset | None:
         """How far this clock is ahead of the reference; None where nothing that both have tells."""
+        from statistics import median  # noqa: PLC0415 - only where several captures are compared
+
         for basis in ClockBasis:
             ways = list(_differences(self.seen[basis], reference.seen[basis]).values())
             if ways:

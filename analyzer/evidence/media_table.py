@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Media found in packets: RTP streams and the RTCP, STUN, DTLS and ZRTP beside them, sorted into flows."""
 
-import secrets
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -60,7 +60,7 @@ class MediaTable:
         self._store = PacketStore()
         self._keys: Cells = np.zeros((FIRST_FLOWS, flow_scan.FLOW_CELLS), np.int64)
         self._state: Cells = np.zeros(flow_scan.STATE_CELLS, np.int64)
-        self._state[flow_scan.F_FACTOR] = secrets.randbits(62) | 1
+        self._state[flow_scan.F_FACTOR] = int.from_bytes(os.urandom(8), "big") >> 2 | 1
         self._index: Cells = np.zeros(0, np.int64)  # of the compiled pass
         self._key_cells: Cells = np.zeros(flow_scan.KEY_CELLS, np.int64)
 

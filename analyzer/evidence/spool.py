@@ -3,7 +3,6 @@
 
 import bisect
 import os
-import tempfile
 import weakref
 from typing import IO
 
@@ -54,6 +53,8 @@ class Spool:
 
     def _store(self) -> None:
         """Move what is in memory to the file."""
+        import tempfile  # noqa: PLC0415 - only where streams are long
+
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(prefix="srtp-audit-", buffering=0)  # noqa: SIM115

@@ -3,7 +3,6 @@
 
 from enum import Enum
 
-from analyzer.srtp import botan
 from dissectors.grammar.late_dataclass import dataclass
 
 
@@ -84,7 +83,11 @@ class Suite:
     @property
     def available(self) -> bool:
         """Whether packets of this suite can be opened here."""
-        return self.cipher in AVAILABLE_CIPHERS or (self.cipher in BOTAN_CIPHERS and botan.is_available())
+        if self.cipher not in BOTAN_CIPHERS:
+            return self.cipher in AVAILABLE_CIPHERS
+        from analyzer.srtp import botan  # noqa: PLC0415 - rarely negotiated
+
+        return botan.is_available()
 
     @property
     def unavailable_reason(self) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from analyzer.capture.speed import compiled, plain, view_plain
 from analyzer.evidence import packet_code
-from analyzer.evidence.packet_store import RECORD, Facts, empty_facts
+from analyzer.evidence.packet_store import RECORD, RECORD_OCTETS, Facts, empty_facts
 
 CODE = "analyzer.evidence.packet_code"
 U16, U32, I64 = st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1), st.integers(-(2**63), 2**63 - 1)
@@ -67,5 +67,5 @@ def test_a_steady_stream_takes_three_words_a_packet(lost: int) -> None:
 
 
 def test_columns_are_those_of_a_record() -> None:
-    assert tuple(RECORD.names or ()) == Facts._fields
-    assert RECORD.itemsize == 48
+    assert tuple(name for name, _ in RECORD) == Facts._fields
+    assert RECORD_OCTETS == np.dtype(RECORD).itemsize == 48

@@ -9,10 +9,11 @@ import pickle
 import pkgutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import field
 from threading import Barrier, Thread
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, get_type_hints
 
 import pytest
 
@@ -82,6 +83,25 @@ def set_number(value: Any) -> None:
     value.number = 1
 
 
+def matched(value: Any, made: Classes) -> Any:
+    match value:
+        case made.derived(number, text, more=more):
+            return "derived", number, text, more
+        case made.value(number, text="y"):
+            return "y", number
+        case made.value(number):
+            return "value", number
+    return None
+
+
+def round_trip(value: Any) -> tuple[Any, Any]:
+    """How pickle takes a value apart, and the value made of that: classes of a function have no name to be found by."""
+    make, arguments, state = value.__reduce_ex__(5)[:3]
+    again = make(*arguments)
+    again.__setstate__(state)
+    return state, again == value
+
+
 USES: list[Callable[[Classes], Any]] = [
     lambda made: repr(made.value(1, octets=b"2")),
     lambda made: made.value(1) == made.value(1, octets=b"2"),
@@ -113,6 +133,26 @@ USES: list[Callable[[Classes], Any]] = [
     lambda made: copy.deepcopy(made.changing({"a": 1})).counts,
     lambda made: made.value.__new__(made.value).__setstate__([1, "x", b"", []]),
     lambda made: issubclass(made.derived, made.value),
+    lambda made: [
+        matched(value, made) for value in (made.derived(1, "z", more=2), made.value(1, "y"), made.value(3), 4)
+    ],
+    lambda made: attempt(lambda: matched(made.changing(), made)),
+    lambda made: round_trip(made.derived(1, "y", b"2", ["n"], 3)),
+    lambda made: attempt(lambda: weakref.ref(made.value(1))),
+    lambda made: attempt(lambda: made.value(1, "x", b"", [], 5)),
+    lambda made: attempt(lambda: made.derived(1, number=2)),
+    lambda made: attempt(lambda: hash(made.value(1)) and {made.value([1]): 2}),
+    lambda made: attempt(lambda: dataclasses.replace(made.value(1), other=2)),
+    lambda made: attempt(lambda: dataclasses.replace(1)),
+    lambda made: dataclasses.asdict(made.changing({"a": 1})),
+    lambda made: made.value(1) != made.value(2),
+    lambda made: made.value(1) == 1,
+    lambda made: attempt(lambda: made.value(1) < made.value(2)),
+    lambda made: (made.derived(1) == made.derived(1, more=1), made.derived(1) == made.derived(1)),
+    lambda made: hash(made.derived(1, more=1)) == hash(made.derived(1, more=1)),
+    lambda made: made.value(1) and str(inspect.signature(made.value)),
+    lambda made: get_type_hints(made.derived),
+    lambda made: made.value.__mro__[1:] == (object,),
     lambda made: [(each.__name__, each.__module__, each.__qualname__) for each in made],
 ]
 
