@@ -11,6 +11,7 @@ from analyzer.calls.bound_media import LineMedia, Part, freeze_call, freeze_part
 from analyzer.calls.claims import AddressBook, Claim, Span, Timeline
 from analyzer.calls.dialog import CallDraft
 from analyzer.calls.flow_windows import LATE_NS, while_lasting
+from analyzer.calls.groups import Speaker, is_group, speaker_in_group
 from analyzer.calls.ice import learn_endpoints
 from analyzer.calls.media_lines import DraftLine
 from analyzer.calls.named_ssrcs import mapped_ssrcs, stated_ssrcs
@@ -97,7 +98,7 @@ class Binder:
 
     def _latch(self, stream: MediaStream, span: Span) -> None:
         """Whoever sends to an announced address from one that nobody announced may be answered there (RFC 7362 §4)."""
-        sender = sender_of(span)
+        sender = None if is_group(stream.destination) else sender_of(span)
         if sender is not None and not self._books.rtp.knows(stream.source):
             self._latched.add(stream.source, span.claim._replace(owner=sender))
 
@@ -124,7 +125,7 @@ class Binder:
         stream = times.stream
         draft = self._drafts[span.claim.order[0]]
         exchange = draft.exchanges[span.claim.order[1]].exchange
-        sender = sender_of(span)
+        sender = self._sender(span, stream.source, stream.destination)
         if draft.protocol == RTSP and _is_stray(draft, span.claim, sender, stream):
             self._loose.append(Part(stream, start, stop))
             return
@@ -135,13 +136,31 @@ class Binder:
 
     def _bind_rtcp(self, flow: DatagramFlow, neighbours: NeighbouringStreams) -> None:
         ranges = self._flow_ranges(flow)
+        foreign = list(range(ranges[0][1] if ranges else len(flow)))
         for span, start, stop in ranges:
-            self._senders(span).attach(flow, range(start, stop))
-        for index in range(ranges[0][1] if ranges else len(flow)):
+            if self._speaker(span, flow.source, flow.destination) is Speaker.THIRD:
+                foreign += range(start, stop)
+            else:
+                sender = self._sender(span, flow.source, flow.destination)
+                self._senders(span, sender).attach(flow, range(start, stop))
+        for index in foreign:
             neighbours.attach(flow, index)
 
-    def _senders(self, span: Span) -> SenderStreams:
-        key = (span.claim.order, span.claim.lines, sender_of(span))
+    def _speaker(self, span: Span, source: str, destination: str) -> Speaker:
+        if span.by_source or not is_group(destination):
+            return Speaker.PEER
+        draft = self._drafts[span.claim.order[0]]
+        lines = [draft.lines[position] for position in span.claim.lines]
+        return speaker_in_group(lines, span.claim.owner, source)
+
+    def _sender(self, span: Span, source: str, destination: str) -> Side | None:
+        """Which side sent what came under a claim: in a group its owner may speak too."""
+        if self._speaker(span, source, destination) is Speaker.OWNER:
+            return span.claim.owner
+        return sender_of(span)
+
+    def _senders(self, span: Span, sender: Side | None) -> SenderStreams:
+        key = (span.claim.order, span.claim.lines, sender)
         if key not in self._sender_streams:
             lines = [self._line(span.claim, position) for position in span.claim.lines]
             self._sender_streams[key] = SenderStreams(lines, key[2])

@@ -16,6 +16,7 @@ from analyzer.calls.rtsp_media import (
     Setup,
     client_addresses,
     client_direction,
+    control_of,
     describe,
     key_mgmt_lines,
     medium_of,
@@ -406,7 +407,7 @@ def _is_aggregate(spec: KeyMgmtSpec, description: Description) -> bool:
     session = description.body.session
     if not spec.uri or session.attribute("key-mgmt") is None:
         return False
-    control = session.attribute("control") or "*"
+    control = control_of(session) or "*"
     aggregate = control if "://" in control else description.base
     return spec.uri.rstrip("/") == aggregate.rstrip("/")
 

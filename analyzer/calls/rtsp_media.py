@@ -212,15 +212,20 @@ def medium_of(session: SessionDescription, uri: str, base: str) -> int | None:
     """Which medium a SETUP is for: the one whose control URI it names (RFC 2326 Appendix C.1.1), None if none fits."""
     wanted = _bare(uri)
     for media in session.media:
-        control = media.attribute("control")
+        control = control_of(media)
         if control is None:
             continue
         if _bare(_join(base, control)) == wanted or wanted.endswith("/" + _bare(control)):
             return media.index
-    aggregate = session.attribute("control")
-    if len(session.media) == 1 and (session.media[0].attribute("control") is None or aggregate is None):
+    if len(session.media) == 1 and None in (control_of(session.media[0]), control_of(session)):
         return 0
     return None
+
+
+def control_of(level: SessionDescription | MediaDescription) -> str | None:
+    """The control URI of a session or a medium; blanks may stand before it (RFC 7826 §20.3)."""
+    control = level.attribute("control")
+    return control if control is None else control.strip()
 
 
 def _join(base: str, control: str) -> str:

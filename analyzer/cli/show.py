@@ -12,6 +12,7 @@ from analyzer.capture.source import open_capture
 from analyzer.cli.materials import load_ring
 from analyzer.errors import UsageError
 from analyzer.evidence.interleaved import split_channel
+from analyzer.evidence.mikey_datagrams import iter_mikey_datagrams
 from analyzer.evidence.packets import SignallingDatagram, SignallingReader
 from analyzer.model.exit_code import ExitCode
 from analyzer.tls.secrets import TlsSecrets
@@ -47,7 +48,9 @@ def show_command(capture: str, keys: str | None, number: int) -> ExitCode:
     if number > packets:
         raise UsageError(f"{capture}: has {packets} frames, no frame {number}")
     if not parts:
-        click.echo(f"frame {number}: carries or completes no SIP, RTSP, RTP or RTCP (fragments: see the last one)")
+        click.echo(
+            f"frame {number}: carries or completes no SIP, RTSP, MIKEY, RTP or RTCP (fragments: see the last one)"
+        )
         return ExitCode.INCOMPLETE
     for part in parts:
         click.echo(f"frame {number}: {part.source} → {part.destination}, {part.transport}, {len(part.octets)} octets")
@@ -81,8 +84,12 @@ def _signalling(datagram: SignallingDatagram) -> _Part:
 def _media(batch: PacketBatch, number: int) -> list[_Part]:
     columns = batch.columns
     rows = np.flatnonzero((columns.frame == number) & (columns.transport == Transport.UDP)).tolist()
-    parts = []
-    for row in rows:
+    parts = [
+        _Part("mikey", each.source, each.destination, each.transport, each.octets)
+        for each in iter_mikey_datagrams(batch)
+        if each.frame == number
+    ]
+    for row in [] if parts else rows:
         kind = KINDS.get(PayloadKind(int(columns.kind[row])), "octets")
         if kind == "sip":
             continue  # the signalling reader has it

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pytest
+from call_builders import Packets, media
 
 from analyzer.calls.tracker import CallTracker
-from analyzer.model.call import Call, CallSet, CallState, Party, Resolution
+from analyzer.model.call import Call, CallSet, CallState, Party, Resolution, Side
 from analyzer.model.evidence import FrameRef, MediaEvidence, RtspSignallingMessage
 from dissectors.grammar.rtsp import make_rtsp
 
@@ -312,3 +313,37 @@ def test_a_setup_that_was_not_captured_may_have_been_of_any_medium(
     found = {line.index: line.exchange for line in talk.call().media}
     assert [found[index].resolution for index in (0, 1, 2)] == [resolution, Resolution.ANSWERED, resolution]
     assert all((found[index].final is None) == bool(lost) for index in (0, 2))
+
+
+def test_a_client_that_sends_to_its_own_group_is_not_the_server() -> None:
+    """GStreamer's client sends octets out of its hat to the group, and receiver reports; other clients do as well."""
+    group, server, client, other = "224.3.0.1", "198.51.100.2", "192.0.2.1", "192.0.2.77"
+    talk = Talk()
+    talk.describe(KEYED)
+    settled = f"RTP/SAVP;multicast;destination={group};ttl=16;port=5000-5001"
+    talk.setup(1, "RTP/SAVP;multicast", settled, KeyMgmt=key_mgmt())
+    talk.play()
+    seconds = (6.5, 6.6, 6.7, 6.8)
+    sent = Packets(f"{server}:5000", f"{group}:5000", seconds, ssrc=7)
+    thrown = Packets(f"{client}:5000", f"{group}:5000", (6.4,), ssrc=8)
+    reports = [
+        Packets(f"{host}:5001", f"{group}:5001", (7.0,), payloads=(b"\x81\xc9\0\x07" + ssrc.to_bytes(4, "big"),))
+        for host, ssrc in ((server, 7), (client, 9), (other, 10))
+    ]
+    calls = talk.tracker.finish(media(sent, thrown, rtcp=reports))
+    line = next(line for line in calls.calls[0].media if line.index == 0)
+    (stream,) = line.streams
+    assert (stream.stream.ssrc, stream.sent_by) == (7, Side.OFFERER)
+    assert [one.flow.source for one in stream.rtcp] == [f"{server}:5001"]
+    assert [one.flow.source for one in line.lone_rtcp] == [f"{client}:5001"]
+    assert [one.stream.ssrc for one in calls.unbound] == [8]
+
+
+def test_blanks_before_a_control_uri_are_none_of_it() -> None:
+    """As the examples of RFC 7826 have them (§20.3, Appendix A)."""
+    talk = Talk(version="2.0")
+    talk.describe(KEYED.replace("a=control:", "a=control: "))
+    talk.setup(2, 'RTP/SAVP;unicast;dest_addr=":5000"/":5001"')
+    talk.play()
+    found = {line.index: line.type for line in talk.call().media if line.answer is not None}
+    assert found == {1: "audio"}

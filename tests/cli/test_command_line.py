@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from command_line import A_RTP, ALICE, B_RTP, BOB, KEY_A, KEY_B, call, message, pcapng, run, sdes_call, sdp, shows
 
+from dissectors.grammar.mikey import Kemac, parse_key_data_payloads, parse_mikey
+from pcaps.keying import PskExchange
 from tests.keying.mikey_vectors import V1
 
 
@@ -213,6 +215,20 @@ def test_a_text_from_the_network_steers_no_terminal(tmp_path: Path) -> None:
         done = run("analyze", tmp_path / "x.pcapng", *options)
         assert b"\x1b" not in done.stdout
         assert "\u202e" not in done.stdout.decode()
+
+
+def test_show_knows_mikey_on_its_own_port_and_masks_its_keys(tmp_path: Path) -> None:
+    octets = PskExchange("show").offer(encrypt=False)
+    kemac = parse_mikey(octets).find(Kemac)
+    assert kemac is not None
+    path = tmp_path / "raw.pcapng"
+    path.write_bytes(pcapng([("192.0.2.1:2269", "192.0.2.2:2269", octets)]))
+    shown = run("show", path, "--frame", "1")
+    assert shown.returncode == 0
+    assert b"MIKEY KEMAC" in shown.stdout
+    (key,) = parse_key_data_payloads(kemac.data.reveal()).keys
+    assert key.key.reveal().hex().encode() not in shown.stdout.lower()
+    assert b"0000  01 00" not in shown.stdout  # a dump would spell the key out
 
 
 def test_explain_and_policy() -> None:
