@@ -111,6 +111,8 @@ class MikeyKeying:
             keys = (*(key._replace(sender=Side.OFFERER) for key in keys), *reverse_keys(back, line, chosen))
             messages += tuple(with_facts(message.evidence, message.opening) for message in back)
             responses += tuple(message.evidence for message in back)
+        if verified is False:  # what was altered may have changed them: media that fails contradicts nothing
+            keys = tuple(key._replace(bound=False) for key in keys)
         return Keying(
             method=method_name(chosen, opened, responses),
             verified=verified,

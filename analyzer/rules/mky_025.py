@@ -26,13 +26,22 @@ def _failing_refs(facts: LineFacts) -> tuple[FrameRef, ...]:
     return tuple(dict.fromkeys(refs)) or facts.refs
 
 
+def _say_which_fails(facts: LineFacts) -> str:
+    """What fails: the exchange itself, or a message that was offered beside the one it took."""
+    keying = facts.keying
+    beside = next((one.mac for one in facts.mikey if one.mac.verified is False), None)
+    if beside is None or keying.verified is False:
+        return f"A MIKEY message is not authentic: {keying.how}"
+    return f"A MIKEY message beside those that keyed the exchange is not authentic: {beside.how}"
+
+
 def _check_line(facts: LineFacts) -> Result:
     keying = facts.keying
     messages = facts.mikey
     if not messages:
         return _NO_MIKEY
     if keying.authentic is False or keying.verified is False:
-        return failed(f"A MIKEY message is not authentic: {keying.how}.", _failing_refs(facts), _GUARDS)
+        return failed(f"{_say_which_fails(facts)}.", _failing_refs(facts), _GUARDS)
     errors = facts.signed_errors
     forged = [one for one in errors if one.mac.verified is False]
     if forged:

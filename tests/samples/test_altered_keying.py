@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One bit of an offered RAND altered in the samples: keys that follow from an altered message contradict no packet."""
+
+import base64
+import re
+from pathlib import Path
+
+import pytest
+
+from analyzer.api import audit
+from analyzer.keying.key_ring_file import read_key_ring
+from analyzer.model.outcome import Verdict
+from analyzer.model.report import AuditedCall
+from dissectors.grammar.mikey import Rand, parse_mikey
+
+PCAPS = Path(__file__).resolve().parents[2] / "pcaps"
+LINE = re.compile(rb"a=key-mgmt:mikey ([A-Za-z0-9+/=]+)")
+
+
+def judged(name: str, folder: Path, place: int | None) -> AuditedCall:
+    """The sample's first call, with one bit of the RAND in its `place`-th line altered."""
+    octets = (PCAPS / f"{name}.pcapng").read_bytes()
+    if place is not None:
+        line = LINE.findall(octets)[place]
+        message = bytearray(base64.b64decode(line))
+        rand = parse_mikey(bytes(message)).find(Rand)
+        assert rand is not None
+        message[rand.offset + rand.length - 1] ^= 1
+        octets = octets.replace(line, base64.b64encode(message))
+    (folder / "altered.pcapng").write_bytes(octets)
+    return audit([folder / "altered.pcapng"], ring=read_key_ring(PCAPS / f"{name}.toml")).calls[0]
+
+
+def outcomes(call: AuditedCall) -> dict[str, tuple[str, str]]:
+    return {one.rule: (one.outcome.value, one.explanation) for one in call.outcomes}
+
+
+@pytest.mark.parametrize("name", ["mikey_two_calls", "mikey_two_dh_calls", "mikey_dhhmac", "mikey_rsa_r"])
+def test_media_under_the_keys_as_they_were_sent_is_no_mismatch(name: str, tmp_path: Path) -> None:
+    assert judged(name, tmp_path, None).media[0].verdict is Verdict.CONFORM
+    call = judged(name, tmp_path, 0)
+    (media,) = call.media
+    assert media.verdict is Verdict.INCONCLUSIVE
+    assert [reason.value for reason in media.reasons] == ["keying-not-authentic", "wire-not-proved"]
+    found = outcomes(call)
+    assert (found["MKY-025"][0], found["SRT-003"][0]) == ("fail", "unknown")
+
+
+def test_a_message_beside_the_one_taken_is_named_as_such(tmp_path: Path) -> None:
+    value, said = outcomes(judged("table_4", tmp_path, 0))["MKY-025"]
+    assert value == "fail"
+    assert (
+        said == "A MIKEY message beside those that keyed the exchange is not authentic: wrong key or altered message."
+    )
