@@ -22,7 +22,6 @@ from dissectors.grammar.secret import Secret
 MPK, TGK = KeyConstant.MPK_OF_INITIATOR, KeyConstant.MPK_OF_RESPONDER  # the same octets (RFC 6267 Table 1)
 MPK_OCTETS = (16, 20, 32)
 TGK_OCTETS = (16, 32)
-MAX_TGK_OCTETS = 256
 MAX_EXPONENT_OCTETS = 1024
 WITHOUT_EXPONENT = "both points are known, and neither x nor y follows from them: no exponent in the ring fits"
 ALL_CURVES: dict[int, PrimeCurve | BinaryCurve] = {**CURVES, **BINARY_CURVES}
@@ -87,4 +86,4 @@ def session_keys(agreement: Agreement, rands: Sequence[bytes]) -> Iterator[Sessi
 def tgk_lengths(*points: EccPoint | None) -> tuple[int, ...]:
     """The lengths to try: first what TGK len says, which receivers pass over by the book (RFC 6267 §6.1.4)."""
     stated = [point.tgk_octets for point in points if point is not None]
-    return tuple(dict.fromkeys(octets for octets in (*stated, *TGK_OCTETS) if 0 < octets <= MAX_TGK_OCTETS))
+    return tuple(dict.fromkeys(octets for octets in (*stated, *TGK_OCTETS) if octets > 0))

@@ -42,7 +42,7 @@ from dissectors.grammar.mikey.registries import (
 from dissectors.grammar.secret import Secret
 
 MIN_ENVELOPE_KEY_OCTETS = 16  # RFC 3830 §4.2.3's ciphers take no less
-MAX_ENVELOPE_KEY_OCTETS = 256
+MAX_ENVELOPE_KEY_OCTETS = 2048  # more than the longest RSA key in use carries
 MIN_PADDING_OCTETS = 8
 HASH_NAMES: dict[int, str] = {
     HashFunction.SHA_1: "sha1",

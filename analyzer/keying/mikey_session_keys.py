@@ -21,7 +21,7 @@ from dissectors.grammar.mikey.registries import KeyDataType, KeyValidity, Protoc
 from dissectors.grammar.secret import Secret
 
 MAX_SESSION_KEYS = 512
-MAX_TGK_OCTETS = 256
+MAX_DERIVED_OCTETS = 1 << 20  # of TGKs, once for each key of one message: the PRF takes time for each of them
 MAX_MASTER_OCTETS = 64  # DOUBLE_AEAD_AES_256_GCM_AEAD_AES_256_GCM has the longest key
 CLAUSE = "RFC 3830 §6.13"
 # A TEK that holds key and salt in one, where no policy says how to cut it: octets in all -> octets of key.
@@ -128,6 +128,7 @@ class _Derivation:
         self.csb_id = message.header.csb_id
         self.prf_function = message.header.prf_function
         self.rand = rand
+        self.derived_octets = 0
         self.defects: list[Defect] = []
         self.keys: list[CryptoSessionKeys] = []
         self.alternates: list[CryptoSessionKeys] = []
@@ -142,10 +143,13 @@ class _Derivation:
 
     @property
     def full(self) -> bool:
-        """Whether the limit on keys of one message is reached; says so once it is."""
-        if len(self.keys) < MAX_SESSION_KEYS:
+        """Whether a limit of one message is reached; says so once it is."""
+        if len(self.keys) >= MAX_SESSION_KEYS:
+            self._note("session-key-limit", 0, f"more than {MAX_SESSION_KEYS} keys in one message")
+        elif self.derived_octets >= MAX_DERIVED_OCTETS:
+            self._note("session-key-limit", 0, f"keys of more than {MAX_DERIVED_OCTETS} octets of TGKs in one message")
+        else:
             return False
-        self._note("session-key-limit", 0, f"more than {MAX_SESSION_KEYS} keys in one message")
         return True
 
     def _note(self, code: str, offset: int, detail: str) -> None:
@@ -171,13 +175,14 @@ class _Derivation:
             self._note("key-type-not-used", key.offset, f"{name} gives no SRTP key in this mode")
 
     def _add_derived(self, session: SrtpIdEntry | GenericIdEntry, key: KeyData, policy: SrtpPolicy | None) -> None:
-        if not 0 < len(key.key) <= MAX_TGK_OCTETS:
-            self._note("tgk-length", key.offset, f"TGK of {len(key.key)} octets")
+        if not key.key:
+            self._note("tgk-length", key.offset, "TGK of 0 octets")
             return
         wanted = lengths_in_force(policy).salt
         if key.salt and len(key.salt) != wanted:  # how peers fill up or cut one nobody says
             self._note("salt-length", key.offset, f"{wanted} octets of salt are wanted, {len(key.salt)} were sent")
             return
+        self.derived_octets += len(key.key)
         self.keys.append(self._derived(session, key, policy, PrfVariant.RFC_3830))
         if differs_in_libmikey(key.key):
             self.alternates.append(self._derived(session, key, policy, PrfVariant.LIBMIKEY))

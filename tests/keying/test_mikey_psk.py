@@ -4,13 +4,16 @@
 import base64
 import hmac
 import json
+import random
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import mikey_vectors as vectors
 import pytest
+from literal_prf import TEK, TGK_SALT, literal_prf
 
+from analyzer.keying import mikey_session_keys
 from analyzer.keying.mikey_prf import KeyConstant, PrfVariant
 from analyzer.keying.mikey_protection import (
     ProtectionKeySource,
@@ -285,6 +288,29 @@ def test_one_message_gives_a_bounded_number_of_keys() -> None:
     data, message = message_with([KeyData(2, Secret(bytes(30)))] * 400)
     opening = open_psk_message(data, message, None)
     assert len(opening.crypto_session_keys) == 512
+    assert [defect.code for defect in opening.defects] == ["session-key-limit"]
+
+
+@pytest.mark.parametrize("octets", [1, 256, 257, 3000, 65_000])
+def test_a_tgk_may_be_as_long_as_a_message_carries(octets: int) -> None:
+    tgk = random.Random(octets).randbytes(octets)
+    data, message = message_with([KeyData(0, Secret(tgk))])
+    opening = open_psk_message(data, message, None)
+    header, rand = message.header, next(each.data for each in message.find_all(Rand))
+    expected = []
+    for session in header.crypto_sessions:
+        tail = bytes((session.cs_id,)) + header.csb_id.to_bytes(4, "big") + rand
+        labels = [(constant.to_bytes(4, "big") + tail, size) for constant, size in ((TEK, 16), (TGK_SALT, 14))]
+        expected.append((session.cs_id, *(literal_prf(tgk, label, size, "sha1").hex() for label, size in labels)))
+    assert hexes(opening.crypto_session_keys) == expected
+    assert opening.defects == ()
+
+
+def test_one_message_costs_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mikey_session_keys, "MAX_DERIVED_OCTETS", 50_000)
+    data, message = message_with([KeyData(0, Secret(bytes(30_000)))] * 2)
+    opening = open_psk_message(data, message, None)
+    assert [key.cs_id for key in opening.crypto_session_keys] == [1, 2]
     assert [defect.code for defect in opening.defects] == ["session-key-limit"]
 
 
