@@ -9,8 +9,9 @@ from dataclasses import field, replace
 from pathlib import Path
 
 from analyzer.calls.tracker import CallTracker
+from analyzer.capture.account import CaptureAccount
 from analyzer.capture.file_sets import FileEnd, Member, goes_on, plan_sets
-from analyzer.capture.source import Capture, CaptureAccount, CaptureHead
+from analyzer.capture.source import Capture, CaptureHead
 from analyzer.cycles import no_search_for_cycles
 from analyzer.errors import CaptureError
 from analyzer.evidence.capture_clocks import ClockOffset

@@ -2,35 +2,30 @@
 """Captures from files, growing files and standard input, as batches of packet columns."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-import numpy as np
-
 from analyzer.capture import scan
+from analyzer.capture.account import CaptureAccount, CaptureTally
 from analyzer.capture.blocks import HEAD_OCTETS, Layout, read_block, read_comment, read_file_header
 from analyzer.capture.columns import (
     BATCH_PACKETS,
     COLUMNS,
     NOTHING_SIEVED,
-    Columns,
-    Flag,
     Octets,
     PacketBatch,
     PlainTable,
     Sieved,
     Table,
-    Transport,
     empty_table,
     plain_cells,
     table_columns,
     view_cells,
 )
-from analyzer.capture.fragments import INCOMPLETE, PlainPending, count_incomplete
+from analyzer.capture.fragments import PlainPending
 from analyzer.capture.intake import STDIN, read_head, take_in
 from analyzer.capture.octets import FileOctets, fetch, let_go, map_file
 from analyzer.capture.ordinary import scan_ordinary
@@ -39,7 +34,7 @@ from analyzer.capture.speed import COMPILE_OCTETS, compiled, plain, view_array, 
 from analyzer.capture.windows import Window, WindowScans
 from analyzer.errors import CaptureError
 from analyzer.model.arrays import Column
-from analyzer.model.capture_comment import CaptureComment, CaptureName
+from analyzer.model.capture_comment import CaptureComment
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.key_log import KeyLogSecret
 
@@ -47,7 +42,6 @@ if TYPE_CHECKING:
     from analyzer.capture.digest import MappedDigest
 
 RESYNC_OCTETS = 1 << 20  # how far past a damaged record the plain pass looks for the next good one
-MAX_LISTED_DEFECTS = 100
 PLAIN_OCTETS = 128 << 10  # of a whole capture: what plain Python is done with before NumPy is loaded
 SIEVED_OCTETS = 8 << 20  # of one batch
 TRIED_OCTETS = 64 << 20  # before it is said that a sieve takes too little
@@ -92,27 +86,6 @@ def peek_capture(path: Path | str) -> CaptureHead | None:
     return CaptureHead(capture.format, capture.link_types, time_ns)
 
 
-class CaptureAccount(NamedTuple):
-    """What a pass over a capture tells beside its packets; the fields are those of `Capture`."""
-
-    format: str
-    damage: tuple[Defect, ...]  # all defects but those of fragments
-    interface_drops: int | None
-    comments: tuple[CaptureComment, ...]
-    names: tuple[CaptureName, ...] = ()
-    fragment_defects: tuple[tuple[str, int], ...] = ()
-    fragments: tuple[PlainPending, ...] = ()  # what still waits at the end, unless another file goes on with it
-
-    @property
-    def defects(self) -> tuple[Defect, ...]:
-        """What was damaged, cut or not read."""
-        counts = Counter(dict(self.fragment_defects))
-        counts[INCOMPLETE] += count_incomplete(self.fragments)
-        clause = "RFC 791 §3.2, RFC 8200 §4.5"
-        pieces = [Defect(code, 0, clause, f"{number} times") for code, number in sorted(counts.items()) if number]
-        return (*self.damage, *pieces)
-
-
 class Sieve(Protocol):
     """Takes packets out of the compiled pass, so that no row of a batch tells of them."""
 
@@ -154,9 +127,6 @@ class Capture:
         self.jobs = jobs
         self.digest = digest
         self.compile_octets = COMPILE_OCTETS  # of what is left, above which the compiled pass is worth its start
-        self.packets = 0
-        self.first_time_ns: int | None = None
-        self.last_time_ns: int | None = None
         self._opening_defects: list[Defect] = []
         self._sha256: str | None = None
         self._digest: MappedDigest | None = None
@@ -172,11 +142,8 @@ class Capture:
         self._start()
 
     def _start(self) -> None:
-        self.packets, self.first_time_ns, self.last_time_ns = 0, None, None
-        self._defects = list(self._opening_defects)
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._tally = CaptureTally(self._opening_defects)
         self._last_row_ns = -1
-        self._rows = 0
         self._unwrapper = Unwrapper()
         self._unwrapper.resume(self.carried)
         self._fast = False
@@ -250,14 +217,28 @@ class Capture:
         return self.account.defects
 
     @property
+    def packets(self) -> int:
+        """How many packets have been read."""
+        return self._tally.packets
+
+    @property
+    def first_time_ns(self) -> int | None:
+        """The earliest time of a packet, nanoseconds since 1970; None as long as there is none."""
+        return self._tally.first_time_ns
+
+    @property
+    def last_time_ns(self) -> int | None:
+        """The latest time of a packet."""
+        return self._tally.last_time_ns
+
+    @property
     def _damage(self) -> tuple[Defect, ...]:
-        counted = [Defect(code, 0, "", f"{number} {what}") for (code, what), number in sorted(self._counts.items())]
         left_out = (
             ("more-comments", self._layout.comments_left_out, "comments of packets are not kept"),
             ("more-names", self._layout.names_left_out, "names of addresses are not kept"),
         )
         unkept = [Defect(code, 0, "", f"{number} {what}") for code, number, what in left_out if number]
-        return (*self._defects, *self._layout.defects, *counted, *unkept)
+        return (*self._tally.noted, *self._layout.defects, *self._tally.counted, *unkept)
 
     @property
     def link_types(self) -> tuple[int, ...]:
@@ -310,7 +291,7 @@ class Capture:
             self._windows = WindowScans(self.buffer, compiled(_RECORDS, allocates=False), self.jobs)
 
     def _sieve_pays(self) -> bool:
-        return self.sieve is not None and (self.offset < TRIED_OCTETS or 2 * self._rows < self.packets)
+        return self.sieve is not None and (self.offset < TRIED_OCTETS or 2 * self._tally.rows < self._tally.packets)
 
     def _stop_scanning_ahead(self) -> None:
         if self._windows is not None:
@@ -370,13 +351,14 @@ class Capture:
         if self._at_end() and not self.follow:
             self._finished = True
         if isinstance(table, memoryview) and (plain := PlainTable(table, rows)).holds_only_sip:
-            self._account_plain(plain)
+            self._tally.add_plain(plain)
             return PacketBatch(plain, self.buffer, b"", self.archive, None, self._take_secrets())
         if isinstance(table, memoryview):
             table = view_cells(table)
         columns = table_columns(table, rows)
         side = self._unwrapper.feed_batch(table, columns, self.buffer, fast=self._fast)
-        self._account(columns, sieved)
+        self._tally.add_sieved(sieved)
+        self._tally.add_columns(columns)
         cells = table if self._fast else None
         return PacketBatch(columns, self.buffer, side, self.archive, cells, self._take_secrets(), sieved)
 
@@ -456,61 +438,9 @@ class Capture:
             fast: Any = compiled(_RECORDS, allocates=False)  # Python would take minutes for what may lie ahead
             octets, is_pcapng = view_array(self.buffer), self.format == "pcapng"
             found = int(fast.find_record(octets, view_cells(state), end, seconds, is_pcapng))
+        stop = end if found < 0 else found
+        code, detail = "damaged-record", f"octets {at} to {stop} are no records and were not read"
         if found < 0 and status == scan.SHORT:
-            self._note(Defect("truncated-record", at, "", f"the last record is cut: {end - at} octets left at {at}"))
-        else:
-            stop = end if found < 0 else found
-            self._note(Defect("damaged-record", at, "", f"octets {at} to {stop} are no records and were not read"))
-        state[scan.S_OFFSET] = end if found < 0 else found
-
-    def _note(self, defect: Defect) -> None:
-        if len(self._defects) < MAX_LISTED_DEFECTS:
-            self._defects.append(defect)
-        else:
-            self._counts[("more-defects", "further damaged places are not listed")] += 1
-
-    def _account_plain(self, table: PlainTable) -> None:
-        """As `_account`, of SIP over UDP alone."""
-        self.packets += table.packets
-        self._rows += table.packets
-        flags, times = table.column("flags"), table.column("timestamp_ns")
-        timed = [time_ns for time_ns, flag in zip(times, flags, strict=True) if not flag & Flag.NO_TIME]
-        if timed:
-            self._widen(min(timed), max(timed))
-        if snapped := sum(1 for flag in flags if flag & Flag.SNAPPED):
-            self._counts[("packet-cut-by-snaplen", "packets")] += snapped
-
-    def _account(self, columns: Columns, sieved: Sieved) -> None:
-        self.packets += len(columns.frame) + sieved.packets
-        self._rows += len(columns.frame)
-        if sieved.packets:
-            self._widen(sieved.first_time_ns, sieved.last_time_ns)
-        if sieved.snapped:
-            self._counts[("packet-cut-by-snaplen", "packets")] += sieved.snapped
-        if not len(columns.frame):
-            return
-        timed = columns.timestamp_ns[(columns.flags & Flag.NO_TIME) == 0]
-        if len(timed):
-            self._widen(int(timed.min()), int(timed.max()))
-        self._count("packet-cut-by-snaplen", (columns.flags & Flag.SNAPPED) != 0, "packets")
-        self._count("damaged-packet", columns.transport == Transport.DAMAGED, "packets")
-        for transport, code, what in (
-            (Transport.UNREAD_LINK, "unread-link-type", "packets of link type"),
-            (Transport.NOT_IP, "not-ip", "packets of EtherType"),
-            (Transport.OTHER, "unread-protocol", "packets of IP protocol"),
-            (Transport.CONTROL, "control", "packets of links and tunnels themselves"),
-        ):
-            rows = columns.transport == transport
-            if rows.any():
-                for detail, number in zip(*np.unique(columns.detail[rows], return_counts=True), strict=True):
-                    shown = f" {detail:#06x}" if transport == Transport.NOT_IP else f" {detail}"
-                    self._counts[(code, what + ("" if transport == Transport.CONTROL else shown))] += int(number)
-
-    def _widen(self, first_ns: int, last_ns: int) -> None:
-        self.first_time_ns = first_ns if self.first_time_ns is None else min(first_ns, self.first_time_ns)
-        self.last_time_ns = last_ns if self.last_time_ns is None else max(last_ns, self.last_time_ns)
-
-    def _count(self, code: str, rows: Column, what: str) -> None:
-        number = int(np.count_nonzero(rows))
-        if number:
-            self._counts[(code, what)] += number
+            code, detail = "truncated-record", f"the last record is cut: {end - at} octets left at {at}"
+        self._tally.note(Defect(code, at, "", detail))
+        state[scan.S_OFFSET] = stop

@@ -7,8 +7,9 @@ from operator import attrgetter
 
 import numpy as np
 
+from analyzer.capture.account import CaptureAccount
 from analyzer.capture.columns import PacketBatch, PayloadKind
-from analyzer.capture.source import Capture, CaptureAccount
+from analyzer.capture.source import Capture
 from analyzer.evidence.media_sieve import MediaSieve
 from analyzer.evidence.media_table import MediaTable
 from analyzer.evidence.mikey_datagrams import iter_mikey_bodies, iter_mikey_datagrams

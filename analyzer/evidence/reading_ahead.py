@@ -17,8 +17,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from analyzer.capture.account import CaptureAccount
 from analyzer.capture.columns import COLUMNS, Octets, PacketBatch, table_columns
-from analyzer.capture.source import Capture, CaptureAccount, open_capture
+from analyzer.capture.source import Capture, open_capture
 from analyzer.errors import CaptureError
 from analyzer.evidence.packets import Found, SignallingDatagram, iter_signalling_datagrams
 from analyzer.forked import ForkedWork, WorkLost, can_fork

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analyzer.capture.source import Capture, CaptureAccount, open_capture
+from analyzer.capture.account import CaptureAccount
+from analyzer.capture.source import Capture, open_capture
 from analyzer.errors import CaptureError
 from analyzer.evidence import reading_ahead
 from analyzer.evidence.packets import SignallingDatagram
