@@ -11,6 +11,7 @@ from analyzer.model.outcome import Finding, Outcome, OutcomeValue, Severity, Ver
 from analyzer.model.report import Report
 
 VERDICT_RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
+_CALL_RANK = {**VERDICT_RANK, Verdict.NO_MEDIA: len(VERDICT_RANK)}  # a hold does not undo what was said before it
 SEVERITIES = tuple(sorted(Severity, key=lambda severity: -severity.rank))
 FAULTY = frozenset((Verdict.UNPROTECTED, Verdict.MISMATCH, Verdict.DOWNGRADE))
 _FINE = frozenset((Verdict.CONFORM, Verdict.NO_MEDIA))
@@ -41,7 +42,7 @@ def verdict_counts(report: Report) -> dict[Verdict, int]:
 
 
 def call_verdict(call: CallBrief) -> Verdict | None:
-    """The strongest verdict among a call's media lines.
+    """The strongest verdict among a call's media lines; those without media count where no other line is.
 
     Without a media line a call that was refused or given up had no media; any other is not judged: None.
     """
@@ -49,7 +50,7 @@ def call_verdict(call: CallBrief) -> Verdict | None:
         return Verdict.NO_MEDIA
     if len(call.lines) == 1:
         return call.lines[0].verdict
-    return min((line.verdict for line in call.lines), key=VERDICT_RANK.__getitem__, default=None)
+    return min((line.verdict for line in call.lines), key=_CALL_RANK.__getitem__, default=None)
 
 
 def call_verdict_counts(report: Report) -> dict[Verdict | None, int]:

@@ -92,7 +92,7 @@ WIRES = {
     Wire.PROVED: "Packets authenticate with a key that is bound to this exchange.",
     Wire.CONSISTENT: "No usable key; the payload is not clear and its tag length fits the suite.",
     Wire.CONTRADICTING: "The packets are clear, have another tag length, or do not authenticate with the bound key.",
-    Wire.UNSEEN: "No packets, or too few to tell.",
+    Wire.UNSEEN: "No packets, or none that tell encrypted from clear.",
 }
 WIRE_SYMBOLS = {Wire.PROVED: "✓", Wire.CONSISTENT: "≈", Wire.CONTRADICTING: "✕", Wire.UNSEEN: "?"}
 PROTECTIONS = {
@@ -190,7 +190,7 @@ MISSING: dict[str, str] = {
     "key-mgmt": "key management that can be read",
     "leg-unpaired": "the other leg of the call",
     "mechanism-used": "which security mechanism protects the messages",
-    "media": "enough media packets",
+    "media": "media packets that tell encrypted from clear",
     "media-not-rtp": "a media line that is RTP",
     "mikey-key": "the key that protects the MIKEY messages",
     "mikey-signer": "a certificate, or that of its issuer, that vouches for whoever signed a MIKEY message",

@@ -43,6 +43,7 @@ class Binder:
         for draft in drafts if wanted else ():
             add_claims(draft, wanted, self._books)
         self._latched = AddressBook()
+        self._relayed: dict[tuple[str, int], list[Claim]] = {}  # by latched address, the streams that come from it
         for stream in filter(len, evidence.streams):
             self._bind_stream(stream)
         if self._loose and drafts:
@@ -100,7 +101,9 @@ class Binder:
         """Whoever sends to an announced address from one that nobody announced may be answered there (RFC 7362 §4)."""
         sender = None if is_group(stream.destination) else sender_of(span)
         if sender is not None and not self._books.rtp.knows(stream.source):
-            self._latched.add(stream.source, span.claim._replace(owner=sender))
+            claim = span.claim._replace(owner=sender)
+            self._latched.add(stream.source, claim)
+            self._relayed.setdefault((stream.source, stream.ssrc), []).append(claim)
 
     def _bind_loose(self) -> None:
         """Streams at addresses that nobody announced: by a latched address, else by an SSRC that one call names."""
@@ -109,7 +112,8 @@ class Binder:
         for part in loose:
             stream, times = part.stream, PacketTimes(part.stream, part.stop)
             begin, end = times.first, times.last + 1
-            spans = self._latched.resolve(stream.source, stream.destination, begin, end)
+            spans = self._on_its_way(stream, begin, end)
+            spans = spans or self._latched.resolve(stream.source, stream.destination, begin, end)
             if not spans and part.stop == len(stream):
                 names = SsrcNames(self._drafts.values()) if names is None else names
                 spans = names.resolve(stream.ssrc, begin, end)
@@ -120,6 +124,11 @@ class Binder:
             first = ranges[0][1] if ranges else part.stop
             if first:
                 self._loose.append(Part(stream, 0, first))
+
+    def _on_its_way(self, stream: MediaStream, begin: int, end: int) -> list[Span]:
+        """The spans of a stream that the element it goes to passes on, as a TURN server does: one party sends both."""
+        claims = self._relayed.get((stream.destination, stream.ssrc), ())
+        return [span._replace(by_source=True) for span in Timeline(claims).between(begin, end)] if claims else []
 
     def _bind_range(self, times: PacketTimes, span: Span, start: int, stop: int) -> None:
         stream = times.stream

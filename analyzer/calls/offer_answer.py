@@ -5,7 +5,7 @@ from dataclasses import field
 
 from analyzer.calls.hop_sights import alike_onward, as_onward, contradicts, further_hops, read_told, seen_onward
 from analyzer.calls.proposal import Dialog, Proposal, other_party
-from analyzer.calls.session_reader import SessionReader, unversioned
+from analyzer.calls.session_reader import SessionReader, is_cut, unversioned
 from analyzer.calls.transaction import Hop, Ledger, Pair, Transaction, refusal_on
 from analyzer.model.call import Party, Resolution, SdpBody
 from analyzer.model.evidence import AnySignalling, SignallingMessage
@@ -157,7 +157,7 @@ class ProposalReader:
         return list(dialogs.values())
 
     def _read_dialog(self, transaction: Transaction, leg: list[Hop], dialog: _EarlyDialog) -> None:
-        request = leg[0].request
+        request = _whole_request(leg)
         described = self._described(dialog)
         offer = self.sessions.read(request, transaction.party)
         if offer is not None:
@@ -261,13 +261,19 @@ class ProposalReader:
                 dialog.add(response, self.sessions.read(response, responder))
         offer = self.sessions.read(leg[0].request, transaction.party)
         answer = dialog.described[0] if dialog.described else None
-        if offer is not None or (leg[0].request is None and answer is not None):
+        if offer is not None or (_whole_request(leg) is None and answer is not None):
             self._propose(transaction, leg, dialog, offer, answer)
 
     def _dialog(self, transaction: Transaction, to_tag: str | None) -> Dialog:
         if transaction.party is Party.CALLER:
             return transaction.requester, to_tag
         return to_tag, transaction.requester
+
+
+def _whole_request(leg: list[Hop]) -> SignallingMessage | None:
+    """The request, where it was captured to its end: of one that was cut nobody knows whether it holds an offer."""
+    request = leg[0].request
+    return None if request is None or is_cut(request) else request
 
 
 def _confirmed_ns(transaction: Transaction) -> int | None:
@@ -311,7 +317,7 @@ def _resolve(
     if answer is not None:
         return Resolution.ANSWERED, reply or success or answer.message
     refusal = reply if offer.message.text.status else success
-    if refusal is not None and refusal.sip.content_type is None:
+    if refusal is not None and refusal.sip.content_type is None and not is_cut(refusal):
         return Resolution.REJECTED, refusal
     return Resolution.UNANSWERED, None
 

@@ -11,6 +11,8 @@ from dissectors.grammar.sdp import MediaDescription, SessionDescription, parse_s
 
 _KEYING_ATTRIBUTES = ("crypto", "key-mgmt", "fingerprint", "zrtp-hash", "acap", "pcfg")
 SDP_TYPE = "application/sdp"
+STALE_LENGTH_OCTETS = 40  # as much as a NAT's rewriting of addresses and ports may shorten a description
+_CUT_HEADERS, _SHORT_BODY = "header-section-without-end", "body-shorter-than-content-length"
 MAX_REMEMBERED = 4096  # distinct descriptions; past it all are forgotten and parsed anew
 
 
@@ -21,8 +23,8 @@ class SessionReader:
         self._sessions: dict[bytes, SessionDescription | None] = {}
 
     def read(self, message: SignallingMessage | None, party: Party) -> SdpBody | None:
-        """The description in `message`, spoken by `party`; None without a message, or where none can be read."""
-        if message is None or message.sip.body_end <= message.sip.body_offset:
+        """The description in `message`, spoken by `party`; None without a message, or where none can be read whole."""
+        if message is None or message.sip.body_end <= message.sip.body_offset or is_cut(message):
             return None
         body = message.sip.sdp()
         if body is None:
@@ -59,6 +61,22 @@ class SessionReader:
             session = None
         self._sessions[content] = session
         return session
+
+
+def is_cut(message: SignallingMessage) -> bool:
+    """Whether the capture lacks the end of a message, and so what it would have described, or more of it.
+
+    A sender whose Content-Length is wrong, or an element that rewrote addresses and left it as it was, still ends with
+    a whole line.
+    """
+    sip = message.sip
+    for defect in sip.defects:
+        if defect.code == _CUT_HEADERS:
+            return True
+        if defect.code == _SHORT_BODY:
+            missing = int(defect.detail.partition(" ")[0])
+            return missing > STALE_LENGTH_OCTETS or not sip.raw.endswith((b"\n", b"\r"), 0, sip.body_end)
+    return False
 
 
 def security_of(session: SessionDescription) -> tuple[object, ...]:

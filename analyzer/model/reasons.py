@@ -55,7 +55,7 @@ class Reason(Word):
         "in-band-keying-not-opened",
         "The keys were agreed in band, by a handshake that was not opened.",
     )
-    WIRE_UNSEEN = "wire-unseen", "No packets were seen, or too few to tell."
+    WIRE_UNSEEN = "wire-unseen", "No packets were seen, or none that tell encrypted from clear."
     ONE_DIRECTION_UNSEEN = "one-direction-unseen", "A direction in which media was agreed to flow shows no packets."
     MEDIA_WITHOUT_AGREEMENT = "media-without-agreement", "Packets flowed although nothing was agreed."
     REJECTED = "rejected", "The offer was refused."

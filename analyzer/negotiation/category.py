@@ -53,6 +53,12 @@ def unreadable_category(chosen: str | None) -> Category:
     return Category(chosen, None, None, (), NO_WINNERS, None, False, Gaps(True), True, ())
 
 
+def unoffered_category(chosen: str | None) -> Category:
+    """A choice beside an offer that was read whole and names nothing of this kind: it was not offered."""
+    agreement = None if chosen is None else Agreement(mutual=False, undominated=None, winner=False)
+    return Category(chosen, None, None, (), NO_WINNERS, agreement, False, Gaps(False), True, ())
+
+
 def with_skipped(category: Category, skipped: Skipped | None) -> Category:
     """The judgement of the suites where a line of the same suite stood before the accepted one (RFC 4568 §5.1.2)."""
     agreement = category.agreement

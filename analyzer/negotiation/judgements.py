@@ -102,6 +102,8 @@ def _winner(categories: Sequence[Category]) -> Judgement:
         if category.agreement is not None and category.agreement.winner is False:
             if category.skipped is not None:
                 return Judgement(True, False, f"{category.skipped.explanation} and asks for nothing else.")
+            if category.rule is None:
+                return Judgement(True, False, f"{category.chosen} was chosen, and nothing was offered.")
             instead = f"gives {category.expected}" if category.expected else "does not give it"
             return Judgement(True, False, f"{category.chosen} was chosen, and the rule {category.rule} {instead}.")
     unreadable = _unreadable(categories)

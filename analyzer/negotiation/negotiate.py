@@ -30,7 +30,13 @@ from analyzer.negotiation.carriers.dtls import Handshakes, read_hellos
 from analyzer.negotiation.carriers.mikey_error import refuted_suites, standing_of, suites_of
 from analyzer.negotiation.carriers.mikey_lines import select_messages
 from analyzer.negotiation.carriers.zrtp import ZRTP, read_zrtp
-from analyzer.negotiation.category import Category, judge_category, unreadable_category, with_skipped
+from analyzer.negotiation.category import (
+    Category,
+    judge_category,
+    unoffered_category,
+    unreadable_category,
+    with_skipped,
+)
 from analyzer.negotiation.exposure import read_exposures, weakest_choice
 from analyzer.negotiation.inventory import Identity
 from analyzer.negotiation.inversions import Lists, read_inversions
@@ -170,6 +176,8 @@ def _negotiate(case: _Case) -> Negotiation:
     suites = Lists(SUITE, offered, listed)
     suite, learnt_suites = _judge(case, suites, choice.suite)
     suite = with_skipped(suite, answering.skipped)
+    if _offers_nothing(case):
+        agreement, suite = unoffered_category(choice.key_agreement), unoffered_category(choice.suite)
     lists = (
         methods._replace(answered=answered or learnt.preferences),
         suites._replace(answered=listed or learnt_suites.preferences),
@@ -215,6 +223,12 @@ def _negotiate(case: _Case) -> Negotiation:
         unranked=unranked,
         ask_elsewhere=_ask_elsewhere(case, tuple(one for one, found in looked_up if found is NOT_ASKED)),
     )
+
+
+def _offers_nothing(case: _Case) -> bool:
+    """Whether the offer, read whole, names no keying, and no handshake shows that its party has any."""
+    line, offering = case.line, case.offering
+    return not (_keying_names(line.offer) or offering.key_agreements or offering.messages or line.dtls or line.zrtp)
 
 
 def _expected(agreement: Category, suite: Category) -> Expected:

@@ -35,7 +35,7 @@ class LineFacts:
     `refs` are its offer and answer, `agreed_proto` is the proto of the answer (None: there is none, or it refuses
     the line), `is_agreed_secure` says that this is SAVP or SAVPF. `expects_srtp` says whether SRTP was agreed, and
     is None where such an offer has neither answer nor refusal in the capture. `was_tried` says that a key was tried
-    on a stream; `misses_media` that a direction shows no packets, or too few to tell; `is_without_media` that, on
+    on a stream; `misses_media` that a direction shows no packets, or none that tell; `is_without_media` that, on
     complete signalling, nothing was agreed and nothing flowed. `mikey` are the MIKEY messages of both sides,
     readable or not; `freshness` is how they stand to the others of the capture set.
     """

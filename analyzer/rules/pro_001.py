@@ -9,6 +9,7 @@ from analyzer.rules.base import Level, Meaning, Need, Result, Rule, failed, not_
 from analyzer.rules.line_facts import LineFacts
 from analyzer.rules.unseen import check_bare_call, signalling_unseen
 
+_UNTOLD = "In a direction that was agreed no packets were seen, or none that tell encrypted from clear."
 _NO_MEDIA = not_applicable("Nothing was agreed and nothing flowed.")
 
 
@@ -41,7 +42,7 @@ def _check_line(facts: LineFacts) -> Result:
     if facts.agreed_proto is None:
         return unknown("answer", "No accepting answer was seen.", facts.refs)
     if facts.misses_media:
-        return unknown("media", "In a direction that was agreed too few packets were seen to tell.", facts.refs)
+        return unknown("media", _UNTOLD, facts.refs)
     if any(map(_contradicts, streams)):
         return unknown("wire", "The packets are not clear, but not protected as agreed either.", facts.stream_refs)
     return passed("Protection was agreed, and the packets bear it out.", facts.refs)

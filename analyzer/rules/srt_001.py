@@ -44,7 +44,7 @@ def _check_line(facts: LineFacts) -> Result:
         return _NO_MEDIA
     if expected_directions(facts.line) <= seen_directions(streams) and _are_encrypted(streams):
         return passed("No stream is clear.", facts.stream_refs)
-    return unknown("media", "Too little media was seen to tell clear from encrypted.", facts.refs)
+    return unknown("media", "No media was seen, or none that tells clear from encrypted.", facts.refs)
 
 
 def _check_stream(audit: StreamAudit) -> Result:

@@ -104,6 +104,15 @@ def test_a_latched_address_is_answered_from_a_port_that_nobody_announced():
     assert found.unbound == ()
 
 
+def test_what_goes_to_a_latched_address_and_comes_from_it_is_passed_on():
+    """A TURN server has one address for both parties: the stream that it forwards is the same party's before it."""
+    before, behind = Packets("10.0.0.1:4444", NAT_A, (5.0, 6.0), ssrc=1), Packets(NAT_A, B_RTP, (5.1, 6.1), ssrc=1)
+    back = Packets("10.0.0.2:6100", NAT_A, (5.2, 6.2), ssrc=2)
+    found = track(answered(), evidence=media(before, behind, back))
+    senders = {(one.stream.source, one.sent_by) for one in found.calls[0].media[0].streams}
+    assert senders == {("10.0.0.1:4444", Side.OFFERER), (NAT_A, Side.OFFERER), ("10.0.0.2:6100", Side.ANSWERER)}
+
+
 def test_nothing_is_latched_by_who_has_an_address_of_his_own():
     other = answered(Script("call-2"), sdp("10.0.0.3", 4000), sdp("10.0.0.4", 6000))
     streams = (Packets("10.0.0.3:4000", B_RTP, (5.0,), ssrc=1), Packets(NAT_B, "10.0.0.3:4000", (5.2,), ssrc=2))

@@ -2,6 +2,7 @@
 """Whatever is missing from the capture of a protected call, it never reads as one that was not protected."""
 
 import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pcaps.flow_script import Datagram, FlowScript
 from pcaps.flow_table import FLOWS, Flow
 from tests.calls.flow_calls import audit_datagrams, datagrams_of
 
+Change = Callable[[list[Datagram], random.Random], list[Datagram]]
 BAD = frozenset(("unprotected", "mismatch", "downgrade"))
 PROTECTED = [flow for flow in FLOWS if not any(bad in said for said in flow.calls.values() for bad in BAD)]
 JITTER_NS = 45_000_000
@@ -41,9 +43,17 @@ def shake(datagrams: list[Datagram], rng: random.Random) -> list[Datagram]:
     ]
 
 
-def never_reads_as_bad(flow: Flow, seed: int, folder: Path) -> None:
+def snap(datagrams: list[Datagram], rng: random.Random) -> list[Datagram]:
+    """Messages are captured up to some length: the end of their description, or of their header section, is missing."""
+    octets = rng.randrange(250, 900)
+    return [(*each[:3], each[3][:octets]) if is_sip(each) else each for each in datagrams]
+
+
+def never_reads_as_bad(
+    flow: Flow, seed: int, folder: Path, changes: Sequence[Change] = (lose, lose, cut, shake)
+) -> None:
     rng = random.Random(f"{flow.name} {seed}")
-    change = rng.choice((lose, lose, cut, shake))
+    change = rng.choice(changes)
     report = audit_datagrams(change(datagrams_of(flow), rng), folder)
     verdicts = {(media.verdict.value, media.reasons) for call in report.calls for media in call.media}
     assert not {verdict for verdict, _ in verdicts} & BAD, (change.__name__, verdicts)
@@ -55,6 +65,24 @@ def never_reads_as_bad(flow: Flow, seed: int, folder: Path) -> None:
 def test_missing_messages_make_no_bad_verdict(seed: int, tmp_path: Path) -> None:
     for flow in random.Random(seed).sample(PROTECTED, 30):
         never_reads_as_bad(flow, seed, tmp_path)
+
+
+def test_messages_cut_short_make_no_bad_verdict(tmp_path: Path) -> None:
+    for flow in random.Random(7).sample(PROTECTED, 20):
+        never_reads_as_bad(flow, 7, tmp_path, (snap,))
+
+
+@pytest.mark.parametrize(("octets", "verdict"), [(None, "conform"), (-3, "inconclusive"), (-1, "conform")])
+def test_a_description_without_its_end_is_not_read_as_a_whole_one(
+    octets: int | None, verdict: str, tmp_path: Path
+) -> None:
+    """Where an octet is missing the last line still ends: so looks a length that a NAT left as it was."""
+    (flow,) = [one for one in FLOWS if one.name == "rfc3665-3.1"]
+    flowing = datagrams_of(flow)
+    place = next(place for place, each in enumerate(flowing) if each[3].startswith(b"INVITE"))
+    flowing[place] = (*flowing[place][:3], flowing[place][3][:octets])
+    report = audit_datagrams(flowing, tmp_path)
+    assert [media.verdict.value for media in report.calls[0].media] == [verdict]
 
 
 @pytest.mark.proof

@@ -590,6 +590,16 @@ def test_an_answer_without_acfg_takes_the_actual_configuration(taken, own, chose
     assert Scene(offer, session(*taken, proto="RTP/AVP")).negotiate().chosen.key_agreement == chosen
 
 
+@pytest.mark.parametrize("proto", ["RTP/AVP", "RTP/SAVP"])
+def test_keying_that_is_answered_to_an_offer_without_any_was_not_offered(proto) -> None:
+    found = Scene(session(proto=proto), session(crypto(1, CM_80), proto=proto)).negotiate()
+    assert (judged(found), found.reasons) == ((False, None, False), ("choice-not-offered", "not-winner"))
+    assert found.mutual.explanation == "SDES is not in the offer."
+    assert found.winner.explanation == "SDES was chosen, and nothing was offered."
+    twin = Scene(session(crypto(1, CM_80), proto=proto), session(crypto(1, CM_80), proto=proto)).negotiate()
+    assert (judged(twin), twin.reasons) == ((True, True, True), ())
+
+
 def test_a_line_that_cant_be_read_may_be_what_was_taken() -> None:
     """The answer is of a mode that no readable line has: whether it was offered, nobody can say."""
     unreadable = "key-mgmt:mikey AQIFAA=="

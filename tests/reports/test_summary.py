@@ -91,6 +91,15 @@ def test_a_healthy_call() -> None:
     assert headline(make_report([make_call()])) == "1 of 1 call protected as negotiated. No rule failed."
 
 
+def test_a_call_that_was_on_hold_for_a_while_had_media() -> None:
+    """Its lines without media say nothing of the others; where all are so, the call had none."""
+    call = make_call()
+    held = replace(call.media[0], verdict=Verdict.NO_MEDIA, reasons=(Reason.INACTIVE,), streams=())
+    text = headline(make_report([replace(call, media=(*call.media, held, *call.media))]))
+    assert text == "1 of 1 call protected as negotiated. No rule failed."
+    assert headline(make_report([replace(call, media=(held, held))])).startswith("1 without media")
+
+
 def test_unknown_is_said_even_where_nothing_failed() -> None:
     call = replace(make_call(), outcomes=(outcome("SRT-003", "unknown", missing="usable-key"),))
     assert headline(make_report([call])).endswith("No rule failed, 1 check stayed unknown.")
