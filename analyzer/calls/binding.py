@@ -16,6 +16,7 @@ from analyzer.calls.ice import learn_endpoints
 from analyzer.calls.media_lines import DraftLine
 from analyzer.calls.named_ssrcs import mapped_ssrcs, stated_ssrcs
 from analyzer.calls.rtcp_binding import NeighbouringStreams, SenderStreams
+from analyzer.calls.turn import learn_clients, read_allocations
 from analyzer.evidence.media_statistics import is_plausible_rtp
 from analyzer.evidence.packet_facts import packet_facts
 from analyzer.evidence.packet_times import PacketTimes
@@ -34,6 +35,9 @@ class Binder:
 
     def __init__(self, drafts: Sequence[CallDraft], evidence: MediaEvidence) -> None:
         drafts = learn_endpoints(drafts, evidence.stun) if evidence.stun else drafts
+        allocations = read_allocations(evidence.stun)
+        drafts = learn_clients(drafts, allocations)
+        self._servers = allocations.servers
         self._drafts = {draft.order: draft for draft in drafts}
         self._media: dict[CallOrder, dict[int, LineMedia]] = {}
         self._loose: list[Part] = []
@@ -98,9 +102,12 @@ class Binder:
         return draft.state is CallState.ENDED and moment > draft.end_ns + LATE_NS
 
     def _latch(self, stream: MediaStream, span: Span) -> None:
-        """Whoever sends to an announced address from one that nobody announced may be answered there (RFC 7362 §4)."""
+        """Whoever sends to an announced address from one that nobody announced may be answered there (RFC 7362 §4).
+
+        Not where it is a TURN server: that has one address for all of its clients.
+        """
         sender = None if is_group(stream.destination) else sender_of(span)
-        if sender is not None and not self._books.rtp.knows(stream.source):
+        if sender is not None and stream.source not in self._servers and not self._books.rtp.knows(stream.source):
             claim = span.claim._replace(owner=sender)
             self._latched.add(stream.source, claim)
             self._relayed.setdefault((stream.source, stream.ssrc), []).append(claim)

@@ -113,6 +113,36 @@ def test_what_goes_to_a_latched_address_and_comes_from_it_is_passed_on():
     assert senders == {("10.0.0.1:4444", Side.OFFERER), (NAT_A, Side.OFFERER), ("10.0.0.2:6100", Side.ANSWERER)}
 
 
+def lend(server, client, relayed):
+    """What a TURN server says when it lends an address of its own to a client (RFC 8656 §7.3)."""
+    host, _, port = relayed.rpartition(":")
+    cookie = struct.pack(">I", 0x2112A442)
+    octets = bytes(one ^ other for one, other in zip(map(int, host.split(".")), cookie, strict=True))
+    value = struct.pack(">BBH", 0, 1, int(port) ^ 0x2112) + octets
+    message = struct.pack(">HH4s12sHH", 0x0103, 12, cookie, b"transaction!", 0x0016, 8) + value
+    return Packets(server, client, (0.5,), payloads=(message,))
+
+
+def test_calls_that_share_a_turn_server_keep_their_own_streams():
+    """Both parties of one call, and the caller of another, announce addresses that one server lends them."""
+    server = "203.0.113.9:3478"
+    clients = {"10.0.0.1:4444": "203.0.113.9:40010", "10.0.0.2:5555": "203.0.113.9:40020"}
+    clients |= {"10.0.0.3:4444": "203.0.113.9:40030"}
+    first = answered(offer=sdp("203.0.113.9", 40010), answer=sdp("203.0.113.9", 40020))
+    second = answered(Script("call-2"), sdp("203.0.113.9", 40030), sdp("10.0.0.4", 6000))
+    streams = [
+        Packets("10.0.0.1:4444", server, (5.0,), ssrc=1),
+        Packets(server, "10.0.0.2:5555", (5.1,), ssrc=1),
+        Packets("10.0.0.3:4444", server, (5.2,), ssrc=3),
+        Packets(server, "10.0.0.4:6000", (5.3,), ssrc=3),
+    ]
+    lent = tuple(lend(server, client, relayed) for client, relayed in clients.items())
+    found = track(first, second, evidence=media(*streams, stun=lent))
+    expected = [[(ssrc, 0, 1, Side.OFFERER)] * 2 for ssrc in (1, 3)]
+    assert [ranges(call.media[0]) for call in found.calls] == expected
+    assert found.unbound == ()
+
+
 def test_nothing_is_latched_by_who_has_an_address_of_his_own():
     other = answered(Script("call-2"), sdp("10.0.0.3", 4000), sdp("10.0.0.4", 6000))
     streams = (Packets("10.0.0.3:4000", B_RTP, (5.0,), ssrc=1), Packets(NAT_B, "10.0.0.3:4000", (5.2,), ssrc=2))
