@@ -177,7 +177,9 @@ def _negotiate(case: _Case) -> Negotiation:
     suite, learnt_suites = _judge(case, suites, choice.suite)
     suite = with_skipped(suite, answering.skipped)
     if _offers_nothing(case):
-        agreement, suite = unoffered_category(choice.key_agreement), unoffered_category(choice.suite)
+        agreement = unoffered_category(choice.key_agreement)
+    if not offered and agreement.agreement is not None and not agreement.choice_offered:
+        suite = unoffered_category(choice.suite)
     lists = (
         methods._replace(answered=answered or learnt.preferences),
         suites._replace(answered=listed or learnt_suites.preferences),

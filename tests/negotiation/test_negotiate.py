@@ -600,6 +600,13 @@ def test_keying_that_is_answered_to_an_offer_without_any_was_not_offered(proto) 
     assert (judged(twin), twin.reasons) == ((True, True, True), ())
 
 
+def test_suites_of_a_method_that_was_not_offered_were_not_offered_either() -> None:
+    """As baresip answers an offer of ZRTP alone."""
+    offer = session("zrtp-hash:1.10 " + "45" * 32, proto="RTP/AVP")
+    found = Scene(offer, session(crypto(1, CM_80), proto="RTP/AVP")).negotiate()
+    assert (judged(found), found.reasons) == ((False, None, False), ("choice-not-offered", "not-winner"))
+
+
 def test_a_line_that_cant_be_read_may_be_what_was_taken() -> None:
     """The answer is of a mode that no readable line has: whether it was offered, nobody can say."""
     unreadable = "key-mgmt:mikey AQIFAA=="
