@@ -27,12 +27,13 @@ TABLE_4 = (
     "PSK=0,PKE=1,DH=2,AES_CM_128_HMAC_SHA1_80=0,AES_CM_128_HMAC_SHA1_32=1",
     "PKE=0,DH=1,PSK=2,AES_CM_128_HMAC_SHA1_32=0,F8_128_HMAC_SHA1_80=1",
 )
-INTRODUCTION = """\
-Table 4 of the paper: Alice prefers PSK, Bob prefers PKE. Lower numbers are better; what is not in both lists can't be
-chosen. The paper says that comparing the priorities gives PKE and AES_CM_128_HMAC_SHA1_32, and not how: that rules out
-initiator-first, and min-sum is the reading under which both sides' wishes count. Strength is another question: the
-outcome has the 32-bit tag.
-"""
+INTRODUCTION = (
+    "Table 4 of the paper: Alice prefers PSK, Bob prefers PKE. Lower numbers are better; what is not in both lists"
+    " can't be chosen. The paper says that comparing the priorities gives PKE and AES_CM_128_HMAC_SHA1_32, and not"
+    " how: that rules out initiator-first, and min-sum is the reading under which both sides' wishes count. Strength is"
+    " another question: the outcome has the 32-bit tag."
+)
+NARROW = 80  # cells, under which the names of the two sides are shortened in titles
 TITLES = {CapabilityKind.KEY_AGREEMENT: "Key agreements", CapabilityKind.SUITE: "Crypto suites"}
 NOTHING_COMMON = "nothing is common: the call must fail, never fall back to clear media"
 
@@ -81,7 +82,8 @@ def negotiate_command(
         if known is not None:
             _print_pairs(known, resolved, pen)
             return ExitCode.OK
-        click.echo(INTRODUCTION)
+        pen.line((INTRODUCTION, ""))
+        pen.line()
         lists = [read_list(text) for text in TABLE_4]
     else:
         lists = [read_list(one) if known is None else find_lists(known, one) for one in (initiator, responder)]
@@ -104,11 +106,14 @@ def _categories(initiator: Lists, responder: Lists, policy: Policy) -> Iterator[
 
 
 def _print_category(rows: _Rows, pen: Pen) -> None:
+    sides = ("init.", "resp.") if pen.width < NARROW else ("initiator", "responder")
     columns = [Column("", wraps=False)]
-    columns += [Column(title, right=True) for title in ("initiator", "responder", "sum", "max", "strength")]
+    columns += [Column(title, right=True) for title in (*sides, "sum", "max", "strength")]
+    if any(map(rows.dominated, rows.common)):
+        columns.append(Column("dominated by"))
     names = dict.fromkeys((*rows.initiator, *rows.responder))
-    table = Table([*columns, Column("dominated by")], "bold", TITLES[rows.kind])
-    table.rows += [_cells(name, rows, pen) for name in names]
+    table = Table(columns, "bold", TITLES[rows.kind])
+    table.rows += [_cells(name, rows, pen)[: len(columns)] for name in names]
     pen.table(table)
     if rows.common:
         for rule, selection in rows.selections.items():
@@ -117,11 +122,11 @@ def _print_category(rows: _Rows, pen: Pen) -> None:
     for line in _method_lines(rows) if rows.initiator and rows.responder else ():
         pen.line(*line)
     if not (rows.initiator and rows.responder):
-        pen.line(("  one side lists none of these, so nothing can be told", "dim"))
+        pen.line(("one side lists none of these, so nothing can be told", "dim"), indent=2)
     elif not rows.common:
-        pen.line((f"  {NOTHING_COMMON}", "red"))
+        pen.line((NOTHING_COMMON, "red"), indent=2)
     elif (weaker := _weaker(rows)) is not None:
-        pen.line((f"  {weaker}", "yellow"))
+        pen.line((weaker, "yellow"), indent=2)
     pen.line()
 
 

@@ -36,11 +36,20 @@ def inventory(tmp_path: Path) -> str:
 
 def test_without_arguments_table_4_is_explained() -> None:
     text = run()
-    assert "rules out\ninitiator-first" in text
+    assert "that rules out initiator-first" in " ".join(text.split())
     assert "min-sum          MIKEY-PKE" in text
     assert "initiator-first  MIKEY-PSK" in text
     assert "undominated      MIKEY-PSK, MIKEY-PKE" in text
     assert "MIKEY-DH is common too, and stronger than min-sum's MIKEY-PKE" in text
+
+
+def test_a_narrow_terminal_gets_whole_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    text = run()
+    assert max(map(len, text.splitlines())) <= 60
+    assert "…" not in text
+    assert "MIKEY-DH       2      1    3    2        70  MIKEY-PKE" in text
+    assert text.count("dominated by") == 1  # of the suites none is
 
 
 def test_ties_dominance_and_the_other_methods_are_shown() -> None:
