@@ -10,6 +10,8 @@ clause that decides:
 * `CUT`: of a payload that is cut short it shows the fields before the cut, here such a payload has no fields; and it
   stops in a KEMAC whose keys are no key data, which here is one payload like another (RFC 3830 §6, §6.2).
 * `CLEAR_KEYS`: it shows the keys of a NULL-encrypted KEMAC in place of its data (§6.2), and an empty MAC as missing.
+* `mikey.cert.data` is not asked for: it shows a certificate's first octets alone, whose length it takes for 0 (§6.7).
+* `FIRST_KEY`: of several keys in one KEMAC it shows the first, though their chain goes on (§6.13).
 """
 
 import base64
@@ -35,6 +37,7 @@ from dissectors.grammar.mikey import (
     Identity,
     IdentityWithRole,
     Kemac,
+    KeyData,
     MikeyMessage,
     Opaque,
     Pke,
@@ -49,9 +52,10 @@ from dissectors.grammar.mikey import (
     Timestamp,
     TimestampWithRole,
     Verification,
+    parse_key_data_payloads,
     parse_mikey,
 )
-from dissectors.grammar.mikey.registries import CsIdMapType, DataType, EncryptionAlgorithm
+from dissectors.grammar.mikey.registries import CsIdMapType, DataType, EncryptionAlgorithm, GeneralExtensionType
 from tests.grammar.mikey.mode_messages import message_of
 
 pytestmark = [pytest.mark.tool("tshark"), pytest.mark.captures]
@@ -61,9 +65,10 @@ FIELDS = (
     "srtp_id.ssrc", "srtp_id.roc", "t.ts_type", "rand.data", "id.type", "cert.type", "dh.group", "dh.value",
     "kemac.encr_alg", "kemac.key_data", "kemac.mac_alg", "kemac.mac", "v.auth_alg", "v.ver_data", "sp.no",
     "sp.proto_type", "sp.param.type", "sp.patam.value", "sign.data", "ext.type", "pke.data", "err.no", "sakke.params",
-    "sakke.idscheme", "sakke.data",
+    "sakke.idscheme", "sakke.data", "id.len", "id.role", "sign.type", "pke.c", "dh.kv", "ext.data",
+    "key.type", "key.data", "key.salt", "key.kv", "key.kv.spi", "key.kv.from", "key.kv.to",
 )  # fmt: skip
-OCTETS = ("data", "value", "mac")
+OCTETS = ("data", "value", "mac", "salt", "spi", "from", "to")
 STOPS_AT = (CertificateHash, TimestampWithRole, RandWithRole, TicketPolicy, Ticket, Ibake, EncryptedSecretKey)
 Reading = dict[str, list[int | str]]
 
@@ -128,15 +133,15 @@ SIMPLE: dict[type[object], dict[str, str]] = {
     Timestamp: {"t.ts_type": "timestamp_type"},
     Rand: {"rand.data": "data"},
     Identity: {"id.type": "id_type"},
-    IdentityWithRole: {"id.type": "id_type"},
+    IdentityWithRole: {"id.type": "id_type", "id.role": "role"},
     Certificate: {"cert.type": "cert_type"},
     Dh: {"dh.group": "group", "dh.value": "value"},
     Kemac: {"kemac.encr_alg": "encryption_algorithm", "kemac.mac_alg": "mac_algorithm", "kemac.mac": "mac"},
     Verification: {"v.auth_alg": "mac_algorithm", "v.ver_data": "mac"},
     SecurityPolicy: {"sp.no": "policy_number", "sp.proto_type": "protocol_type"},
-    Sign: {"sign.data": "signature"},
+    Sign: {"sign.type": "signature_type", "sign.data": "signature"},
     GeneralExtension: {"ext.type": "extension_type"},
-    Pke: {"pke.data": "data"},
+    Pke: {"pke.c": "cache", "pke.data": "data"},
     ErrorPayload: {"err.no": "error_number"},
     Sakke: {"sakke.params": "parameters", "sakke.idscheme": "id_scheme", "sakke.data": "data"},
 }
@@ -148,9 +153,29 @@ def payload_fields(payload: object) -> Iterator[tuple[str, int | str]]:
         yield field, value.hex() if isinstance(value, bytes) else value
     if isinstance(payload, Kemac) and payload.encryption_algorithm != EncryptionAlgorithm.NULL:  # CLEAR_KEYS
         yield "kemac.key_data", payload.data.reveal().hex()
+    elif isinstance(payload, Kemac):
+        for key in parse_key_data_payloads(payload.data.reveal()).keys[:1]:  # FIRST_KEY
+            yield from key_fields(key)
+    if isinstance(payload, Identity | IdentityWithRole):
+        yield "id.len", len(payload.data)
+    if isinstance(payload, Dh):
+        yield "dh.kv", payload.validity.kind
+    if (
+        isinstance(payload, GeneralExtension) and payload.extension_type != GeneralExtensionType.SDP_IDS
+    ):  # shown as text
+        yield "ext.data", payload.data.hex()
     if isinstance(payload, SecurityPolicy):
         for kind, value in payload.parameters:
             yield from (("sp.param.type", kind), ("sp.patam.value", value.hex()))
+
+
+def key_fields(key: KeyData) -> Iterator[tuple[str, int | str]]:
+    validity = key.validity
+    yield from (("key.type", key.key_type), ("key.data", key.key.reveal().hex()), ("key.kv", validity.kind))
+    if key.salt is not None:
+        yield "key.salt", key.salt.reveal().hex()
+    yield from (("key.kv.spi", validity.spi.hex()), ("key.kv.from", validity.valid_from.hex()))
+    yield "key.kv.to", validity.valid_to.hex()
 
 
 def difference(message: MikeyMessage) -> str:
