@@ -116,11 +116,13 @@ class Binder:
         """Streams at addresses that nobody announced: by a latched address, else by an SSRC that one call names."""
         loose, self._loose = self._loose, []
         names: SsrcNames | None = None
+        shared = self._shared(part.stream for part in loose)
         for part in loose:
             stream, times = part.stream, PacketTimes(part.stream, part.stop)
             begin, end = times.first, times.last + 1
             spans = self._on_its_way(stream, begin, end)
-            spans = spans or self._latched.resolve(stream.source, stream.destination, begin, end)
+            if not spans and shared.isdisjoint((stream.source, stream.destination)):
+                spans = self._latched.resolve(stream.source, stream.destination, begin, end)
             if not spans and part.stop == len(stream):
                 names = SsrcNames(self._drafts.values()) if names is None else names
                 spans = names.resolve(stream.ssrc, begin, end)
@@ -131,6 +133,14 @@ class Binder:
             first = ranges[0][1] if ranges else part.stop
             if first:
                 self._loose.append(Part(stream, 0, first))
+
+    def _shared(self, loose: Iterable[MediaStream]) -> set[str]:
+        """Latched addresses to which several hosts send, what is passed on aside: nobody's own, as a TURN server's."""
+        hosts: dict[str, set[str]] = {}
+        for stream in loose:
+            if (stream.destination, stream.ssrc) not in self._relayed:
+                hosts.setdefault(stream.destination, set()).add(stream.source.rpartition(":")[0])
+        return {endpoint for endpoint, found in hosts.items() if len(found) > 1}
 
     def _on_its_way(self, stream: MediaStream, begin: int, end: int) -> list[Span]:
         """The spans of a stream that the element it goes to passes on, as a TURN server does: one party sends both."""

@@ -143,6 +143,15 @@ def test_calls_that_share_a_turn_server_keep_their_own_streams():
     assert found.unbound == ()
 
 
+def test_an_address_to_which_several_hosts_send_is_no_partys_own():
+    """As a TURN server whose allocations were not captured: other calls' streams go to it, too."""
+    own = Packets(NAT_A, B_RTP, (5.0,), ssrc=1)
+    streams = [Packets("10.0.0.2:6100", NAT_A, (5.1,), ssrc=2), Packets("10.0.0.7:4444", NAT_A, (5.2,), ssrc=3)]
+    found = track(answered(), evidence=media(own, *streams))
+    assert ranges(found.calls[0].media[0]) == [(1, 0, 1, Side.OFFERER)]
+    assert [part.stream.ssrc for part in found.unbound] == [2, 3]
+
+
 def test_nothing_is_latched_by_who_has_an_address_of_his_own():
     other = answered(Script("call-2"), sdp("10.0.0.3", 4000), sdp("10.0.0.4", 6000))
     streams = (Packets("10.0.0.3:4000", B_RTP, (5.0,), ssrc=1), Packets(NAT_B, "10.0.0.3:4000", (5.2,), ssrc=2))
