@@ -10,7 +10,7 @@ from analyzer.keying.key_mgmt_lines import read_key_mgmt
 from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.media_path import PathHandshakes
 from analyzer.keying.mikey_paths import KeyedPaths
-from analyzer.keying.mikey_refusals import read_refusal
+from analyzer.keying.mikey_refusals import read_lone_refusal, read_refusal
 from analyzer.keying.passports import read_passports
 from analyzer.keying.sdes_keys import accepted_lines, keys_of_lines, read_crypto_lines
 from analyzer.model.call import BoundStream, Call, MediaLine, Party, Resolution, Side
@@ -102,7 +102,9 @@ class Keymaster:
         found = read_refusal(line.exchange, line.index)
         if found:
             self._refusals[place] = self.mikey.check_refusals(call, line, found)
-        return self._refusals.get(place, ())
+        if place not in self._refusals:
+            self._refusals[place] = read_lone_refusal(call, line)
+        return self._refusals[place]
 
     def _key(self, call: Call, line: MediaLine) -> Keying:
         crypto = read_crypto_lines(line.offer)

@@ -7,7 +7,7 @@ They stand in an answer, in the body of a response, or in RTSP in its KeyMgmt or
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from analyzer.model.call import Exchange, Side
+from analyzer.model.call import Call, Exchange, MediaLine, Side
 from analyzer.model.evidence import FrameRef, SignallingMessage
 from analyzer.model.keying import BODY, MacState, MikeyEvidence
 from dissectors.grammar.errors import GrammarError
@@ -41,6 +41,30 @@ def read_refusal(exchange: Exchange, index: int) -> tuple[MikeyEvidence, ...]:
         said += [spec.mikey_octets for spec in final.rtsp.transports]  # RFC 7826 §18.54
         beside = [(0, octets) for octets in said if octets is not None]
     return tuple(_read_errors(beside, BODY, final.ref))
+
+
+def read_lone_refusal(call: Call, line: MediaLine) -> tuple[MikeyEvidence, ...]:
+    """The error messages of the last response that refused an offer before this one and whose request was not seen.
+
+    Nothing verifies them: their V would cover what that request brought.
+    """
+    offer = line.exchange.offer
+    if offer is None or not isinstance(offer.message, SignallingMessage):
+        return ()
+    asked = {
+        one.sip.cseq_number
+        for one in call.messages
+        if isinstance(one, SignallingMessage) and one.sip.method == "INVITE"
+    }
+    found: tuple[MikeyEvidence, ...] = ()
+    for message in call.messages:
+        if message.timestamp_ns >= offer.message.timestamp_ns:
+            break
+        if not isinstance(message, SignallingMessage) or message.sip.cseq_method != "INVITE":
+            continue
+        if (message.sip.status or 0) >= 300 and message.sip.cseq_number not in asked:
+            found = read_refusal(line.exchange._replace(answer=None, final=message), line.index) or found
+    return found
 
 
 def _descriptions(exchange: Exchange) -> Iterator[tuple[SessionDescription, FrameRef]]:

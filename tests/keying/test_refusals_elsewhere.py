@@ -51,8 +51,8 @@ def judged(folder: Path, *errors: bytes, ring: KeyRing = RIGHT) -> tuple[Audited
     return media, [one for one in media.negotiation.all_sources() if one.origin is ListOrigin.OTHER_REFUSAL]
 
 
-def retried(folder: Path, refusal: bytes) -> Report:
-    """Bob refuses with that message, and takes _32 in the next try of the same call."""
+def retried(folder: Path, refusal: bytes, *, lost: int = 0) -> Report:
+    """Bob refuses with that message, and takes _32 in the next try; of the same call the first `lost` are missing."""
     exchange = PskExchange("taken", (CM_80, CM_32))
     packets = [(source, to, octets.replace(b"call-0@", b"call-1@")) for source, to, octets in refused(refusal)]
     taken = call(described(exchange.offer()), described(exchange.answer(1), "192.0.2.2"))
@@ -60,7 +60,7 @@ def retried(folder: Path, refusal: bytes) -> Report:
         (source, to, octets.replace(b"CSeq: 1 ", b"CSeq: 2 ").replace(b"branch=z9hG4bK-1", b"branch=z9hG4bK-2"))
         for source, to, octets in taken[:3]
     ]
-    (folder / "calls.pcapng").write_bytes(pcapng([*packets, *again]))
+    (folder / "calls.pcapng").write_bytes(pcapng([*packets[lost:], *again]))
     return audit([folder / "calls.pcapng"], ring=RIGHT)
 
 
@@ -74,6 +74,20 @@ def test_in_the_same_call_an_altered_list_is_shown_once_and_decides_nothing(tmp_
     said = {one.exchange: one.outcome.value for one in found.outcomes if one.rule == "MKY-025"}
     assert said == {0: "fail" if altered else "pass", 1: "pass"}
     assert first.verdict == "no-media"
+
+
+@pytest.mark.parametrize(("lost", "names"), [(1, [CM_32, F8_80]), (2, None)])
+def test_a_refusal_tells_the_list_though_the_offer_it_refused_was_not_captured(
+    tmp_path: Path, lost: int, names: list[str] | None
+) -> None:
+    (found,) = retried(tmp_path, error(), lost=lost).calls
+    (media,) = found.media
+    listed = media.negotiation.answer_preferences
+    assert (listed and [one.name for one in listed]) == names
+    sources = [one for one in media.negotiation.all_sources() if one.origin is ListOrigin.REFUSAL]
+    untried = "claimed: its V or signature was not tried"  # it covers what the missing offer brought
+    assert [(one.used, one.how) for one in sources] == ([(True, untried)] if names else [])
+    assert {one.outcome.value for one in found.outcomes if one.rule == "MKY-025"} == {"pass"}
 
 
 def error(*, signed: bool = True, altered: bool = False) -> bytes:
