@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pytest
-from call_builders import Packets, media
 
 from analyzer.calls.tracker import CallTracker
 from analyzer.model.call import Call, CallSet, CallState, Party, Resolution, Side
 from analyzer.model.evidence import FrameRef, MediaEvidence, RtspSignallingMessage
 from dissectors.grammar.rtsp import make_rtsp
+from tests.calls.call_builders import Packets, media
 
 CLIENT, SERVER = "192.0.2.1:40000", "198.51.100.2:554"
 BASE = "rtsp://user:secret@cam.example/live"
