@@ -3,7 +3,8 @@
 
 HDR, T, {ERR}, {SP}, [V|SIGNr] (RFC 3830 §5.1.2). V is keyed by the pre-shared or envelope key of the offer; whether the
 identities and T follow the message under it, as in a verification message, is read both ways. In MIKEY-TICKET the
-authentication key is that of the message in which the error occurred, and nothing follows (RFC 6043 §5.4).
+authentication key is that of the message in which the error occurred, and nothing follows (RFC 6043 §5.4): where that
+is an update without ticket, the key of the transfer that it updates (§5.2).
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from analyzer.keying.mikey_psk import Authentication, octets_under_mac, verify_p
 from analyzer.keying.mikey_signatures import verify_signature
 from analyzer.keying.mikey_steps import sender_names
 from analyzer.keying.mikey_ticket import INITIAL, TransferOpening
+from analyzer.keying.mikey_ticket_updates import UpdateOpening
 from analyzer.model.keying import MacState, MikeyEvidence
 from dissectors.grammar.mikey import Identity, MikeyMessage, Sign, Timestamp, Verification
 from dissectors.grammar.secret import Secret
@@ -62,9 +64,16 @@ def _check_v(
 ) -> tuple[MacState, bool]:
     """What V shows, and whether a bound key said so; several offers of one bundle may be what it answers."""
     failed = False
+    shut = NO_KEY
     for opened in answered:
         first = opened.evidence.message
         if first is None:
+            continue
+        if isinstance(opened.opening, UpdateOpening):
+            if _verifies_as_update(octets, message, opened.opening):
+                return VERIFIED, True
+            failed = failed or opened.opening.outcome is Authentication.VERIFIED
+            shut = MacState(None, f"V of the error message can't be checked: {opened.opening.reason}")
             continue
         if isinstance(opened.opening, TransferOpening | RequestOpening):
             if _verifies_as_ticket(octets, message, first, opened.opening):
@@ -78,7 +87,7 @@ def _check_v(
             if result.outcome is not Authentication.FAILED:
                 return MacState(None, result.reason), False
             failed = failed or bound
-    return (FAILED, True) if failed else (NO_KEY, False)
+    return (FAILED, True) if failed else (shut, False)
 
 
 def _keys(
@@ -109,6 +118,15 @@ def _verifies_as_ticket(
     covered = octets_under_mac(octets, verification, verification.mac)
     sources = (request_source(key, first, first, INITIAL) for key in keys)
     return any(mac_matches(source, verification.mac_algorithm, covered, verification.mac) for source in sources)
+
+
+def _verifies_as_update(octets: bytes, message: MikeyMessage, opening: UpdateOpening) -> bool:
+    """V of an error to an update, which is under the key of the transfer before it (RFC 6043 §5.2, §5.4)."""
+    verification = message.find(Verification)
+    if verification is None or opening.source is None or verification.mac_algorithm not in MAC_HASHES:
+        return False
+    covered = octets_under_mac(octets, verification, verification.mac)
+    return mac_matches(opening.source, verification.mac_algorithm, covered, verification.mac)
 
 
 def _check_signature(

@@ -36,6 +36,7 @@ from dissectors.grammar.mikey.registries import IdRole, RandRole
 from dissectors.grammar.sip_address import bare_address
 
 UNKNOWN_TRANSFER = "no ticket: it updates a transfer that was not opened"
+UNSEEN_RESPONSE = "the response to the transfer that it updates was not seen, and its key does not verify V"
 ALTERED = "altered message: the key of the transfer that it updates does not verify its V"
 
 
@@ -68,9 +69,13 @@ class TransferBook:
 
 @dataclass(frozen=True, slots=True)
 class UpdateOpening(ModeOpening):
-    """An update's TRANSFER_INIT; `session` is the transfer that it updates, with the keys that it brings."""
+    """An update's TRANSFER_INIT; `session` is the transfer that it updates, with the keys that it brings.
+
+    `source` has the keys of that transfer, also where they don't verify this message.
+    """
 
     session: TransferSession | None = None
+    source: ProtectionKeySource | None = None
 
 
 def open_transfer_update(
@@ -81,13 +86,16 @@ def open_transfer_update(
     if session is None:
         return UpdateOpening(Authentication.UNSUPPORTED, UNKNOWN_TRANSFER)
     if verification is None or verification.mac_algorithm not in MAC_HASHES:
-        return UpdateOpening(Authentication.ABSENT, "no verification message that can be checked")
+        reason = "no verification message that can be checked"
+        return UpdateOpening(Authentication.ABSENT, reason, source=session.source)
     covered = octets_under_mac(octets, verification, verification.mac)
     if not any(
         mac_matches(session.source, verification.mac_algorithm, covered + names, verification.mac)
         for names in dict.fromkeys(_identities(parsed, parties))
     ):
-        return UpdateOpening(Authentication.FAILED, ALTERED)
+        if session.last is session.first and session.ticket.flags & TicketFlag.F:
+            return UpdateOpening(Authentication.NO_KEY, UNSEEN_RESPONSE, source=session.source)
+        return UpdateOpening(Authentication.FAILED, ALTERED, source=session.source)
     supplied = _supplied(parsed, session)
     session = replace(session, supplied=supplied or session.supplied)
     return _opened(session, parsed, ())
@@ -135,6 +143,7 @@ def _opened(session: TransferSession, parsed: MikeyMessage, before: Sequence[Mik
         derived.alternates,
         defects=derived.defects,
         session=session,
+        source=session.source,
     )
 
 

@@ -11,7 +11,6 @@ from analyzer.keying.mikey_refusals import read_refusal
 from analyzer.keying.mikey_ticket import TicketBook
 from analyzer.model.call import Call, MediaLine, Side
 from analyzer.model.keying import MikeyEvidence
-from dissectors.grammar.mikey import Ticket
 from dissectors.grammar.mikey.registries import DataType
 
 _Refusals = dict[tuple[int, int], tuple[MikeyEvidence, ...]]
@@ -59,7 +58,9 @@ class RefusalChecks:
 
 
 def _offers_ticket(line: MediaLine) -> bool:
-    return any(one.message is not None and one.message.find(Ticket) for one in read_key_mgmt(line.offer, Side.OFFERER))
+    """Updates have no ticket of their own and stand on an earlier one's (RFC 6043 §5.2)."""
+    kinds = {each.message.header.data_type for each in read_key_mgmt(line.offer, Side.OFFERER) if each.message}
+    return DataType.TRANSFER_INIT in kinds
 
 
 def _grants_ticket(line: MediaLine) -> bool:

@@ -20,7 +20,7 @@ from analyzer.keying.mikey_opener import MikeyOpener
 from analyzer.keying.mikey_prf import KeyConstant, crypto_session_label, derive_mikey_key
 from analyzer.model.call import Side
 from analyzer.model.report import AuditedMedia
-from dissectors.grammar.mikey import GeneralExtension, IdentityWithRole, KeyData, Payload, Rand, Timestamp
+from dissectors.grammar.mikey import ErrorPayload, GeneralExtension, IdentityWithRole, KeyData, Payload, Rand, Timestamp
 from dissectors.grammar.secret import Secret
 from tests.cli.command_line import ALICE, BOB, call, message, pcapng
 from tests.keying import ticket_builders as tickets
@@ -257,6 +257,54 @@ def test_a_ticket_update_of_a_transfer_that_stayed_shut_accuses_nobody(tmp_path:
     _, second = two_rounds(tmp_path, first, b"", again, ticket_update(15, source, again))
     assert second.keying.verified is None
     assert "it updates a transfer that was not opened" in second.keying.how
+
+
+@pytest.mark.parametrize("flags", [tickets.D | tickets.F | tickets.H, FORKED], ids=str)
+def test_an_update_after_a_response_that_was_not_seen_accuses_nobody(tmp_path: Path, flags: int) -> None:
+    mpk = tickets.forked(tickets.mpk("r"), "2B288856") if flags & tickets.FORKING else tickets.mpk("i")
+    source = tickets.protector(mpk, 2, tickets.RAND_R if flags & tickets.G else b"")
+    again = ticket_update(14, source, tickets.ALICE + tickets.BOB)
+    _, second = two_rounds(tmp_path, tickets.transfer_init(flags), b"", again, b"")
+    assert (second.keying.verified, second.keying.authentic) == (None, None)
+    assert "the response to the transfer that it updates was not seen" in second.keying.how
+
+
+def update_error(source: tickets.Protector) -> bytes:
+    """HDR, T, ERR, V under the key of the message in which the error occurred, nothing appended (RFC 6043 §5.4)."""
+    return tickets.finish(tickets.header(6), [Timestamp(0, tickets.T), ErrorPayload(15, 0)], source, b"")
+
+
+@pytest.mark.parametrize("flags", [tickets.D | tickets.H, tickets.D | tickets.F | tickets.H, FORKED], ids=str)
+@pytest.mark.parametrize("update_altered", [False, True], ids=["an update", "an altered update"])
+def test_an_error_that_refuses_a_ticket_update_is_under_the_keys_of_the_transfer(
+    tmp_path: Path, flags: int, update_altered: bool
+) -> None:
+    first = tickets.transfer_init(flags)
+    answer = tickets.transfer_response(first, flags) if flags & tickets.F else b""
+    mpk = tickets.forked(tickets.mpk("r"), "2B288856") if flags & tickets.FORKING else tickets.mpk("i")
+    rand_r = tickets.RAND_R if flags & tickets.G else b""
+    source = tickets.protector(mpk, 2, rand_r) if answer else tickets.protector(mpk, 1)
+    again = bytearray(ticket_update(14, source, tickets.ALICE + tickets.BOB))
+    again[-1] ^= update_altered
+    said = update_error(source)
+    _, after = two_rounds(tmp_path, first, answer, bytes(again), said)
+    assert [(each.mac.verified, each.mac.how) for each in after.keying.mikey if each.octets == said] == [
+        (True, "V of the error message verifies")
+    ]
+    flipped = said[:-1] + bytes((said[-1] ^ 1,))
+    _, after = two_rounds(tmp_path, first, answer, bytes(again), flipped)
+    states = [each.mac.verified for each in after.keying.mikey if each.octets == flipped]
+    assert states == [None if update_altered else False]
+
+
+def test_an_error_to_an_update_of_a_transfer_that_stayed_shut_says_why(tmp_path: Path) -> None:
+    source = tickets.protector(tickets.mpk("i"), 1)
+    first = tickets.transfer_init(tickets.D | tickets.H, given=tickets.ticket(key=b"nobody has this one"))
+    said = update_error(source)
+    _, after = two_rounds(tmp_path, first, b"", ticket_update(14, source, tickets.ALICE + tickets.BOB), said)
+    (found,) = [each for each in after.keying.mikey if each.octets == said]
+    assert found.mac.verified is None
+    assert "it updates a transfer that was not opened" in found.mac.how
 
 
 def over_udp(folder: Path, *messages: bytes) -> list[bool | None]:
