@@ -36,7 +36,7 @@ from dissectors.grammar.mikey.registries import IdRole, RandRole
 from dissectors.grammar.sip_address import bare_address
 
 UNKNOWN_TRANSFER = "no ticket: it updates a transfer that was not opened"
-UNSEEN_RESPONSE = "the response to the transfer that it updates was not seen, and its key does not verify V"
+UNSEEN_RESPONSE = "no response that verifies was seen to the transfer that it updates, whose own key does not verify V"
 ALTERED = "altered message: the key of the transfer that it updates does not verify its V"
 
 

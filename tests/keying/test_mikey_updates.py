@@ -266,7 +266,7 @@ def test_an_update_after_a_response_that_was_not_seen_accuses_nobody(tmp_path: P
     again = ticket_update(14, source, tickets.ALICE + tickets.BOB)
     _, second = two_rounds(tmp_path, tickets.transfer_init(flags), b"", again, b"")
     assert (second.keying.verified, second.keying.authentic) == (None, None)
-    assert "the response to the transfer that it updates was not seen" in second.keying.how
+    assert "no response that verifies was seen to the transfer that it updates" in second.keying.how
 
 
 def update_error(source: tickets.Protector) -> bytes:
