@@ -6,6 +6,7 @@ from collections import Counter
 
 from analyzer.model.call import Party, SdpBody
 from analyzer.model.evidence import SignallingMessage
+from dissectors.grammar.content_length import count_missing
 from dissectors.grammar.errors import GrammarError
 from dissectors.grammar.sdp import MediaDescription, SessionDescription, parse_sdp
 
@@ -70,13 +71,11 @@ def is_cut(message: SignallingMessage) -> bool:
     a whole line.
     """
     sip = message.sip
-    for defect in sip.defects:
-        if defect.code == _CUT_HEADERS:
-            return True
-        if defect.code == _SHORT_BODY:
-            missing = int(defect.detail.partition(" ")[0])
-            return missing > STALE_LENGTH_OCTETS or not sip.raw.endswith((b"\n", b"\r"), 0, sip.body_end)
-    return False
+    codes = {defect.code for defect in sip.defects}
+    if _SHORT_BODY in codes:
+        missing = count_missing(sip.header("content-length"), sip.body_end - sip.body_offset)
+        return missing > STALE_LENGTH_OCTETS or not sip.raw.endswith((b"\n", b"\r"), 0, sip.body_end)
+    return _CUT_HEADERS in codes
 
 
 def security_of(session: SessionDescription) -> tuple[object, ...]:

@@ -30,3 +30,9 @@ def find_body_end(length: str, body_offset: int, end: int, clauses: LengthClause
     elif wanted < end:
         defects.append(Defect("octets-after-body", wanted, clauses.too_small, str(end - wanted)))
     return min(wanted, end)
+
+
+def count_missing(length: str | None, octets: int) -> int:
+    """How many octets a body of so many lacks of its Content-Length; 0 for a length that can't be read."""
+    length = (length or "").strip(" \t")
+    return max(int(length) - octets, 0) if _DIGITS.fullmatch(length) else 0
