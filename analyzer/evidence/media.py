@@ -19,7 +19,7 @@ from analyzer.model.channel import interleaved_suffix
 from analyzer.model.evidence import RUN_PACKETS, PacketFacts, PacketRun
 from analyzer.model.frame_places import FramePlaces
 
-HELD_PACKETS = 1 << 14  # of a flow that may be held as whole columns
+HELD_PACKETS = 1 << 13  # of a flow that may be held as whole columns
 SHORTER = "the capture has become shorter while it was read"
 HEADERS_OCTETS = 28  # an IPv4 header without options, and UDP's
 
@@ -202,6 +202,11 @@ class PacketColumns:
                 return False
             before = numbers[-1:]
         return True
+
+    @property
+    def steady_steps(self) -> int | None:
+        """How many packets follow the one before by up to `STEADY_STEP` numbers, where that was counted already."""
+        return self._store.steady_steps(self._flow, self._parts)
 
     def identifications(self, indices: Column) -> Column:
         """The identifications of these packets' IPv4 headers; −1 where none stands right before UDP."""

@@ -7,6 +7,8 @@ import numpy as np
 
 from analyzer.capture.speed import at_hand, plain
 from analyzer.evidence.jitter import JITTER_CELLS
+from analyzer.evidence.media import PacketColumns
+from analyzer.evidence.packet_code import STEADY_STEP
 from analyzer.evidence.sequence_counts import SequenceCounts, count_sequence, sequence_steps
 from analyzer.model.arrays import Column
 from analyzer.model.evidence import MediaStream, PacketFacts
@@ -14,7 +16,6 @@ from dissectors.grammar.late_dataclass import dataclass
 
 MIN_PLAUSIBLE_PACKETS = 4
 MIN_CONSECUTIVE = 0.8  # of the steps between packets of a plausible stream
-MAX_STEP = 16  # sequence numbers between consecutive packets of a plausible stream
 _JITTER = "analyzer.evidence.jitter"
 
 # RFC 3551 §6 and the IANA registry of RTP payload types
@@ -148,10 +149,15 @@ def is_plausible_rtp(stream: MediaStream) -> bool:
     """Whether an unannounced flow behaves as RTP: packets whose sequence numbers mostly go on in small steps."""
     if len(stream) < MIN_PLAUSIBLE_PACKETS:
         return False
+    counted = stream.steady_steps if isinstance(stream, PacketColumns) else None
+    return (_count_steady(stream) if counted is None else counted) >= MIN_CONSECUTIVE * (len(stream) - 1)
+
+
+def _count_steady(stream: MediaStream) -> int:
     last: Column = np.zeros(0, np.int64)
     steady = 0
     for facts in stream.iter_facts():
         steps = sequence_steps(np.concatenate((last, facts.sequence_number)))
-        steady += int(np.count_nonzero((steps > 0) & (steps <= MAX_STEP)))
+        steady += int(np.count_nonzero((steps > 0) & (steps <= STEADY_STEP)))
         last = facts.sequence_number[-1:]
-    return steady >= MIN_CONSECUTIVE * (len(stream) - 1)
+    return steady

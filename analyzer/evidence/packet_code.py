@@ -10,14 +10,15 @@ Compiled by Numba for large captures (`capture/speed.py`), so only integers, ind
 
 from typing import Any
 
-# What is remembered of the packet before, and where its flow is coded; the last two of all of the flow.
+# What is remembered of the packet before, and where its flow is coded; the last three of all of the flow.
 (
     L_TIME, L_OFFSET, L_FRAME, L_STAMP, L_OCTETS, L_WIRE, L_HEADER, L_SEQUENCE, L_TYPE, L_STAMP_STEP,
-    L_AT, L_END, L_PACKETS, L_FIRST_CHUNK, L_ORDER, L_BEFORE,
-) = range(16)  # fmt: skip
-LAST_CELLS = 16
+    L_AT, L_END, L_PACKETS, L_FIRST_CHUNK, L_ORDER, L_BEFORE, L_STEADY,
+) = range(17)  # fmt: skip
+LAST_CELLS = 17
 BLOCK_CELLS = 14  # that begin anew where a flow is put aside
 STEPPED_BACK = 2  # in `L_ORDER`: a sequence number was no step forward
+STEADY_STEP = 16  # sequence numbers between packets that follow each other, at most; `L_STEADY` counts such steps
 
 MARKER, SHAPE, LENGTH, SEQUENCE, STAMP, WIDE_TIME, WIDE_FRAME, WIDE_OFFSET = 1, 2, 4, 8, 16, 32, 64, 128
 MAX_PACKET_WORDS = 3 + 1 + 1 + 2 + 1 + 1 + 3
@@ -55,9 +56,12 @@ def code_packet(
         words[at + 1] = frame & LOW
         frame_step = 0
         at += 2
+    ahead = (sequence - last[L_BEFORE]) & 0xFFFF
     if last[L_ORDER] == 0:
         last[L_ORDER] = 1
-    elif (sequence - last[L_BEFORE] - 1) & 0x8000:
+    elif 0 < ahead <= STEADY_STEP:
+        last[L_STEADY] += 1
+    elif (ahead - 1) & 0x8000:
         last[L_ORDER] = STEPPED_BACK
     last[L_BEFORE] = sequence
     if sequence_step > 255:

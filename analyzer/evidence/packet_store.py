@@ -184,6 +184,14 @@ class PacketStore:
             return False
         return bool(arena.lasts[flow, packet_code.L_ORDER] != packet_code.STEPPED_BACK)
 
+    def steady_steps(self, flow: int, parts: int) -> int | None:
+        """How many packets of a flow follow the one before closely; None unless these parts are all, and were coded."""
+        arena = self._arena
+        if arena is None or parts != self.parts(flow) or not all(self._parts[flow][3::_PART]):
+            return None
+        last = arena.lasts[flow]
+        return None if last[packet_code.L_PACKETS] else int(last[packet_code.L_STEADY])
+
     def of_flow(self, flow: int, parts: int) -> Facts:
         """The packets of the first `parts` parts of a flow, in capture order."""
         key = (flow, parts)

@@ -19,6 +19,7 @@ from analyzer.capture.source import open_capture
 from analyzer.errors import CaptureError
 from analyzer.evidence import media_table, packet_store, sieve_scan
 from analyzer.evidence.media_sieve import MediaSieve
+from analyzer.evidence.media_statistics import is_plausible_rtp
 from analyzer.evidence.media_table import MediaTable
 from analyzer.evidence.reading import Reading
 
@@ -110,8 +111,8 @@ class Told:
         self.media = sum(batch.sieved.media_packets + int((batch.kind == 2).sum()) for batch in batches)
         self.packets = sum(batch.sieved.packets + len(batch) for batch in batches)
         self.flows = [
-            (kind.name, flow.key, flow.is_in_order, [getattr(flow, name).tolist() for name in COLUMNS],
-             flow.read_payloads())
+            (kind.name, flow.key, flow.is_in_order, is_plausible_rtp(flow),
+             [getattr(flow, name).tolist() for name in COLUMNS], flow.read_payloads())
             for kind in MEDIA
             for flow in table.flows(kind)
         ]  # fmt: skip

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What is coded of a packet is decoded to the same, whatever the packet before was, at both speeds."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ TIMES = st.one_of(st.integers(0, 2**62), NEAR)
 OCTETS = st.one_of(st.integers(0, 2**16 - 1), st.integers(2**16 - 1, 2**31 - 1))
 PACKET = st.tuples(
     TIMES, st.one_of(st.integers(-(2**40), 2**40), NEAR), st.integers(0, 2**40), U32, OCTETS, OCTETS,
-    st.integers(0, 12 + 60 + 4 + 4 * 65535), U16, st.integers(0, 255), st.integers(0, 1),
+    st.integers(0, 12 + 60 + 4 + 4 * 65535), U16 | st.integers(0, 40), st.integers(0, 255), st.integers(0, 1),
 )  # fmt: skip
 
 
@@ -33,6 +34,10 @@ def coded(module: Any, packets: list[tuple[int, ...]]) -> list[int]:
         module.code_packet(words, last, *packet)
         assert last[packet_code.L_AT] - before <= packet_code.MAX_PACKET_WORDS
     assert last[packet_code.L_PACKETS] == len(packets)
+    steps = [(later[7] - earlier[7]) & 0xFFFF for earlier, later in pairwise(packets)]
+    assert last[packet_code.L_STEADY] == sum(1 <= step <= packet_code.STEADY_STEP for step in steps)
+    goes_back = any(step == 0 or step > 0x8000 for step in steps)
+    assert (last[packet_code.L_ORDER] == packet_code.STEPPED_BACK) == goes_back
     return [int(word) for word in words[: int(last[packet_code.L_AT])]]
 
 
