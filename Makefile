@@ -29,6 +29,7 @@ lab: $(STAMP)
 	$(BIN)/python -m pcaps.lab
 
 bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
 	$(BIN)/python -m tests.bench; told=$$?; $(BIN)/python -m tests.bench.large && exit $$told
 
 check: $(STAMP)

@@ -114,7 +114,9 @@ def _verify_eccsi(
     if bound:
         reason = "altered message, or not signed by the identity that it states"
         return SignatureCheck(Authentication.FAILED, reason), b""
-    reason = "no KMS public authentication key in the key ring fits" if ring else "no KMS public authentication key"
+    reason = "no KMS public authentication key"
+    if ring:
+        reason += " in the key ring verifies it: altered, or of another KMS, period or signer"
     return SignatureCheck(Authentication.NO_KEY, reason), b""
 
 
