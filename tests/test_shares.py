@@ -44,7 +44,7 @@ def test_every_item_is_worked_on_in_its_place(count: int, processes: int) -> Non
     assert worked(count, *[numbers] * processes) == list(range(count))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, 9), max_size=90), st.integers(1, 3))
 def test_the_order_in_which_work_is_begun_changes_nothing(weights: list[int], processes: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

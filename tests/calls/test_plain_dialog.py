@@ -98,7 +98,7 @@ def scripts(draw: st.DrawFn) -> list[SignallingMessage]:
 
 
 @given(scripts())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_both_ways_agree_whatever_happens(messages: list[SignallingMessage]) -> None:
     both_ways(messages)
 

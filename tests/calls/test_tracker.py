@@ -107,7 +107,7 @@ def _script(number, kind, start):
 calls = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), min_size=1, max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(calls=calls, seed=st.integers(0, 2**32))
 def test_any_interleaving_gives_the_same_calls(calls, seed):
     scripts = [_script(number, kind, start) for number, (kind, start) in enumerate(calls)]
@@ -139,7 +139,7 @@ def _unprepared(messages):
     return _prepared(messages, ())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(calls=calls, moments=st.frozensets(st.integers(0, 60)))
 def test_calls_read_as_they_end_are_those_read_at_the_end(calls, moments):
     scripts = [_script(number, kind, start) for number, (kind, start) in enumerate(calls)]

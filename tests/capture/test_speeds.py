@@ -95,7 +95,7 @@ def test_usual_packets_are_peeled_many_at_a_time(data: bytes, tmp_path: Path, mo
     assert kinds == [PayloadKind.SIP_LIKE] * 8
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(
     sample=st.sampled_from(SAMPLES),
     changes=st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), max_size=12),
@@ -115,7 +115,7 @@ def test_any_octets(
         return
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(link=st.sampled_from([0, 1, 12, 101, 108, 113, 276]), packets=st.lists(st.binary(max_size=120), max_size=8))
 def test_any_packets(link: int, packets: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.pcap"

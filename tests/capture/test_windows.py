@@ -54,7 +54,7 @@ def told(path: Path, jobs: int) -> object:
         return columns, payloads, rest, capture.defects, capture.packets, capture.first_time_ns, capture.last_time_ns
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 1 << 30),
     kind=st.sampled_from(["pcap", "pcapng", "sections", "statistics"]),

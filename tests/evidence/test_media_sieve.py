@@ -129,7 +129,7 @@ class Told:
         return {name: value for name, value in vars(self).items() if name != "sieved"}
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 1 << 30),
     form=st.sampled_from(["pcap", "pcapng"]),

@@ -97,7 +97,7 @@ def frames_of(seed: int, count: int) -> list[bytes]:
     return frames
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 1 << 30), packets=st.integers(1, 90), block=st.sampled_from([1024, 2048]), aside=st.booleans()
 )

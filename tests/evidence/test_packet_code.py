@@ -52,7 +52,7 @@ def decoded(module: Any, words: list[int], packets: int, cut: int) -> list[tuple
     return [tuple(row) for row in zip(*(column.tolist() for column in facts), strict=True)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(packets=st.lists(PACKET, max_size=12), cut=st.integers(0, 12))
 def test_decoding_undoes_coding_at_both_speeds(packets: list[tuple[int, ...]], cut: int) -> None:
     words = coded(plain(CODE), packets)

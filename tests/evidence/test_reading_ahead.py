@@ -120,7 +120,7 @@ def _packets(draw: st.DrawFn) -> bytes:
     return made.ethernet(made.ipv4(made.udp(payload, draw(st.sampled_from([5060, 554, 2269])))))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     packets=st.lists(_packets(), max_size=24),
     size=st.integers(1, 25),
@@ -147,7 +147,7 @@ def test_a_packed_message_is_the_same_message(raw: bytes) -> None:
     assert [type(defect) for defect in again.defects] == [type(defect) for defect in message.defects]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(PLAIN.split(b"\r\n") + ODD.split(b"\r\n") + [b"v: x", b"\xe2\x82"])))
 def test_any_message_packs(lines: list[bytes]) -> None:
     raw = b"\r\n".join([b"INVITE sip:b@b SIP/2.0", *lines])

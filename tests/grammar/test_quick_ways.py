@@ -65,7 +65,7 @@ def careful(parse, data: bytes):
 
 
 @given(st.sampled_from((MESSAGE, RESPONSE)), st.integers(0, 2**32))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_messages(data: bytes, seed: int) -> None:
     data = mutate(data, seed)
     quick = sip._parse_ordinary(data)
@@ -76,7 +76,7 @@ def test_messages(data: bytes, seed: int) -> None:
 
 
 @given(st.sampled_from((MESSAGE, RESPONSE)), st.integers(0, 2**32))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_values_of_headers(data: bytes, seed: int) -> None:
     parsed = careful(sip.parse_sip, mutate(data, seed))
     if parsed is None:
@@ -89,7 +89,7 @@ def test_values_of_headers(data: bytes, seed: int) -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_descriptions(seed: int) -> None:
     data = mutate(DESCRIPTION, seed)
     quick = sdp._parse_ordinary(data)

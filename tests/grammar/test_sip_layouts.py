@@ -31,7 +31,7 @@ TAUGHT = taught(SECTION, WITHOUT_BODY)
 
 
 @given(st.sampled_from((SECTION, WITHOUT_BODY)), st.integers(0, 2**32))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_both_ways_say_the_same(section: bytes, seed: int) -> None:
     section = mutate(section, seed)
     assert read(TAUGHT, section) == read(Layouts(), section)

@@ -156,13 +156,13 @@ def test_much_mutated_text_raises_only_our_errors() -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_octets(data: bytes) -> None:
     try_everything(data)
 
 
 @given(st.sampled_from(sorted(ATTRIBUTES)), st.text(max_size=120))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_attribute_text(name: str, value: str) -> None:
     try_attribute(name, value)
 
@@ -178,7 +178,7 @@ def test_any_attribute_text(name: str, value: str) -> None:
     ),
     st.binary(max_size=60),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_written_headers_are_read_back(fields: list[tuple[str, str, str]], body: bytes) -> None:
     head = "".join(f"{name}:{value}{end}" for name, value, end in fields)
     data = b"OPTIONS sip:a@b SIP/2.0\r\n" + head.encode() + b"\r\n" + body

@@ -144,7 +144,7 @@ def test_mutated_messages(kind: type[Packet]) -> None:
         check(kind, mutate(rng.choice(SEEDS), rng))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(kind=st.sampled_from(KINDS), octets=st.binary(min_size=1, max_size=120))
 def test_any_octets(kind: type[Packet], octets: bytes) -> None:
     check(kind, octets)
@@ -157,7 +157,7 @@ def grammar_fields(parse: Any, octets: bytes) -> Any:
         return None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seed=st.sampled_from(SEEDS), rng=st.randoms(use_true_random=False))
 def test_layers_say_what_the_grammar_says(seed: bytes, rng: random.Random) -> None:
     octets = mutate(seed, rng)

@@ -77,7 +77,7 @@ def assert_all_agree(evidence: Evidence, chosen: str, rule: SelectionRule) -> No
     assert all(set(got.rivals) <= set(dominated_by(chosen, *lists)) for lists in complete)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(EVIDENCE, st.sampled_from("ABC"), st.sampled_from(COMPUTED_RULES))
 @example(Evidence({"A": 0, "B": None}, {"A": 0, "B": 1}, True), "A", MIN_SUM)
 @example(Evidence({"A": 1, "B": 0, "C": None}, {"A": 1, "B": 0, "C": 0}, True), "A", MIN_SUM)
@@ -86,7 +86,7 @@ def test_what_all_completions_agree_on_is_said(evidence, chosen, rule) -> None:
     assert_all_agree(evidence, chosen, rule)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(EVIDENCE, st.none() | st.sampled_from("ABC"), st.sampled_from(COMPUTED_RULES))
 @example(Evidence({"A": 0, "B": 0, "C": None}, {"A": 0, "B": 0, "C": 1}, True), None, RESPONDER_FIRST)
 @example(Evidence({"A": 0, "B": 0, "C": 1}, {"A": 0, "B": 0, "C": None}, True), None, MIN_SUM)
@@ -101,7 +101,7 @@ def test_a_winner_of_all_completions_is_named_and_its_tie(evidence, chosen, rule
 
 
 @pytest.mark.proof
-@settings(deadline=None, max_examples=4_000, database=None)
+@settings(max_examples=4_000, database=None)
 @given(EVIDENCE, st.sampled_from("ABC"), st.sampled_from(COMPUTED_RULES))
 def test_what_all_completions_agree_on_in_full(evidence, chosen, rule) -> None:
     assert_all_agree(evidence, chosen, rule)

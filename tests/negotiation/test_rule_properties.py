@@ -289,7 +289,7 @@ def first_counterexample(one: Property, rule: SelectionRule) -> Pair | None:
 
 
 def prove(one: Property, rule: SelectionRule, examples: int) -> None:
-    @settings(max_examples=examples, deadline=None, database=None)
+    @settings(max_examples=examples, database=None)
     @given(one.lists, one.lists)
     def search(initiator: Lists, responder: Lists) -> None:
         assert one.holds(rule, initiator, responder)

@@ -43,7 +43,7 @@ def make_run(chance: random.Random, octets: int) -> tuple[list[bytes], np.ndarra
     return payloads, np.array(numbers, np.int64), np.array(stamps, np.int64)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 1 << 30),
     coding=st.sampled_from(CODINGS),
@@ -84,7 +84,7 @@ def classify_table(runs: list[tuple[list[bytes], np.ndarray, np.ndarray]], codin
     return classify_alike(table, packets, coding, numbers, stamps)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     seed=st.integers(0, 1 << 30),
     coding=st.sampled_from(CODINGS),
@@ -111,7 +111,7 @@ def test_runs_of_one_length_need_no_second_look(coding: Coding) -> None:
     assert Clearness.CLEAR not in found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 1 << 30),
     packets=st.lists(st.integers(1, 20), min_size=1, max_size=300),

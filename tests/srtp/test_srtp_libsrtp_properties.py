@@ -59,7 +59,7 @@ scenes = given(
 
 
 @scenes
-@settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=40, phases=(Phase.explicit, Phase.generate))
 def test_protected_there_opened_here(
     suite: str, mki_octets: int, key_count: int, start: int, roc: int, seed: int
 ) -> None:
@@ -87,7 +87,7 @@ def test_protected_there_opened_here(
 
 
 @scenes
-@settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=40, phases=(Phase.explicit, Phase.generate))
 def test_protected_here_opened_there(
     suite: str, mki_octets: int, key_count: int, start: int, roc: int, seed: int
 ) -> None:

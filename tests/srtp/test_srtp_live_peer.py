@@ -48,7 +48,7 @@ def key_of(name: str, rng: random.Random) -> bytes:
 
 
 @given(name=SUITES, seed=st.integers(0, 2**32), start=st.integers(0, 0xFFFF), octets=st.integers(0, 400))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_libsrtp_protects_opens_here(name: str, seed: int, start: int, octets: int) -> None:
     rng = random.Random(seed)
     key = key_of(name, rng)
@@ -65,7 +65,7 @@ def test_what_libsrtp_protects_opens_here(name: str, seed: int, start: int, octe
 
 
 @given(name=SUITES, seed=st.integers(0, 2**32), first=st.sampled_from((0, 65520)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_what_is_protected_here_opens_in_libsrtp(name: str, seed: int, first: int) -> None:
     rng = random.Random(seed)
     key = key_of(name, rng)
@@ -79,7 +79,7 @@ def test_what_is_protected_here_opens_in_libsrtp(name: str, seed: int, first: in
 
 
 @given(name=SUITES, seed=st.integers(0, 2**32))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_srtcp_of_libsrtp_opens_here(name: str, seed: int) -> None:
     rng = random.Random(seed)
     key = key_of(name, rng)

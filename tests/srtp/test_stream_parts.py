@@ -106,7 +106,7 @@ def told(openings: list[StreamOpening]) -> list[object]:
         ("AES_CM_128_HMAC_SHA1_80", {"authenticated": False}),
     ],
 )
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.integers(0, 10**6), st.lists(st.integers(1, 200), min_size=1, max_size=5), st.sampled_from([0, 2, 40]))
 def test_parts_of_any_size_open_as_the_whole(
     name: str, parameters: dict[str, int], seed: int, sizes: list[int], roc: int
@@ -150,7 +150,7 @@ def with_counters(mode: RccMode, tag: int | None, rate: int) -> SrtpContext:
 
 
 @pytest.mark.parametrize(("mode", "tag"), RCC)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     st.integers(0, 10**6), st.lists(st.integers(1, 200), min_size=1, max_size=5), st.sampled_from([1, 16, 150, 1000]),
     st.sampled_from([16, 120, 1 << 17]),
@@ -193,7 +193,7 @@ def sealed_badly(rng: random.Random, context: SrtpContext, first: int) -> list[b
 
 @pytest.mark.parametrize("name", ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"])
 @pytest.mark.parametrize("mki", [b"", b"\0\7"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.lists(st.integers(1, 70), min_size=1, max_size=4), st.integers(8, 60))
 def test_streams_that_fail_open_alike_in_parts_of_any_size(
     name: str, mki: bytes, seed: int, sizes: list[int], reach: int
@@ -223,7 +223,7 @@ def test_a_stream_whose_keys_change_opens_alike_in_parts(size: int) -> None:
     assert all(opening.authenticated.all() for opening in openings)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 60), max_size=80), st.integers(1, 20), st.integers(0, 80), st.data())
 def test_packets_are_found_by_their_numbers(lengths: list[int], part: int, cut: int, data: st.DataObject) -> None:
     rng = random.Random(len(lengths))
@@ -248,7 +248,7 @@ def test_packets_are_found_by_their_numbers(lengths: list[int], part: int, cut: 
         assert [few.packet(n) for n in range(len(few))] == [packets[n] for n in wanted]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.lists(st.integers(0, 50), max_size=30), max_size=8))
 def test_indices_that_come_again_are_counted(parts: list[list[int]]) -> None:
     seen: set[int] = set()
