@@ -11,6 +11,8 @@ clause that decides:
   stops in a KEMAC whose keys are no key data, which here is one payload like another (RFC 3830 §6, §6.2).
 * `CLEAR_KEYS`: it shows the keys of a NULL-encrypted KEMAC in place of its data (§6.2), and an empty MAC as missing.
 * `mikey.cert.data` is not asked for: it shows a certificate's first octets alone, whose length it takes for 0 (§6.7).
+* `AS_TEXT`: it shows identities and lists of SDP IDs as text up to a NUL, with a mark for each octet that is not ASCII;
+  they are octets (RFC 3830 §6.7, RFC 4567 §3.1, RFC 6509 §4).
 * `FIRST_KEY`: of several keys in one KEMAC it shows the first, though their chain goes on (§6.13).
 """
 
@@ -19,7 +21,7 @@ import binascii
 import json
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -62,7 +64,8 @@ pytestmark = [pytest.mark.tool("tshark"), pytest.mark.captures]
 
 FIELDS = (
     "version", "type", "next_payload", "v.set", "prf_func", "csb_id", "cs_count", "cs_id_map_type", "srtp_id.policy_no",
-    "srtp_id.ssrc", "srtp_id.roc", "t.ts_type", "rand.data", "id.type", "cert.type", "dh.group", "dh.value",
+    "srtp_id.ssrc", "srtp_id.roc", "t.ts_type", "rand.len", "rand.data", "id.type", "id.data", "ext.value",
+    "cert.type", "dh.group", "dh.value",
     "kemac.encr_alg", "kemac.key_data", "kemac.mac_alg", "kemac.mac", "v.auth_alg", "v.ver_data", "sp.no",
     "sp.proto_type", "sp.param.type", "sp.patam.value", "sign.data", "ext.type", "pke.data", "err.no", "sakke.params",
     "sakke.idscheme", "sakke.data", "id.len", "id.role", "sign.type", "pke.c", "dh.kv", "ext.data",
@@ -93,14 +96,14 @@ def read_with_tshark(path: Path, octets: list[bytes]) -> list[Reading]:
         for number, each in enumerate(octets):
             writer.write(number * 1000, build_udp_frame("192.0.2.1:2269", "192.0.2.2:2269", each))
     names = [argument for field in FIELDS for argument in ("-e", f"mikey.{field}")]
-    command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-E", "separator=|", *names]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    rows = [dict(zip(FIELDS, line.split("|"), strict=True)) for line in lines]
-    return [{field: list(_values(field, shown)) for field, shown in row.items() if shown} for row in rows]
+    command = ["tshark", "-n", "-r", str(path), "-T", "json", *names]
+    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    rows: list[dict[str, list[str]]] = [each["_source"]["layers"] for each in told]
+    return [{field: list(_values(field, row.get(f"mikey.{field}", ()))) for field in FIELDS} for row in rows]
 
 
-def _values(field: str, shown: str) -> Iterator[int | str]:
-    for value in shown.split(","):
+def _values(field: str, shown: Iterable[str]) -> Iterator[int | str]:
+    for value in shown:
         if value and value != "<MISSING>":
             yield value if field.endswith(OCTETS) else int(value, 0)
 
@@ -156,17 +159,25 @@ def payload_fields(payload: object) -> Iterator[tuple[str, int | str]]:
     elif isinstance(payload, Kemac):
         for key in parse_key_data_payloads(payload.data.reveal()).keys[:1]:  # FIRST_KEY
             yield from key_fields(key)
+    if isinstance(payload, Rand):
+        yield "rand.len", len(payload.data)
     if isinstance(payload, Identity | IdentityWithRole):
         yield "id.len", len(payload.data)
+        yield "id.data", as_text(payload.data)
     if isinstance(payload, Dh):
         yield "dh.kv", payload.validity.kind
-    if (
-        isinstance(payload, GeneralExtension) and payload.extension_type != GeneralExtensionType.SDP_IDS
-    ):  # shown as text
+    if isinstance(payload, GeneralExtension) and payload.extension_type == GeneralExtensionType.SDP_IDS:
+        yield "ext.value", as_text(payload.data)
+    elif isinstance(payload, GeneralExtension):
         yield "ext.data", payload.data.hex()
     if isinstance(payload, SecurityPolicy):
         for kind, value in payload.parameters:
             yield from (("sp.param.type", kind), ("sp.patam.value", value.hex()))
+
+
+def as_text(octets: bytes) -> str:
+    """AS_TEXT."""
+    return octets.partition(b"\0")[0].decode("ascii", "replace")
 
 
 def key_fields(key: KeyData) -> Iterator[tuple[str, int | str]]:
