@@ -102,7 +102,7 @@ SAMPLES = (
         "MIKEY-SAKKE",
         f'[[sakke]]\nrsk = "{CURVE.write_point(SAKKE.receiver_key).hex()}"\n'
         f'z = "{CURVE.write_point(SAKKE.kms_public_key).hex()}"\nid = "{BOB.uri}"\n\n'
-        f'[[eccsi]]\nkpak = "{SAKKE.authentication_key.hex()}"\n',
+        f'[[eccsi]]\nkpak = "{SAKKE.authentication_key.hex()}"\nid = "{KMS}"\n',
         {**NO_KEMAC, "PRO-004": NOT_APPLICABLE},
     ),
     replace(

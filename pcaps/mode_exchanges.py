@@ -44,7 +44,7 @@ from dissectors.grammar.mikey import (
     link_payloads,
 )
 from dissectors.grammar.mikey.policy import build_policy_for_suite
-from dissectors.grammar.mikey.registries import DataType, KeyDataType, PayloadType
+from dissectors.grammar.mikey.registries import DataType, IdRole, KeyDataType, PayloadType
 from dissectors.grammar.secret import Secret
 from pcaps.keying import (
     CM_80,
@@ -307,10 +307,11 @@ class SakkeExchange(LaterExchange):
         return r + s.to_bytes(32, "big") + token
 
     def offer(self) -> bytes:
-        """I_MESSAGE: HDR, T, RAND, IDRi, IDRr, SP, extension, SAKKE, SIGN."""
+        """I_MESSAGE: HDR, T, RAND, IDRi, IDRr, IDRkmsi, SP, extension, SAKKE, SIGN."""
         first, *identities = self.values(1, 2)
+        kms = IdentityWithRole(int(IdRole.INITIATORS_KMS), 1, KMS.encode())
         sakke = Sakke(1, 1, self.encapsulate())
-        payloads = [first, Rand(self.rand), *identities, self.policy(), LIST, sakke, Sign(2, bytes(129))]
+        payloads = [first, Rand(self.rand), *identities, kms, self.policy(), LIST, sakke, Sign(2, bytes(129))]
         octets = self.message(26, payloads)[:-129]
         return octets + self.signature(octets)
 

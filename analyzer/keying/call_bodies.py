@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from analyzer.keying.loose_mikey import LooseExchange, method_of
-from analyzer.keying.mikey_master_keys import master_keys_of_mikey
+from analyzer.keying.mikey_verdicts import are_unproved
 from analyzer.model.call import Call, MediaLine, Party, Side
 from analyzer.model.evidence import LooseMikey, MikeyCarrier, SignallingMessage
 from analyzer.model.keying import Keying, MasterKey
@@ -48,7 +48,8 @@ def _add(keying: Keying, call: Call, line: MediaLine, exchange: LooseExchange) -
     by_offerer = _is_offerers(call, line, exchange.messages[0])
     lines = sum(one.exchange.number == line.exchange.number for one in call.media)
     own = {2 * line.index + 1, 2 * line.index + 2} if lines > 1 else {1, 2}
-    keys = master_keys_of_mikey(exchange.opened[0], own)
+    keys = exchange.master_keys(own)
+    unproved = bool(keys) and are_unproved(exchange.opened[:1], exchange.verified)
     evidence = exchange.evidence
     if not by_offerer:
         keys = tuple(map(_other_sender, keys))
@@ -64,6 +65,7 @@ def _add(keying: Keying, call: Call, line: MediaLine, exchange: LooseExchange) -
         how=mac.how if first or failed else keying.how,
         keys=keying.keys + keys,
         mikey=keying.mikey + evidence,
+        keys_unproved=keying.keys_unproved or unproved,
         authentic=False if failed else keying.authentic or (True if True in states and first else None),
     )
 

@@ -16,9 +16,10 @@ from analyzer.keying.mikey_master_keys import master_keys_of_mikey
 from analyzer.keying.mikey_messages import OpenedMikey
 from analyzer.keying.mikey_opener import MikeyOpener
 from analyzer.keying.mikey_paths import KeyedPath, host_of
+from analyzer.keying.mikey_verdicts import unbound_unless_proved, verdict_on
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef, LooseMikey, MikeyCarrier
-from analyzer.model.keying import ALONE, Keying, MacState, MikeyEvidence
+from analyzer.model.keying import ALONE, Keying, MacState, MasterKey, MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.errors import GrammarError
@@ -69,10 +70,19 @@ class LooseExchange(NamedTuple):
         return sightings_of_exchange(place, names, self.evidence, first.timestamp_ns + SENT_ANEW_NS)
 
     @property
+    def verified(self) -> bool | None:
+        """What the messages prove together."""
+        return verdict_on(self.opened[0], [one.evidence for one in self.opened[1:]])[0]
+
+    def master_keys(self, own: set[int]) -> tuple[MasterKey, ...]:
+        """The keys that it gives, those of the CS IDs `own` first; bound ones where it is proved to be unaltered."""
+        return unbound_unless_proved(master_keys_of_mikey(self.opened[0], own), self.opened[:1], self.verified)
+
+    @property
     def keyed_path(self) -> KeyedPath:
         """Between which hosts it keys what."""
         first, mac = self.evidence[0], self.opened[0].evidence.mac
-        keys = master_keys_of_mikey(self.opened[0], OWN_SESSIONS)
+        keys = self.master_keys(OWN_SESSIONS)
         keying = Keying(method_of(first), mac.verified, mac.how, keys=keys, defects=first.defects, mikey=(first,))
         return KeyedPath(_hosts(self.messages[0]), keying)
 

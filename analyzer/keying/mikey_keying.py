@@ -14,10 +14,12 @@ from analyzer.keying.mikey_opener import MikeyOpener
 from analyzer.keying.mikey_verdicts import (
     ALWAYS_ANSWERED,
     all_authentic,
+    are_unproved,
     chosen_message,
     method_name,
     opened_in_reverse,
     response_required,
+    unbound_unless_proved,
     verdict_on,
     verdict_on_both,
 )
@@ -105,14 +107,15 @@ class MikeyKeying:
             *(with_facts(message.evidence, message.opening) for message in opened),
             *(with_facts(response) for response in responses),
         )
+        sources: tuple[OpenedMikey, ...] = () if chosen is None else (chosen,)
         if reverse:
             back = self.open(call, line, reverse)
+            sources += back
             verified, how, defects = verdict_on_both(chosen, back)
             keys = (*(key._replace(sender=Side.OFFERER) for key in keys), *reverse_keys(back, line, chosen))
             messages += tuple(with_facts(message.evidence, message.opening) for message in back)
             responses += tuple(message.evidence for message in back)
-        if verified is False:  # what was altered may have changed them: media that fails contradicts nothing
-            keys = tuple(key._replace(bound=False) for key in keys)
+        keys = unbound_unless_proved(keys, sources, verified)
         return Keying(
             method=method_name(chosen, opened, responses),
             verified=verified,
@@ -126,6 +129,7 @@ class MikeyKeying:
             response_seen=bool(responses),
             response_verified=next((r.mac.verified for r in responses if r.mac.verified is not None), None),
             authentic=all_authentic(messages),
+            keys_unproved=bool(keys) and are_unproved(sources, verified),
         )
 
 

@@ -12,6 +12,7 @@ from analyzer.keying.eccsi import SIGNATURE_OCTETS, verify_eccsi
 from analyzer.keying.key_ring import EccsiEntry, KeyRing, SakkeEntry
 from analyzer.keying.mikey_identifiers import (
     INITIATOR_ROLES,
+    MONTHLY,
     RESPONDER_ROLES,
     UID_OCTETS,
     iter_identifiers,
@@ -110,9 +111,9 @@ def _verify_eccsi(
             if verify_eccsi(covered, sign.signature, identifier, entry.kpak):
                 check = SignatureCheck(Authentication.VERIFIED, "", "ECCSI, SHA-256", "message")
                 return check, identifier
-        bound = bound or (_is_kms(entry, parsed) and bool(identifiers) and _sure(parsed))
+        bound = bound or (_is_kms(entry, parsed) and bool(identifiers) and _states_signer(parsed, scheme))
     if bound:
-        reason = "altered message, or not signed by the identity that it states"
+        reason = "altered message, wrong KMS key, or not signed by the identity that it states"
         return SignatureCheck(Authentication.FAILED, reason), b""
     reason = "no KMS public authentication key"
     if ring:
@@ -120,10 +121,14 @@ def _verify_eccsi(
     return SignatureCheck(Authentication.NO_KEY, reason), b""
 
 
-def _sure(parsed: MikeyMessage) -> bool:
-    """Whether the message itself states the signer's identifier, so that nothing was guessed."""
+def _states_signer(parsed: MikeyMessage, scheme: int) -> bool:
+    """Whether the message itself tells the signer's identifier, so that nothing is guessed.
+
+    It does by its octets, or by a URI to which T adds the month (RFC 6509 §3.2).
+    """
     stated = stated_identities(parsed, INITIATOR_ROLES)
-    return any(len(identity.data) == UID_OCTETS or b"\0" in identity.data for identity in stated)
+    whole = any(len(identity.data) == UID_OCTETS or b"\0" in identity.data for identity in stated)
+    return whole or (bool(stated) and scheme == MONTHLY)
 
 
 def _is_kms(entry: EccsiEntry, parsed: MikeyMessage) -> bool:

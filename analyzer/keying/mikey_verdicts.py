@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.keying.mikey_damage import cut_payload
 from analyzer.keying.mikey_messages import OpenedMikey
-from analyzer.model.keying import MikeyEvidence
+from analyzer.model.keying import MasterKey, MikeyEvidence
 from analyzer.model.mikey_modes import MIKEY_MODES
 from dissectors.grammar.defects import Defect
-from dissectors.grammar.mikey import MikeyMessage, Verification
-from dissectors.grammar.mikey.registries import DataType
+from dissectors.grammar.mikey import Kemac, MikeyMessage, Sign, Verification
+from dissectors.grammar.mikey.registries import DataType, EncryptionAlgorithm
 
 # Their responder always answers (RFC 3830 §3.3, RFC 4650 §3, RFC 4738 §3, RFC 6267 §4.2.2).
 ALWAYS_ANSWERED = frozenset(
@@ -106,6 +106,36 @@ def method_name(
 
 def _messages(opened: Sequence[OpenedMikey]) -> Iterator[MikeyMessage | None]:
     return (each.evidence.message for each in opened)
+
+
+def are_unproved(messages: Sequence[OpenedMikey], verified: bool | None) -> bool:
+    """Whether one of the messages that keys follow from may be altered, as its signature, MAC or V can't be checked.
+
+    `verified` is what the exchange as a whole shows: where that is False, it is known. A message that never said that
+    it is authentic stands as it was sent.
+    """
+    return verified is not False and not all(_is_vouched_for(each, verified) for each in messages)
+
+
+def _is_vouched_for(opened: OpenedMikey, verified: bool | None) -> bool:
+    message = opened.evidence.message
+    if message is None or opened.evidence.mac.verified:
+        return True
+    if message.header.data_type in PROVED_BY_ANSWER:
+        return verified is True
+    kemac = message.find(Kemac)
+    if kemac is not None and kemac.encryption_algorithm == EncryptionAlgorithm.NULL:
+        return True  # keys that stand there in the clear are the call's own, as in SDES
+    return message.find(Sign) is None and message.header.data_type != DataType.DHHMAC_INIT
+
+
+def unbound_unless_proved(
+    keys: Sequence[MasterKey], messages: Sequence[OpenedMikey], verified: bool | None
+) -> tuple[MasterKey, ...]:
+    """The keys, none of them bound where a message is or may be altered: then media that fails contradicts nothing."""
+    if verified is not False and not are_unproved(messages, verified):
+        return tuple(keys)
+    return tuple(key._replace(bound=False) for key in keys)
 
 
 def all_authentic(messages: Sequence[MikeyEvidence]) -> bool | None:

@@ -185,8 +185,9 @@ class Keying:
 
     `verified` and `how` are as the page of verdicts defines them. `response_required` and `response_verified` speak
     of MIKEY's verification message (None: not seen or no key). `keys_missing` says that handshakes were seen on the
-    media path whose keys are not at hand, so that a packet which fails refutes nothing. `replaced` are the keys of the
-    line's exchange before, under which packets may still come. `facts` say how the keys that MIKEY gave are known.
+    media path whose keys are not at hand, so that a packet which fails refutes nothing, `keys_unproved` that nothing
+    shows whether the message that `keys` follow from was altered. `replaced` are the keys of the line's exchange
+    before, under which packets may still come. `facts` say how the keys that MIKEY gave are known.
     `refusals` are the MIKEY error messages with which this offer, or last an earlier one of its party, was refused.
     `passports` say who vouches for the fingerprints of offer and answer, `certificates` whether handshakes fit them.
     """
@@ -204,6 +205,7 @@ class Keying:
     response_verified: bool | None = None
     authentic: bool | None = None  # False: a MAC, signature or V fails with a bound key
     keys_missing: bool = False
+    keys_unproved: bool = False
     replaced: tuple[MasterKey, ...] = ()
     facts: tuple[MikeyFact, ...] = ()
     refusals: tuple[MikeyEvidence, ...] = ()

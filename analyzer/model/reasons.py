@@ -33,6 +33,10 @@ class Reason(Word):
         "keying-not-authentic",
         "A MAC, signature or verification message fails with a key bound to this call.",
     )
+    KEYING_NOT_PROVED = (
+        "keying-not-proved",
+        "Packets do not verify under the keys of a message, and nothing shows whether the message was altered.",
+    )
     SIGNALLING_UNSEEN = "signalling-unseen", "The offer was not seen."
     ANSWER_UNSEEN = "answer-unseen", "Neither an answer to the offer nor its refusal was seen."
     KEYS_UNSEEN = (

@@ -43,6 +43,8 @@ def judge(line: MediaLine, negotiation: Negotiation, keying: Keying, streams: tu
     known.update(_facts(line, negotiation, keying, streams))
     if not known.isdisjoint(UNPROTECTED):
         return Verdict.UNPROTECTED, sort_reasons(known - BESIDE)
+    if keying.keys_unproved and any(map(_stays_shut, streams)):
+        known.add(Reason.KEYING_NOT_PROVED)
     reasons = sort_reasons(known | set(_missing(line, negotiation, streams)))
     return _verdict(set(reasons), line, negotiation), reasons
 
@@ -85,6 +87,11 @@ def _facts(
         yield Reason.KEYING_NOT_AUTHENTIC
     if keying.response_required and not keying.response_seen and negotiation.chosen.key_agreement is not None:
         yield Reason.RESPONDER_NOT_VERIFIED
+
+
+def _stays_shut(stream: StreamAudit) -> bool:
+    """Whether packets of it could be tried and none of them authenticates; early clear ones are another matter."""
+    return stream.packets > stream.clear + stream.clear_early and not stream.authenticated
 
 
 def _is_stripped(line: MediaLine, negotiation: Negotiation) -> bool:
