@@ -30,13 +30,24 @@ class Packet(NamedTuple):
     frame: bytes
 
 
+class Datagram(NamedTuple):
+    """What goes beside a call from one port to the same one of another host, so long after the call's INVITE."""
+
+    after_ms: int
+    sender: Phone
+    receiver: Phone
+    port: int
+    payload: bytes
+
+
 @dataclass(frozen=True)
 class Call:
     """What the two phones say and send; no answer means that the offer is refused with 488.
 
     `update` is the second offer and answer, exchanged in the middle of the media. `capabilities` is what the callee
     answers to OPTIONS before the call, `tries` are offers that were refused before, each with what the refusal said,
-    `refusal` is what the last one says; `hellos` are datagrams of a handshake on the media path, by turns.
+    `refusal` is what the last one says; `hellos` are datagrams of a handshake on the media path, by turns,
+    `beside` those of other exchanges.
     """
 
     name: str
@@ -52,6 +63,7 @@ class Call:
     tries: tuple[tuple[Description, Description | None], ...] = ()
     refusal: Description | None = None
     hellos: tuple[bytes, ...] = ()
+    beside: tuple[Datagram, ...] = ()
     headers: tuple[str, ...] = ()  # of the INVITE, beside the usual ones
 
     @property
@@ -75,6 +87,9 @@ class Call:
         there, back = (self.caller, self.callee), (self.callee, self.caller)
         dialog = Dialog(self.name, self.caller, self.callee, self.headers)
         yield from self._before(dialog)
+        for one in self.beside:
+            time_ns = self.start_ns + one.after_ms * MILLISECOND
+            yield from udp_frames(time_ns, one.sender, one.receiver, one.port, one.port, one.payload)
         dialog.attempt = len(self.tries) + 1
         yield from self._sip(0, there, dialog.invite(self.offer))
         if self.answer is None:

@@ -43,10 +43,10 @@ def call(name: str, exchange: LaterExchange) -> Call:
     )
 
 
-def ibake_call(name: str) -> Call:
+def ibake_call(name: str, exchange: IbakeExchange) -> Call:
     """The first round trip in the INVITE, the second in a re-INVITE under way."""
-    second = (Description((key_mgmt(message),)) for message in (IBAKE.second_offer(), IBAKE.second_answer()))
-    return replace(call(name, IBAKE), update=(next(second), next(second)))
+    second = (Description((key_mgmt(message),)) for message in (exchange.second_offer(), exchange.second_answer()))
+    return replace(call(name, exchange), update=(next(second), next(second)))
 
 
 def sample(
@@ -108,7 +108,7 @@ SAMPLES = (
     replace(
         # Until V of the last message nothing in the first round trip is authenticated (RFC 6267 §5.4).
         _IBAKE,
-        call=ibake_call("mikey_ibake"),
+        call=ibake_call("mikey_ibake", IBAKE),
         expected=replace(_IBAKE.expected, exit_code=4),
     ),
 )

@@ -60,7 +60,8 @@ class Expected:
 
     `chosen` and `winner` are key agreement and suite ("" for none); `rule` and `suite_rule` the selection rules that
     govern ("" where nothing is negotiated); `verified` and `wire` as in a report ("" for null, and for no streams);
-    `rtcp_clear` counts clear RTCP packets; `missing` says of each rule whose outcome is unknown what was missing.
+    `outside` has `verified` of each MIKEY message outside the call; `rtcp_clear` counts clear RTCP packets; `missing`
+    says of each rule whose outcome is unknown what was missing.
     """
 
     verdict: str = "conform"
@@ -75,6 +76,7 @@ class Expected:
     missing: Mapping[str, str] = field(default_factory=dict)
     rtcp_clear: int = 0
     exit_code: int = 0
+    outside: tuple[str, ...] = ()
 
 
 def expect_no_media(reason: str, exit_code: int = 0, *, rule: str = "", **outcomes: str) -> Expected:
@@ -166,7 +168,7 @@ def render_expected(expected: Expected) -> Iterator[str]:
     yield ""
     yield "[sample.expected]"
     for one in fields(expected):
-        if one.name not in ("outcomes", "missing"):
+        if one.name not in ("outcomes", "missing") and (one.name != "outside" or expected.outside):
             yield f"{one.name} = {quoted(getattr(expected, one.name))}"
     yield ""
     yield "[sample.expected.outcomes]"

@@ -100,6 +100,14 @@ def test_verdict_reasons_and_negotiation_are_those_of_the_sidecar(name: str) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_mikey_outside_the_call_is_verified_as_the_sidecar_says(name: str) -> None:
+    outside = report_of(name).mikey
+    assert [VERIFIED[one.evidence.mac.verified] for one in outside] == expected(name).get("outside", [])
+    failed = {outcome.rule for one in outside for outcome in one.outcomes if outcome.outcome is OutcomeValue.FAIL}
+    assert failed == ({"MKY-025"} if "false" in expected(name).get("outside", []) else set())
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_rule_says_what_the_sidecar_says(name: str) -> None:
     assert outcomes_of(name) == expected(name)["outcomes"]
     assert set(expected(name)["outcomes"]) == set(rule_ids())
