@@ -56,12 +56,36 @@ def _in_order(media: Iterable[MediaDescription]) -> tuple[MediaDescription, ...]
 
 
 def _pair_names(one: SessionDescription, other: SessionDescription) -> tuple[Pair, ...]:
-    """By a=mid where both name the same media; an element that names them anew gives a name to another type."""
+    """By a=mid where both name the same media; an element that names them anew gives a name to another one."""
     mine, theirs = ({media.attribute("mid"): media for media in each.media} for each in (one, other))
     if None in mine or mine.keys() != theirs.keys() or len(mine) < max(len(one.media), len(other.media)):
         return ()
     pairs = tuple((media, theirs[name]) for name, media in mine.items())
-    return pairs if all(media.type == same.type for media, same in pairs) else ()
+    if any(media.type != same.type for media, same in pairs):
+        return ()
+    return () if _are_exchanged((one, other), pairs) else pairs
+
+
+def _are_exchanged(sessions: tuple[SessionDescription, SessionDescription], pairs: Iterable[Pair]) -> bool:
+    """Whether names stand for other media than on the other side: their protection or their keys changed places."""
+    by_type: dict[str, list[tuple[_Medium, _Medium]]] = {}
+    for media, same in pairs:
+        ends = (_Medium(one, tuple(keying_lines(of, one))) for of, one in zip(sessions, (media, same), strict=True))
+        by_type.setdefault(media.type, []).append((next(ends), next(ends)))
+    return any(map(_have_changed_places, by_type.values()))
+
+
+def _have_changed_places(pairs: list[tuple[_Medium, _Medium]]) -> bool:
+    kinds = [(mine.kind, theirs.kind) for mine, theirs in pairs]
+    if any(one != other for one, other in kinds):
+        mine, theirs = zip(*kinds, strict=True)
+        if Counter(mine) == Counter(theirs):
+            return True
+    all_mine, all_theirs = ([pair[side] for pair in pairs] for side in (0, 1))
+    keyed = ((mine, theirs) for mine in all_mine for theirs in all_theirs)
+    return any(
+        (mine, theirs) not in pairs and _have_one_key(mine, theirs, all_mine, all_theirs) for mine, theirs in keyed
+    )
 
 
 def _by_type(session: SessionDescription) -> dict[str, list[MediaDescription]]:

@@ -82,6 +82,28 @@ def test_names_pair_where_both_sides_have_the_same() -> None:
     assert told(pair_media(*counted))[0] == [(0, 1), (1, 0)]  # each side counts by itself
 
 
+def named(first: str, second: str) -> SessionDescription:
+    return session(with_(first, "a=mid:0"), with_(second, "a=mid:1"))
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "pairs", "unclear"),
+    [
+        (named(V, V2), named(V2, V), [(0, 1), (1, 0)], []),  # by their keys
+        (named(V, V2), named(NEW_V, NEW_V2), [(0, 0), (1, 1)], []),
+        (named(V, VIDEO), named(VIDEO, V), [(0, 1), (1, 0)], []),
+        (named(V, VIDEO), named(NEW_V, VIDEO), [(0, 0), (1, 1)], []),
+        (named(V, VIDEO), named(VIDEO, VIDEO), [(0, 0), (1, 1)], []),
+        (named(V, VIDEO), named(VIDEO, NEW_V), [], [0, 1]),
+    ],
+)
+def test_names_that_were_given_to_other_media_of_a_type_pair_nothing(
+    here: SessionDescription, there: SessionDescription, pairs: list[tuple[int, int]], unclear: list[int]
+) -> None:
+    found = told(pair_media(here, there))
+    assert (found[0], found[2]) == (pairs, unclear)
+
+
 media_lists = st.lists(
     st.builds(with_, st.sampled_from([AUDIO, VIDEO, TEXT]), st.sampled_from(["a=sendrecv", KEY_A, KEY_B, PRINT])),
     min_size=1, max_size=5,
