@@ -22,6 +22,7 @@ import json
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -57,20 +58,37 @@ from dissectors.grammar.mikey import (
     parse_key_data_payloads,
     parse_mikey,
 )
-from dissectors.grammar.mikey.registries import CsIdMapType, DataType, EncryptionAlgorithm, GeneralExtensionType
+from dissectors.grammar.mikey.registries import (
+    CsIdMapType,
+    DataType,
+    EncryptionAlgorithm,
+    GeneralExtensionType,
+    ProtocolType,
+    TimestampType,
+)
 from tests.grammar.mikey.mode_messages import message_of
 
 pytestmark = [pytest.mark.tool("tshark"), pytest.mark.captures]
 
 FIELDS = (
     "version", "type", "next_payload", "v.set", "prf_func", "csb_id", "cs_count", "cs_id_map_type", "srtp_id.policy_no",
-    "srtp_id.ssrc", "srtp_id.roc", "t.ts_type", "rand.len", "rand.data", "id.type", "id.data", "ext.value",
+    "srtp_id.ssrc", "srtp_id.roc", "t.ts_type", "t.ntp", "rand.len", "rand.data", "id.type", "id.data", "ext.value",
     "cert.type", "dh.group", "dh.value",
     "kemac.encr_alg", "kemac.key_data", "kemac.mac_alg", "kemac.mac", "v.auth_alg", "v.ver_data", "sp.no",
     "sp.proto_type", "sp.param.type", "sp.patam.value", "sign.data", "ext.type", "pke.data", "err.no", "sakke.params",
     "sakke.idscheme", "sakke.data", "id.len", "id.role", "sign.type", "pke.c", "dh.kv", "ext.data",
     "key.type", "key.data", "key.salt", "key.kv", "key.kv.spi", "key.kv.from", "key.kv.to",
+    "kemac.key_data_len", "pke.len", "ext.len", "sp.param_len", "sp.param.len", "sakke.len", "key.data.len",
+    "key.salt.len", "key.kv.spi.len", "key.kv.from.len", "key.kv.to.len", "sign.len",
+    "sp.encr_alg", "sp.encr_len", "sp.auth_alg", "sp.auth_key_len", "sp.salt_len", "sp.prf", "sp.kd_rate",
+    "sp.srtp_encr", "sp.srtcp_encr", "sp.fec", "sp.srtp_auth", "sp.auth_tag_len", "sp.srtp_prefix",
 )  # fmt: skip
+# SRTP's parameters by their type (RFC 3830 §6.10.1).
+PARAMETERS = (
+    "encr_alg", "encr_len", "auth_alg", "auth_key_len", "salt_len", "prf", "kd_rate", "srtp_encr", "srtcp_encr", "fec",
+    "srtp_auth", "auth_tag_len", "srtp_prefix",
+)  # fmt: skip
+NTP_EPOCHS = tuple(datetime.fromisoformat(text) for text in ("2036-02-07 06:28:16", "1900-01-01"))
 OCTETS = ("data", "value", "mac", "salt", "spi", "from", "to")
 STOPS_AT = (CertificateHash, TimestampWithRole, RandWithRole, TicketPolicy, Ticket, Ibake, EncryptedSecretKey)
 Reading = dict[str, list[int | str]]
@@ -105,7 +123,7 @@ def read_with_tshark(path: Path, octets: list[bytes]) -> list[Reading]:
 def _values(field: str, shown: Iterable[str]) -> Iterator[int | str]:
     for value in shown:
         if value and value != "<MISSING>":
-            yield value if field.endswith(OCTETS) else int(value, 0)
+            yield value if field.endswith(OCTETS) or field == "t.ntp" else int(value, 0)
 
 
 def our_reading(message: MikeyMessage) -> Reading:
@@ -150,19 +168,30 @@ SIMPLE: dict[type[object], dict[str, str]] = {
 }
 
 
+LENGTHS: tuple[tuple[type[object], str, str], ...] = (
+    (Kemac, "kemac.key_data_len", "data"),
+    (Rand, "rand.len", "data"),
+    (Identity, "id.len", "data"),
+    (IdentityWithRole, "id.len", "data"),
+    (Pke, "pke.len", "data"),
+    (Sakke, "sakke.len", "data"),
+    (Sign, "sign.len", "signature"),
+    (GeneralExtension, "ext.len", "data"),
+)
+
+
 def payload_fields(payload: object) -> Iterator[tuple[str, int | str]]:
     for field, attribute in SIMPLE.get(type(payload), {}).items():
         value = getattr(payload, attribute)
         yield field, value.hex() if isinstance(value, bytes) else value
-    if isinstance(payload, Kemac) and payload.encryption_algorithm != EncryptionAlgorithm.NULL:  # CLEAR_KEYS
-        yield "kemac.key_data", payload.data.reveal().hex()
-    elif isinstance(payload, Kemac):
-        for key in parse_key_data_payloads(payload.data.reveal()).keys[:1]:  # FIRST_KEY
-            yield from key_fields(key)
-    if isinstance(payload, Rand):
-        yield "rand.len", len(payload.data)
+    for kind, name, attribute in LENGTHS:
+        if isinstance(payload, kind):
+            yield name, len(getattr(payload, attribute))
+    if isinstance(payload, Kemac):
+        yield from kemac_fields(payload)
+    if isinstance(payload, Timestamp) and payload.timestamp_type != TimestampType.COUNTER:
+        yield "t.ntp", as_time(payload.value)
     if isinstance(payload, Identity | IdentityWithRole):
-        yield "id.len", len(payload.data)
         yield "id.data", as_text(payload.data)
     if isinstance(payload, Dh):
         yield "dh.kv", payload.validity.kind
@@ -171,8 +200,30 @@ def payload_fields(payload: object) -> Iterator[tuple[str, int | str]]:
     elif isinstance(payload, GeneralExtension):
         yield "ext.data", payload.data.hex()
     if isinstance(payload, SecurityPolicy):
-        for kind, value in payload.parameters:
-            yield from (("sp.param.type", kind), ("sp.patam.value", value.hex()))
+        yield from policy_fields(payload)
+
+
+def kemac_fields(payload: Kemac) -> Iterator[tuple[str, int | str]]:
+    if payload.encryption_algorithm != EncryptionAlgorithm.NULL:  # CLEAR_KEYS
+        yield "kemac.key_data", payload.data.reveal().hex()
+        return
+    for key in parse_key_data_payloads(payload.data.reveal()).keys[:1]:  # FIRST_KEY
+        yield from key_fields(key)
+
+
+def policy_fields(payload: SecurityPolicy) -> Iterator[tuple[str, int | str]]:
+    yield "sp.param_len", sum(2 + len(value) for _, value in payload.parameters)
+    for kind, value in payload.parameters:
+        yield from (("sp.param.type", kind), ("sp.patam.value", value.hex()), ("sp.param.len", len(value)))
+        if payload.protocol_type == ProtocolType.SRTP and kind < len(PARAMETERS):
+            yield f"sp.{PARAMETERS[kind]}", int.from_bytes(value, "big")
+
+
+def as_time(octets: bytes) -> str:
+    """An NTP time as tshark prints it; without the highest bit it counts from 2036 (RFC 4330 §3)."""
+    seconds, fraction = int.from_bytes(octets[:4], "big"), int.from_bytes(octets[4:], "big")
+    moment = NTP_EPOCHS[seconds >> 31] + timedelta(seconds=seconds)
+    return f"{moment:%b} {moment.day:2}, {moment:%Y %H:%M:%S}.{fraction * 10**9 >> 32:09} UTC"
 
 
 def as_text(octets: bytes) -> str:
@@ -183,10 +234,13 @@ def as_text(octets: bytes) -> str:
 def key_fields(key: KeyData) -> Iterator[tuple[str, int | str]]:
     validity = key.validity
     yield from (("key.type", key.key_type), ("key.data", key.key.reveal().hex()), ("key.kv", validity.kind))
+    yield "key.data.len", len(key.key)
     if key.salt is not None:
-        yield "key.salt", key.salt.reveal().hex()
-    yield from (("key.kv.spi", validity.spi.hex()), ("key.kv.from", validity.valid_from.hex()))
-    yield "key.kv.to", validity.valid_to.hex()
+        yield from (("key.salt", key.salt.reveal().hex()), ("key.salt.len", len(key.salt)))
+    for name, octets in (("spi", validity.spi), ("from", validity.valid_from), ("to", validity.valid_to)):
+        yield f"key.kv.{name}", octets.hex()
+        if octets:
+            yield f"key.kv.{name}.len", len(octets)
 
 
 def difference(message: MikeyMessage) -> str:
