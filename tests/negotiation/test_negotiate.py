@@ -266,6 +266,37 @@ def test_attributes_of_the_only_configuration_have_no_order() -> None:
         assert (judged(found), found.reasons) == ((True, True, True), ())
 
 
+@pytest.mark.parametrize(
+    ("configurations", "chosen", "bobs", "priorities", "expected", "reasons"),
+    [
+        (("1 t=1 a=1,2",), 1, (), (1, 2), (True, True), ()),
+        (("1 t=1 a=1,2",), 3, (), (1, 2), (None, None), ("responder-list-unknown",)),
+        (("1 t=1 a=2,1",), 3, (), (2, 1), (True, True), ()),
+        (("1 t=1 a=1,2",), 3, ("MIKEY-PSK", "MIKEY-PKE"), (1, 2), (False, False), ("dominated", "not-winner")),
+        (("1 t=1 a=1,2",), 3, ("MIKEY-PKE", "MIKEY-PSK"), (1, 2), (True, False), ("not-winner",)),
+        (("1 t=1 a=1,2", "2 t=1"), 1, (), (1, 2), (True, True), ()),
+        (("1 t=1 a=1,2,3",), 3, (), (None, None), (True, True), ()),  # beside another attribute nothing is in order
+    ],
+)
+def test_mikey_lines_of_one_configuration_are_in_its_order(
+    configurations, chosen, bobs, priorities, expected, reasons
+) -> None:
+    """They are added in the order of the configuration, as other lines of one attribute are (RFC 5939 §3.6.2)."""
+    capabilities = (message(PSK, (CM_80,)), message(PKE, (CM_80,)), crypto(1, CM_80))
+    offer = session(
+        *(f"acap:{number} {one}" for number, one in enumerate(capabilities, 1)),
+        "tcap:1 RTP/SAVP",
+        *(f"pcfg:{one}" for one in configurations),
+        proto="RTP/AVP",
+    )
+    listed = tuple(Preference(AGREEMENT, name, place, Carrier.INVENTORY, True, None) for place, name in enumerate(bobs))
+    known = Knowledge(Inventory((Endpoint("sip:bob@example.com", listed),) if listed else ()))
+    found = Scene(offer, session(message(chosen), "acfg:1 t=1")).negotiate(knowledge=known)
+    numbers = {one.name: one.priority for one in found.offer_preferences if one.kind is AGREEMENT}
+    assert (numbers["MIKEY-PSK"], numbers["MIKEY-PKE"]) == priorities
+    assert (judged(found), found.reasons) == ((True, *expected), reasons)
+
+
 SHARED = [
     *session(proto="RTP/AVP"),
     f"a=acap:1 {message(PSK, (CM_80,))}",

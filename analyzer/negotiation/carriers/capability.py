@@ -64,13 +64,15 @@ def read_configurations(
         for alternative in configuration.attribute_alternatives or ((),):
             added = [capabilities[number] for number in alternative if number in capabilities]
             names = [found.key_agreement for found in added] if alternative else list(own)
+            # Lines of one attribute are added in their order (RFC 5939 §3.6.2), those of different ones have none.
+            are_lines = bool(added) and all(found.evidence is not None for found in added)
             inline = [found.suite for found in added if found.suite is not None]
             crowded |= len(inline) > 1
             ordered += inline
             place += 1
-            for name in names:
-                if name is not None:
-                    agreements.setdefault(name, (configuration.number, place))
+            for position, name in enumerate(filter(None, names)):
+                place += are_lines and position > 0
+                agreements.setdefault(name, (configuration.number, place))
             for suite in inline:
                 suites.setdefault(suite, (configuration.number, place))
     last = max(configuration.number for configuration in configurations) + 1
