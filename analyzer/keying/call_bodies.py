@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from analyzer.keying.loose_mikey import LooseExchange, method_of
-from analyzer.keying.mikey_verdicts import are_unproved
 from analyzer.model.call import Call, MediaLine, Party, Side
 from analyzer.model.evidence import LooseMikey, MikeyCarrier, SignallingMessage
 from analyzer.model.keying import Keying, MasterKey
@@ -49,7 +48,7 @@ def _add(keying: Keying, call: Call, line: MediaLine, exchange: LooseExchange) -
     lines = sum(one.exchange.number == line.exchange.number for one in call.media)
     own = {2 * line.index + 1, 2 * line.index + 2} if lines > 1 else {1, 2}
     keys = exchange.master_keys(own)
-    unproved = bool(keys) and are_unproved(exchange.opened[:1], exchange.verified)
+    unproved = bool(keys) and exchange.is_unproved
     evidence = exchange.evidence
     if not by_offerer:
         keys = tuple(map(_other_sender, keys))

@@ -16,7 +16,7 @@ from analyzer.keying.mikey_master_keys import master_keys_of_mikey
 from analyzer.keying.mikey_messages import OpenedMikey
 from analyzer.keying.mikey_opener import MikeyOpener
 from analyzer.keying.mikey_paths import KeyedPath, host_of
-from analyzer.keying.mikey_verdicts import unbound_unless_proved, verdict_on
+from analyzer.keying.mikey_verdicts import are_unproved, unbound_unless_proved, verdict_on
 from analyzer.model.call import Side
 from analyzer.model.evidence import FrameRef, LooseMikey, MikeyCarrier
 from analyzer.model.keying import ALONE, Keying, MacState, MasterKey, MikeyEvidence
@@ -70,13 +70,22 @@ class LooseExchange(NamedTuple):
         return sightings_of_exchange(place, names, self.evidence, first.timestamp_ns + SENT_ANEW_NS)
 
     @property
-    def verified(self) -> bool | None:
-        """What the messages prove together."""
-        return verdict_on(self.opened[0], [one.evidence for one in self.opened[1:]])[0]
+    def is_unproved(self) -> bool:
+        """Whether the message that its keys follow from may be altered."""
+        return are_unproved(self.opened[:1], self._responses, self._verified)
 
     def master_keys(self, own: set[int]) -> tuple[MasterKey, ...]:
         """The keys that it gives, those of the CS IDs `own` first; bound ones where it is proved to be unaltered."""
-        return unbound_unless_proved(master_keys_of_mikey(self.opened[0], own), self.opened[:1], self.verified)
+        keys = master_keys_of_mikey(self.opened[0], own)
+        return unbound_unless_proved(keys, self.opened[:1], self._responses, self._verified)
+
+    @property
+    def _responses(self) -> list[MikeyEvidence]:
+        return [one.evidence for one in self.opened[1:]]
+
+    @property
+    def _verified(self) -> bool | None:
+        return verdict_on(self.opened[0], self._responses)[0]
 
     @property
     def keyed_path(self) -> KeyedPath:

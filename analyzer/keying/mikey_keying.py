@@ -108,6 +108,7 @@ class MikeyKeying:
             *(with_facts(response) for response in responses),
         )
         sources: tuple[OpenedMikey, ...] = () if chosen is None else (chosen,)
+        proofs = responses
         if reverse:
             back = self.open(call, line, reverse)
             sources += back
@@ -115,7 +116,7 @@ class MikeyKeying:
             keys = (*(key._replace(sender=Side.OFFERER) for key in keys), *reverse_keys(back, line, chosen))
             messages += tuple(with_facts(message.evidence, message.opening) for message in back)
             responses += tuple(message.evidence for message in back)
-        keys = unbound_unless_proved(keys, sources, verified)
+        keys = unbound_unless_proved(keys, sources, proofs, verified)
         return Keying(
             method=method_name(chosen, opened, responses),
             verified=verified,
@@ -129,7 +130,7 @@ class MikeyKeying:
             response_seen=bool(responses),
             response_verified=next((r.mac.verified for r in responses if r.mac.verified is not None), None),
             authentic=all_authentic(messages),
-            keys_unproved=bool(keys) and are_unproved(sources, verified),
+            keys_unproved=bool(keys) and are_unproved(sources, proofs, verified),
         )
 
 

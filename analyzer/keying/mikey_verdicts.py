@@ -20,6 +20,8 @@ ANSWERED_IF_ASKED = frozenset({DataType.PRE_SHARED, DataType.PUBLIC_KEY, DataTyp
 NEVER_ANSWERED = frozenset({DataType.SAKKE_MSG})
 # Messages without a MAC whose exchange V of the answer proves (RFC 6267 §5.4).
 PROVED_BY_ANSWER = frozenset({DataType.I_MESSAGE_1, DataType.I_MESSAGE_2})
+# Their envelope key follows from nothing of the offer and verifies the response (RFC 3830 §3.2, RFC 4738 §3).
+KEYED_BY_ENVELOPE = frozenset({DataType.PUBLIC_KEY, DataType.RSA_R_I_MSG})
 INITIATING = ALWAYS_ANSWERED | ANSWERED_IF_ASKED | NEVER_ANSWERED
 
 
@@ -108,21 +110,24 @@ def _messages(opened: Sequence[OpenedMikey]) -> Iterator[MikeyMessage | None]:
     return (each.evidence.message for each in opened)
 
 
-def are_unproved(messages: Sequence[OpenedMikey], verified: bool | None) -> bool:
+def are_unproved(messages: Sequence[OpenedMikey], responses: Sequence[MikeyEvidence], verified: bool | None) -> bool:
     """Whether one of the messages that keys follow from may be altered, as its signature, MAC or V can't be checked.
 
     `verified` is what the exchange as a whole shows: where that is False, it is known. A message that never said that
     it is authentic stands as it was sent.
     """
-    return verified is not False and not all(_is_vouched_for(each, verified) for each in messages)
+    answered = any(response.mac.verified for response in responses)
+    return verified is not False and not all(_is_vouched_for(each, verified, answered) for each in messages)
 
 
-def _is_vouched_for(opened: OpenedMikey, verified: bool | None) -> bool:
+def _is_vouched_for(opened: OpenedMikey, verified: bool | None, answered: bool) -> bool:
     message = opened.evidence.message
     if message is None or opened.evidence.mac.verified:
         return True
     if message.header.data_type in PROVED_BY_ANSWER:
         return verified is True
+    if message.header.data_type in KEYED_BY_ENVELOPE and answered:
+        return True
     kemac = message.find(Kemac)
     if kemac is not None and kemac.encryption_algorithm == EncryptionAlgorithm.NULL:
         return True  # keys that stand there in the clear are the call's own, as in SDES
@@ -130,10 +135,13 @@ def _is_vouched_for(opened: OpenedMikey, verified: bool | None) -> bool:
 
 
 def unbound_unless_proved(
-    keys: Sequence[MasterKey], messages: Sequence[OpenedMikey], verified: bool | None
+    keys: Sequence[MasterKey],
+    messages: Sequence[OpenedMikey],
+    responses: Sequence[MikeyEvidence],
+    verified: bool | None,
 ) -> tuple[MasterKey, ...]:
     """The keys, none of them bound where a message is or may be altered: then media that fails contradicts nothing."""
-    if verified is not False and not are_unproved(messages, verified):
+    if verified is not False and not are_unproved(messages, responses, verified):
         return tuple(keys)
     return tuple(key._replace(bound=False) for key in keys)
 

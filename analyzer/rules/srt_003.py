@@ -44,6 +44,8 @@ def _check_line(facts: LineFacts) -> Result:
         return unknown("authentic-keying", "The keying message does not verify, so its keys prove nothing.")
     if not streams:
         return unknown("media", "No media was seen.", facts.refs)
+    if facts.keying.keys_unproved and not any(stream.authenticated for stream in streams):
+        return unknown("authentic-keying", "Nothing shows whether the keying message is as it was sent.")
     return _judge(streams)
 
 

@@ -78,8 +78,18 @@ def test_keys_of_a_message_that_nothing_vouches_for_contradict_no_packet(
         assert [reason.value for reason in media.reasons] == ["keying-not-proved", "wire-not-proved"]
         assert media.keying.verified is None
     found = outcomes(call)
-    assert found["SRT-003"][0] == "unknown"
+    assert found["SRT-003"] == ("unknown", "Nothing shows whether the keying message is as it was sent.")
     assert found["MKY-025"][0] in {"unknown", "pass"}
+
+
+def test_an_envelope_key_that_verifies_the_response_vouches_for_its_message(tmp_path: Path) -> None:
+    """Whose signature the offer has is not known without certificates; that its key is the one, V shows."""
+    (media,) = judged("table_4", tmp_path, None, without_certificates("table_4")).media
+    assert (media.keying.verified, media.keying.keys_unproved) == (None, False)
+    assert all(key.bound for key in media.keying.keys)
+    (media,) = judged("mikey_two_dh_calls", tmp_path, None, without_certificates("mikey_two_dh_calls")).media
+    assert (media.keying.verified, media.keying.keys_unproved) == (None, True)
+    assert not any(key.bound for key in media.keying.keys)
 
 
 def test_a_message_beside_the_one_taken_is_named_as_such(tmp_path: Path) -> None:
