@@ -56,7 +56,7 @@ class OpeningRecord:
         if self.first_roc is None and opening.opened.any():
             self.first_roc = int(opening.index[opening.opened.argmax()]) >> 16
         self.truncated += opening.count(PacketOutcome.TRUNCATED)
-        self._lengths.update(np.unique(opening.packets.lengths[authenticated]).tolist())
+        self._lengths.update(np.flatnonzero(np.bincount(opening.packets.lengths[authenticated])).tolist())
         for ssrc, (first, last) in opening.roc.items():
             self._roc[ssrc] = self._roc.get(ssrc, (first, last))[0], last
             self._follow(ssrc, opening.index[opening.opened & (opening.headers.ssrc == ssrc)])
