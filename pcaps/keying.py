@@ -209,8 +209,10 @@ class Exchange:
         caller: Phone = ALICE,
         callee: Phone = BOB,
         start_ns: int = START_NS,
+        policies: tuple[int, int] | None = None,
     ) -> None:
         self.name = f"{name} {self.mode.name}"
+        self.policies = policies  # one for each direction, where they are not the same
         self.suites = tuple(suites)
         self.caller, self.callee = caller, callee
         self.csb_id = int.from_bytes(fixed(f"{self.name} CSB ID", 4), "big")
@@ -232,8 +234,10 @@ class Exchange:
         return context(suite, keys[0].reveal(), keys[1].reveal())
 
     def header(self, data_type: int, policy: int, *, v: bool = False) -> MIKEY:
-        """HDR with a crypto session for each direction, both under one policy."""
-        sessions = [MIKEY_CS(policy_number=policy, ssrc=phone.ssrc) for phone in (self.caller, self.callee)]
+        """HDR with a crypto session for each direction, both under one policy unless the exchange has one for each."""
+        numbers = self.policies or (policy, policy)
+        phones = zip(numbers, (self.caller, self.callee), strict=True)
+        sessions = [MIKEY_CS(policy_number=number, ssrc=phone.ssrc) for number, phone in phones]
         return MIKEY(data_type=data_type, v=int(v), csb_id=self.csb_id, crypto_sessions=sessions)
 
     def identity(self, phone: Phone) -> MIKEY_ID:

@@ -17,6 +17,7 @@ from analyzer.negotiation.carriers.mikey_lines import (
     mode_of,
     opens_exchange,
     select_messages,
+    settles_each_way,
     suite_preferences,
 )
 from analyzer.negotiation.carriers.priority_extension import select_extension
@@ -33,7 +34,8 @@ class Answering(NamedTuple):
     """The choice, the lists that came with it, whether the accepted crypto line is one of those offered.
 
     `skipped` is a crypto line that stands before it and differs in parameters alone. Lists of the kinds in `unread`
-    have entries that may name anything.
+    have entries that may name anything. `is_settled` says that the offer gave each direction one suite, as MIKEY can,
+    so that none was to be chosen.
     """
 
     choice: Choice
@@ -42,6 +44,7 @@ class Answering(NamedTuple):
     defects: tuple[Defect, ...]
     skipped: Skipped | None = None
     unread: frozenset[CapabilityKind] = frozenset()
+    is_settled: bool = False
 
 
 def read_answer(
@@ -74,7 +77,8 @@ def read_answer(
         if offering is None or not offering.attributes.own("pcfg"):  # else their numbers are the order
             skipped = find_skipped(keying.accepted_crypto[0], keying.offered_crypto)
     suite = _suite(method, line, keying, offering, messages, handshakes, zrtp)
-    return Answering(Choice(method, suite), preferences, line_offered, defects, skipped, unread)
+    settled = suite is None and method is not None and _is_settled(method, line, offering, messages)
+    return Answering(Choice(method, suite), preferences, line_offered, defects, skipped, unread, settled)
 
 
 def _lists(
@@ -141,12 +145,26 @@ def _suite(
         return None if zrtp is None else zrtp.chosen
     if method is None or not is_mikey(method) or offering is None:
         return None
-    # An initiator's message in the answer keys the answerer's own direction: it takes up no policy of the offer.
-    answer = next((one for one in messages if mode_of(one) == method and not opens_exchange(one)), None)
-    media_lines = len(line.offer.body.session.media) if line.offer is not None else 1
-    offered = _answered(answer, [evidence for evidence in offering.messages if mode_of(evidence) == method])
+    offered, answer, media_lines = _exchange(method, line, offering, messages)
     suites = {chosen_suite(evidence, answer, line.index, media_lines) for evidence in offered}
     return suites.pop() if len(suites) == 1 else None
+
+
+def _is_settled(method: str, line: MediaLine, offering: Offering | None, messages: Sequence[MikeyEvidence]) -> bool:
+    if offering is None or not is_mikey(method):
+        return False
+    offered, answer, media_lines = _exchange(method, line, offering, messages)
+    return len(offered) == 1 and settles_each_way(offered[0], answer, line.index, media_lines)
+
+
+def _exchange(
+    method: str, line: MediaLine, offering: Offering, messages: Sequence[MikeyEvidence]
+) -> tuple[Sequence[MikeyEvidence], MikeyEvidence | None, int]:
+    """The offered messages of a MIKEY mode that were taken, the response to them, and how many media were offered."""
+    # An initiator's message in the answer keys the answerer's own direction: it takes up no policy of the offer.
+    answer = next((one for one in messages if mode_of(one) == method and not opens_exchange(one)), None)
+    offered = _answered(answer, [evidence for evidence in offering.messages if mode_of(evidence) == method])
+    return offered, answer, len(line.offer.body.session.media) if line.offer is not None else 1
 
 
 def _answered(answer: MikeyEvidence | None, offered: Sequence[MikeyEvidence]) -> Sequence[MikeyEvidence]:

@@ -184,7 +184,8 @@ def _negotiate(case: _Case) -> Negotiation:
         methods._replace(answered=answered or learnt.preferences),
         suites._replace(answered=listed or learnt_suites.preferences),
     )
-    categories = (agreement, suite) if choice.suite is not None or _suite_is_missing(choice, offered) else (agreement,)
+    missing = not answering.is_settled and _suite_is_missing(choice, offered)
+    categories = (agreement, suite) if choice.suite is not None or missing else (agreement,)
     judgements = judge_all(categories, line_offered=answering.line_offered)
     statements = read_statements(offering.messages, offering.attributes)
     reasons: set[Reason] = {
@@ -212,7 +213,7 @@ def _negotiate(case: _Case) -> Negotiation:
         statements=statements,
         reasons=sort_reasons(reasons),
         defects=offering.defects + answering.defects + agreement.defects + suite.defects,
-        prospects=_prospects(lists[0], agreement) + _prospects(lists[1], suite),
+        prospects=_prospects(lists[0], agreement) + (() if answering.is_settled else _prospects(lists[1], suite)),
         exposures=exposures,
         weakest=weakest_choice(exposures, _reachable(lists), _strengths(case.policy)),
         sources=(

@@ -44,11 +44,16 @@ def _brief_line(media: AuditedMedia) -> LineBrief:
         media.verdict,
         media.reasons,
         media.keying.method,
-        negotiation.chosen.suite,
+        negotiation.chosen.suite or _suites_of_streams(media),
         negotiation.weakest if carriers else None,
         carriers,
         offered_security(media),
     )
+
+
+def _suites_of_streams(media: AuditedMedia) -> str | None:
+    """What the streams are under, each direction by itself."""
+    return ", ".join(dict.fromkeys(stream.suite for stream in media.streams if stream.suite is not None)) or None
 
 
 def open_carriers(negotiation: Negotiation) -> tuple[Carrier, ...]:

@@ -746,3 +746,35 @@ def test_a_listed_suite_that_no_policy_of_the_mode_offers_cant_be_taken() -> Non
         assert found.reasons == reasons
     taken = session(message(1, (F8,), listed=(owner, entries)))
     assert Scene(session(message(PSK, (CM_80,), listed=both)), taken, mac=True).negotiate().chosen.suite == F8
+
+
+def mapped(kind: int, *policies: int, suites: tuple[str, ...] = (CM_80, CM_32), v: bool = True) -> str:
+    """A message whose crypto sessions are each under one policy."""
+    sessions = tuple(SrtpIdEntry(number, policy, 0xA0 + number, 0) for number, policy in enumerate(policies, 1))
+    return message(kind, suites, sessions=sessions, v=v)
+
+
+@pytest.mark.parametrize(
+    ("answer", "chosen", "reasons"),
+    [
+        ((), None, ()),  # one-way: nothing is answered
+        ((mapped(1, 0, 1, suites=()),), None, ()),
+        ((mapped(1, 0, 0, suites=()),), CM_80, ()),
+        ((mapped(1, 1, 1, suites=()),), CM_32, ()),
+        ((mapped(1, 1, 0, suites=()),), None, ("choice-unknown",)),  # the other way round is a choice
+        ((mapped(1, 0, 1, suites=(F8, CM_32)),), None, ("choice-unknown",)),  # policies of its own
+    ],
+)
+def test_a_suite_for_each_direction_leaves_nothing_to_choose(answer, chosen, reasons) -> None:
+    found = Scene(session(mapped(PSK, 0, 1, v=bool(answer))), session(*answer)).negotiate()
+    assert found.chosen == Choice("MIKEY-PSK", chosen)
+    assert found.reasons == reasons
+    if chosen is None and not reasons:
+        assert judged(found) == (True, True, True)
+
+
+def test_policies_beside_the_map_are_alternatives_all_the_same() -> None:
+    """Sessions of one policy each settle their suites; where one has two, the answer has to say which."""
+    sessions = GenericIdEntry(1, 0, False, (0, 1), b"\0\0\0\xa1", b""), GenericIdEntry(2, 0, False, (1,), b"", b"")
+    offer = message(PSK, (CM_80, CM_32), sessions=sessions, map_type=2, v=False)
+    assert Scene(session(offer), session()).negotiate().reasons == ("choice-unknown",)

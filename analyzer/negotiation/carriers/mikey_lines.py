@@ -142,5 +142,22 @@ def chosen_suite(offer: MikeyEvidence, answer: MikeyEvidence | None, index: int,
     return suites.pop() if len(suites) == 1 else None
 
 
+def settles_each_way(offer: MikeyEvidence, answer: MikeyEvidence | None, index: int, media_lines: int) -> bool:
+    """Whether an offered map gives each crypto session of a line one policy, so that the answer has nothing to choose.
+
+    An answer that gives them others has chosen. The policies may be of different suites, one for each direction.
+    """
+    if offer.message is None:
+        return False
+    mapped = [each.policies for each in crypto_sessions(offer.message, offer.level, index, media_lines)]
+    known = {number for number, policy in _by_number(offer).items() if suite_of(policy) is not None}
+    if len(mapped) < 2 or not all(len(numbers) == 1 and known.issuperset(numbers) for numbers in mapped):
+        return False
+    if answer is None or answer.message is None:
+        return True
+    taken = [each.policies for each in crypto_sessions(answer.message, answer.level, index, media_lines)]
+    return taken == mapped and not answer.policies
+
+
 def _by_number(evidence: MikeyEvidence) -> dict[int, SecurityPolicy]:
     return {policy.policy_number: policy for policy in evidence.policies}
