@@ -164,26 +164,42 @@ def _without_offer(answering: Answering) -> Negotiation:
     )
 
 
-def _negotiate(case: _Case) -> Negotiation:
+class _Judged(NamedTuple):
+    """The lists of both kinds as far as they are known, what the choice is among them, and what was learnt for them."""
+
+    lists: tuple[Lists, Lists]
+    agreement: Category
+    suite: Category
+    learnt: tuple[Learnt, Learnt]
+    offered_suites: Sequence[Preference]
+    wire_sources: tuple[tuple[ListSource, ...], tuple[ListSource, ...]]
+
+
+def _judge_lists(case: _Case) -> _Judged:
     offering, answering, choice = case.offering, case.answering, case.answering.choice
-    answered = _mikey_lists(answering.preferences, KEY_AGREEMENT)
-    methods = Lists(KEY_AGREEMENT, offering.key_agreements, answered)
+    methods = Lists(KEY_AGREEMENT, offering.key_agreements, _mikey_lists(answering.preferences, KEY_AGREEMENT))
     agreement, learnt = _judge(case, methods, choice.key_agreement)
     if offering.may_have(choice.key_agreement):
         agreement = unreadable_category(choice.key_agreement)
     method = choice.key_agreement or agreement.expected or _only(offering.key_agreements)
-    offered, listed = _suite_lists(case, method)
-    suites = Lists(SUITE, offered, listed)
+    suites = Lists(SUITE, *_suite_lists(case, method))
     suite, learnt_suites = _judge(case, suites, choice.suite)
     suite = with_skipped(suite, answering.skipped)
     if _offers_nothing(case):
         agreement = unoffered_category(choice.key_agreement)
-    if not offered and agreement.agreement is not None and not agreement.choice_offered:
+    if not suites.offered and agreement.agreement is not None and not agreement.choice_offered:
         suite = unoffered_category(choice.suite)
     lists = (
-        methods._replace(answered=answered or learnt.preferences),
-        suites._replace(answered=listed or learnt_suites.preferences),
+        methods._replace(answered=methods.answered or learnt.preferences),
+        suites._replace(answered=suites.answered or learnt_suites.preferences),
     )
+    sources = tuple(_wire_sources(case, methods)), tuple(_wire_sources(case, suites))
+    return _Judged(lists, agreement, suite, (learnt, learnt_suites), suites.offered, sources)
+
+
+def _negotiate(case: _Case) -> Negotiation:
+    offering, answering, choice = case.offering, case.answering, case.answering.choice
+    lists, agreement, suite, (learnt, learnt_suites), offered, sources = _judge_lists(case)
     missing = not answering.is_settled and _suite_is_missing(choice, offered)
     categories = (agreement, suite) if choice.suite is not None or missing else (agreement,)
     judgements = judge_all(categories, line_offered=answering.line_offered)
@@ -216,12 +232,7 @@ def _negotiate(case: _Case) -> Negotiation:
         prospects=_prospects(lists[0], agreement) + (() if answering.is_settled else _prospects(lists[1], suite)),
         exposures=exposures,
         weakest=weakest_choice(exposures, _reachable(lists), _strengths(case.policy)),
-        sources=(
-            *_wire_sources(case, methods),
-            *learnt.sources,
-            *_wire_sources(case, suites),
-            *_not_of(case.refusals, learnt_suites.sources),
-        ),
+        sources=(*sources[0], *learnt.sources, *sources[1], *_not_of(case.refusals, learnt_suites.sources)),
         inversions=inversions,
         unranked=unranked,
         ask_elsewhere=_ask_elsewhere(case, tuple(one for one, found in looked_up if found is NOT_ASKED)),
