@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The negotiation of one media line in one exchange: both lists, the choice, the winners, what is to be said of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from analyzer.model.call import Call, MediaLine, MediaSide, Party, Side
-from analyzer.model.evidence import FrameRef
 from analyzer.model.keying import Keying, MikeyEvidence
 from analyzer.model.negotiation import (
     COMPUTED_RULES,
@@ -27,7 +26,7 @@ from analyzer.model.reasons import Reason, sort_reasons
 from analyzer.negotiation.answering import Answering, read_answer
 from analyzer.negotiation.carriers.attributes import DTLS_SRTP, KEYING
 from analyzer.negotiation.carriers.dtls import Handshakes, read_hellos
-from analyzer.negotiation.carriers.mikey_error import refuted_suites, standing_of, suites_of
+from analyzer.negotiation.carriers.mikey_error import suites_of
 from analyzer.negotiation.carriers.mikey_lines import select_messages
 from analyzer.negotiation.carriers.zrtp import ZRTP, read_zrtp
 from analyzer.negotiation.category import (
@@ -45,6 +44,7 @@ from analyzer.negotiation.knowledge import NOTHING_LEARNT, Knowledge, Learnt, id
 from analyzer.negotiation.offering import Offering, is_mikey, read_offer
 from analyzer.negotiation.prospects import read_prospects
 from analyzer.negotiation.statements import missing_lines, read_statements
+from analyzer.negotiation.wire_sources import WireSources
 
 KEY_AGREEMENT, SUITE = CapabilityKind.KEY_AGREEMENT, CapabilityKind.SUITE
 SIP = "sip"
@@ -171,8 +171,7 @@ class _Judged(NamedTuple):
     agreement: Category
     suite: Category
     learnt: tuple[Learnt, Learnt]
-    offered_suites: Sequence[Preference]
-    wire_sources: tuple[tuple[ListSource, ...], tuple[ListSource, ...]]
+    sources: tuple[ListSource, ...]
 
 
 def _judge_lists(case: _Case) -> _Judged:
@@ -193,28 +192,28 @@ def _judge_lists(case: _Case) -> _Judged:
         methods._replace(answered=methods.answered or learnt.preferences),
         suites._replace(answered=suites.answered or learnt_suites.preferences),
     )
-    sources = tuple(_wire_sources(case, methods)), tuple(_wire_sources(case, suites))
-    return _Judged(lists, agreement, suite, (learnt, learnt_suites), suites.offered, sources)
+    wire = WireSources(case.call, case.line, case.refusals, answering.preferences)
+    sources = (*wire.of(methods), *learnt.sources, *wire.of(suites), *wire.elsewhere(learnt_suites.sources))
+    return _Judged(lists, agreement, suite, (learnt, learnt_suites), sources)
 
 
 def _negotiate(case: _Case) -> Negotiation:
     offering, answering, choice = case.offering, case.answering, case.answering.choice
-    lists, agreement, suite, (learnt, learnt_suites), offered, sources = _judge_lists(case)
-    missing = not answering.is_settled and _suite_is_missing(choice, offered)
+    lists, agreement, suite, learnt, sources = _judge_lists(case)
+    missing = not answering.is_settled and _suite_is_missing(choice, lists[1].offered)
     categories = (agreement, suite) if choice.suite is not None or missing else (agreement,)
     judgements = judge_all(categories, line_offered=answering.line_offered)
     statements = read_statements(offering.messages, offering.attributes)
     reasons: set[Reason] = {
         *read_reasons(categories, line_offered=answering.line_offered),
         *_statement_reasons(statements),
-        *_inventory_reasons(case, offered),
+        *_inventory_reasons(case, lists[1].offered),
     }
     shown = _shown(offering.preferences, case.handshakes)
     answer_preferences = tuple(dict.fromkeys((*answering.preferences, *lists[0].answered, *lists[1].answered)))
     messages = {Side.OFFERER: offering.messages, Side.ANSWERER: case.answer_messages}
     exposures = read_exposures(case.line, shown, answer_preferences, messages, statements)
     inversions, unranked = read_inversions(lists, _strengths(case.policy))
-    looked_up = ((KEY_AGREEMENT, learnt), (SUITE, learnt_suites))
     return Negotiation(
         offer_preferences=shown,
         answer_preferences=answer_preferences or None,
@@ -232,10 +231,12 @@ def _negotiate(case: _Case) -> Negotiation:
         prospects=_prospects(lists[0], agreement) + (() if answering.is_settled else _prospects(lists[1], suite)),
         exposures=exposures,
         weakest=weakest_choice(exposures, _reachable(lists), _strengths(case.policy)),
-        sources=(*sources[0], *learnt.sources, *sources[1], *_not_of(case.refusals, learnt_suites.sources)),
+        sources=sources,
         inversions=inversions,
         unranked=unranked,
-        ask_elsewhere=_ask_elsewhere(case, tuple(one for one, found in looked_up if found is NOT_ASKED)),
+        ask_elsewhere=_ask_elsewhere(
+            case, tuple(one for one, found in zip(_BOTH, learnt, strict=True) if found is NOT_ASKED)
+        ),
     )
 
 
@@ -270,48 +271,6 @@ def _reachable(lists: Sequence[Lists]) -> dict[CapabilityKind, tuple[str, ...]]:
         names = dict.fromkeys(preference.name for preference in one.offered)
         found[one.kind] = tuple(name for name in names if not peer or name in peer)
     return found
-
-
-def _wire_sources(case: _Case, lists: Lists) -> Iterator[ListSource]:
-    """The lists of this exchange itself, and the list of a refusal before it."""
-    for side, preferences in ((Side.OFFERER, lists.offered), (Side.ANSWERER, lists.answered)):
-        names = tuple(dict.fromkeys((one.name, one.priority) for one in preferences))
-        ref = next((one.ref for one in preferences if one.ref is not None), None)
-        if not names:
-            continue
-        if side is Side.ANSWERER and _is_refusal(case, preferences):
-            speaker = next(one for one in case.refusals if one.ref == ref and one.mac.verified is not False)
-            yield _refusal_source(case, speaker, preferences)
-        else:
-            yield ListSource(side, lists.kind, ListOrigin.WIRE, names, 0, ref, case.call.call_id, used=True)
-    if lists.kind is SUITE:
-        for error, preferences in refuted_suites(case.refusals):
-            yield _refusal_source(case, error, preferences)._replace(used=False)
-
-
-def _not_of(refusals: Sequence[MikeyEvidence], sources: Sequence[ListSource]) -> Iterator[ListSource]:
-    """The sources without the refusals of this call, which stand there as its own."""
-    told = {one.ref for one in refusals}
-    return (one for one in sources if one.origin is not ListOrigin.OTHER_REFUSAL or one.ref not in told)
-
-
-def _refusal_source(case: _Case, error: MikeyEvidence, preferences: Sequence[Preference]) -> ListSource:
-    names = tuple(dict.fromkeys((one.name, one.priority) for one in preferences))
-    start = case.line.exchange.start_ns
-    age_ns = start - _refused_ns(case.call, error.ref, start)
-    place = (names, age_ns, error.ref, case.call.call_id)
-    return ListSource(Side.ANSWERER, SUITE, ListOrigin.REFUSAL, *place, used=True, how=standing_of(error))
-
-
-def _is_refusal(case: _Case, preferences: Sequence[Preference]) -> bool:
-    """Whether a list came in a MIKEY error before this exchange, and not in its own answer."""
-    if not all(one.carrier is Carrier.MIKEY_ERROR for one in preferences):
-        return False
-    return not any(one in case.answering.preferences for one in preferences)
-
-
-def _refused_ns(call: Call, ref: FrameRef | None, otherwise: int) -> int:
-    return next((one.timestamp_ns for one in call.messages if one.ref == ref), otherwise)
 
 
 def _mikey_lists(preferences: Sequence[Preference], kind: CapabilityKind) -> tuple[Preference, ...]:
