@@ -51,20 +51,29 @@ def read_lone_refusal(call: Call, line: MediaLine) -> tuple[MikeyEvidence, ...]:
     offer = line.exchange.offer
     if offer is None or not isinstance(offer.message, SignallingMessage):
         return ()
+    refusals = list(_iter_refusals_before(call, offer.message.timestamp_ns))
+    if not refusals:
+        return ()
     asked = {
         one.sip.cseq_number
         for one in call.messages
         if isinstance(one, SignallingMessage) and one.sip.method == "INVITE"
     }
     found: tuple[MikeyEvidence, ...] = ()
-    for message in call.messages:
-        if message.timestamp_ns >= offer.message.timestamp_ns:
-            break
-        if not isinstance(message, SignallingMessage) or message.sip.cseq_method != "INVITE":
-            continue
-        if (message.sip.status or 0) >= 300 and message.sip.cseq_number not in asked:
+    for message in refusals:
+        if message.sip.cseq_number not in asked:
             found = read_refusal(line.exchange._replace(answer=None, final=message), line.index) or found
     return found
+
+
+def _iter_refusals_before(call: Call, time_ns: int) -> Iterator[SignallingMessage]:
+    for message in call.messages:
+        if message.timestamp_ns >= time_ns:
+            return
+        if not isinstance(message, SignallingMessage) or message.sip.cseq_method != "INVITE":
+            continue
+        if (message.sip.status or 0) >= 300:
+            yield message
 
 
 def _descriptions(exchange: Exchange) -> Iterator[tuple[SessionDescription, FrameRef]]:
