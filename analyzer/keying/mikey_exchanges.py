@@ -23,7 +23,7 @@ from analyzer.keying.mikey_kms import (
     opens_response,
 )
 from analyzer.keying.mikey_marks import keyed_by, marked_by_mac, marked_by_signature
-from analyzer.keying.mikey_messages import OpenedMikey, complete_by_response, identities_of, order_keys
+from analyzer.keying.mikey_messages import OpenedMikey, answered_by, complete_by_response, identities_of, order_keys
 from analyzer.keying.mikey_pke import PkeOpening, open_pke_message, verify_pke_response
 from analyzer.keying.mikey_psk import Authentication
 from analyzer.keying.mikey_rsa_r import open_rsa_r_response, verify_rsa_r_request
@@ -219,7 +219,8 @@ def check_mode_responses(
         if response.message is not None and response.message.header.data_type == DataType.ERROR:
             checked.append(verify_error(response, opened, ring, parties))
             continue
-        place = _answered_by(opened, response)
+        wanted = None if response.message is None else RESPONSES.get(response.message.header.data_type)
+        place = None if wanted is None else answered_by(opened, response, wanted)
         if place is None:
             checked.append(_unanswered(response))
             continue
@@ -237,17 +238,3 @@ def _unanswered(response: MikeyEvidence) -> MikeyEvidence:
     if message.header.data_type in RESPONSES:
         return replace(response, mac=MacState(None, "it answers no message of the offer"))
     return replace(response, mac=MacState(None, why_shut(message.header.data_type)))
-
-
-def _answered_by(opened: Sequence[OpenedMikey], response: MikeyEvidence) -> int | None:
-    """The place of the offered message that a response of these modes answers: same bundle and mode."""
-    wanted = None if response.message is None else RESPONSES.get(response.message.header.data_type)
-    if wanted is None or response.message is None:
-        return None
-    for place, candidate in enumerate(opened):
-        message = candidate.evidence.message
-        if message is None or message.header.data_type not in wanted:
-            continue
-        if message.header.csb_id == response.message.header.csb_id:
-            return place
-    return None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """MIKEY messages of offers and answers, checked and opened with the pre-shared keys at hand (RFC 3830)."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from analyzer.keying.key_mgmt_lines import NO_KEY
@@ -28,6 +28,8 @@ from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import Identity, IdentityWithRole, Kemac, MikeyMessage, Verification
 from dissectors.grammar.mikey.registries import DataType, MacAlgorithm
 from dissectors.grammar.sip_address import bare_address
+
+PSK_OFFERS = frozenset({DataType.PRE_SHARED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ def check_responses(
     """
     opened, checked = list(offered), []
     for response in responses:
-        place = _answered_by(opened, response)
+        is_answer = response.message is not None and response.message.header.data_type == DataType.PSK_VER_MSG
+        place = answered_by(opened, response, PSK_OFFERS) if is_answer else None
         if place is None:
             checked.append(response)
             continue
@@ -148,19 +151,22 @@ def check_responses(
     return tuple(opened), tuple(checked)
 
 
-def _answered_by(offered: Sequence[OpenedMikey], response: MikeyEvidence) -> int | None:
-    """The place of the offered PSK message with the response's CSB ID."""
-    if response.message is None or response.message.header.data_type != DataType.PSK_VER_MSG:
+def answered_by(offered: Sequence[OpenedMikey], response: MikeyEvidence, kinds: Set[int]) -> int | None:
+    """The place of the offered message that a response answers: one of these kinds with its CSB ID, else the first.
+
+    SIP tells which offer is answered. A response with another CSB ID answers it all the same, and is not authentic:
+    its V, MAC or signature covers the CSB ID, which it has to repeat (RFC 3830 §6.1).
+    """
+    if response.message is None:
         return None
-    for place, candidate in enumerate(offered):
-        message = candidate.evidence.message
-        if (
-            message is not None
-            and message.header.data_type == DataType.PRE_SHARED
-            and message.header.csb_id == response.message.header.csb_id
-        ):
+    messages = [candidate.evidence.message for candidate in offered]
+    places = [place for place, one in enumerate(messages) if one is not None and one.header.data_type in kinds]
+    csb_id = response.message.header.csb_id
+    for place in places:
+        message = messages[place]
+        if message is not None and message.header.csb_id == csb_id:
             return place
-    return None
+    return places[0] if places else None
 
 
 def _check_response(

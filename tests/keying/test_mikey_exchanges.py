@@ -108,10 +108,18 @@ def test_an_unbound_key_that_fits_the_answer_alone_convicts_the_offer() -> None:
     assert (opened.evidence.mac.verified, checked.mac.verified) == (None, None)
 
 
-def test_an_answer_to_another_bundle_answers_nothing() -> None:
-    offer, reply = modes()["DH"]
-    other = reply[:4] + b"\0\0\0\1" + reply[8:]
-    _, checked = exchange(offer, other)
+@pytest.mark.parametrize("mode", ["PKE", "DH", "DHHMAC", "RSA-R"])
+def test_an_answer_that_repeats_another_csb_id_is_not_authentic(mode: str) -> None:
+    """Its V, MAC or signature covers the CSB ID; that it answers this offer, SIP tells."""
+    offer, reply = modes()[mode]
+    opened, checked = exchange(offer, reply[:4] + b"\0\0\0\1" + reply[8:])
+    assert (opened.evidence.mac.verified, checked.mac.verified) == (True, False)
+    unkeyed = exchange(offer, reply[:4] + b"\0\0\0\1" + reply[8:], KeyRing())[1]
+    assert unkeyed.mac.verified is None
+
+
+def test_an_answer_of_another_mode_answers_nothing() -> None:
+    _, checked = exchange(modes()["PKE"][0], modes()["DH"][1])
     assert checked.mac == MacState(None, "it answers no message of the offer")
 
 

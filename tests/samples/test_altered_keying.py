@@ -82,6 +82,21 @@ def test_keys_of_a_message_that_nothing_vouches_for_contradict_no_packet(
     assert found["MKY-025"][0] in {"unknown", "pass"}
 
 
+def test_a_policy_taken_under_another_csb_id_is_no_mismatch(tmp_path: Path) -> None:
+    """Bob takes the second policy, and one bit of the CSB ID that he repeats is altered on its way."""
+    octets = (PCAPS / "plain_policies.pcapng").read_bytes()
+    line = LINE.findall(octets)[1]
+    message = bytearray(base64.b64decode(line))
+    message[7] ^= 1
+    (tmp_path / "altered.pcapng").write_bytes(octets.replace(line, base64.b64encode(message)))
+    report = audit([tmp_path / "altered.pcapng"], ring=read_key_ring(PCAPS / "plain_policies.toml"))
+    (media,) = report.calls[0].media
+    assert media.verdict is Verdict.INCONCLUSIVE
+    assert media.negotiation.chosen.suite == "AES_CM_128_HMAC_SHA1_32"
+    assert [reason.value for reason in media.reasons] == ["keying-not-authentic", "order-not-binding"]
+    assert outcomes(report.calls[0])["MKY-025"][0] == "fail"
+
+
 def test_an_envelope_key_that_verifies_the_response_vouches_for_its_message(tmp_path: Path) -> None:
     """Whose signature the offer has is not known without certificates; that its key is the one, V shows."""
     (media,) = judged("table_4", tmp_path, None, without_certificates("table_4")).media
