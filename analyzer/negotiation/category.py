@@ -84,8 +84,8 @@ def judge_category(
 ) -> Category:
     """The judgement of one category from the lists of both sides, () where a side's list is not known.
 
-    `supported` is what the responder is known to have where its list is not known. Where its list is not `whole`,
-    what can be read of it shows support and no more.
+    `supported` is what the responder is known to have where it sent no list. Where its list is not `whole`, what can
+    be read of it shows support and no more.
     """
     offer = select_list(offered)
     if offer is None:
@@ -141,7 +141,7 @@ def _judge(
     if rule in COMPUTED_RULES:
         selection = selections[COMPUTED_RULES.index(rule)]
         expected, tie = selection.winner, selection.tie
-    elif len(set(winners := [selection.winner for selection in selections])) == 1 and _alone(chosen, offer, answer):
+    elif len(set(winners := [selection.winner for selection in selections])) == 1 and _alone(chosen, evidence):
         expected = winners[0]
     ordered = sum(number is not None for number in offer.values()) > 1
     binding = rule is not SelectionRule.ANY_COMMON or not ordered
@@ -162,7 +162,8 @@ def _judge(
 def _find_gaps(chosen: str | None, evidence: Evidence) -> Gaps:
     """The gaps among what may be common."""
     offer, answer, sent = evidence.initiator, evidence.responder, evidence.responder_sent
-    common = tuple(name for name in offer if answer is None or name in answer or (name == chosen and not sent))
+    proved = frozenset() if sent else evidence.supported | {chosen}
+    common = tuple(name for name in offer if answer is None or name in answer or name in proved)
     offered = tuple(name for name in common if offer[name] is None)
     if answer is None:
         return Gaps(True, offered)
@@ -170,8 +171,9 @@ def _find_gaps(chosen: str | None, evidence: Evidence) -> Gaps:
     return Gaps(False, offered, answered) if sent else Gaps(bool(answered), offered)
 
 
-def _alone(chosen: str | None, offer: Mapping[str, int | None], answer: Mapping[str, int | None] | None) -> bool:
+def _alone(chosen: str | None, evidence: Evidence) -> bool:
     """Whether one capability alone can be common."""
+    offer, answer = evidence.initiator, evidence.responder
     if answer is None:
         return len(offer) == 1
-    return len({name for name in offer if name in answer or name == chosen}) == 1
+    return len({name for name in offer if name in answer or name == chosen or name in evidence.supported}) == 1

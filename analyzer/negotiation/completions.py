@@ -34,7 +34,7 @@ class Evidence(NamedTuple):
     `initiator` is the offer on the wire. `responder` is None where no list of it is known; `responder_sent` says that
     it came on the wire, so that a choice outside it contradicts it. A list from elsewhere is completed by the choice:
     the answer proves support of it, with a number nobody told. `supported` is what the responder is known to have,
-    among others, where its list is not known.
+    among others, where it sent no list: that it answered with it counts against a list from elsewhere.
     """
 
     initiator: Priorities
@@ -91,7 +91,7 @@ class _Completions:
     def __init__(self, evidence: Evidence, chosen: str | None) -> None:
         self._initiator = evidence.initiator
         self._told: Priorities = {} if evidence.responder is None else evidence.responder
-        proved = evidence.supported if evidence.responder is None else frozenset[str]()
+        proved = frozenset[str]() if evidence.responder_sent else evidence.supported
         if chosen is not None and not evidence.responder_sent:
             proved |= {chosen}
         self._supported: Priorities = {**dict.fromkeys(proved), **self._told}

@@ -135,7 +135,8 @@ def _unchecked(_call: Call, line: MediaLine) -> tuple[MikeyEvidence, ...]:
 class Learnt(NamedTuple):
     """What is known of a list from elsewhere: the list to judge by, and capabilities that are proved to be supported.
 
-    `preferences` is () where no whole list is known. `sources` are all that was found, best first, the used one marked.
+    `preferences` is () where no whole list is known; what is `supported` stands not in it. `sources` are all that was
+    found, best first, those that were used marked.
     """
 
     preferences: tuple[Preference, ...]
@@ -155,14 +156,13 @@ class Knowledge(NamedTuple):
     def learn(self, party: Identity, line: MediaLine, kind: CapabilityKind, method: str | None) -> Learnt:
         """An answerer's list of one kind: the inventory's, else that of its best and nearest observation.
 
-        Suites are asked for with the key agreement they belong to. What the party accepted elsewhere proves support
-        and is no list.
+        Suites are asked for with the key agreement they belong to. What the party accepted elsewhere proves support,
+        against a list from elsewhere too, and is no list.
         """
         listed = self.inventory.preferences(party, kind)
         found: list[tuple[Listing, ListSource]] = []
         if listed:
             found.append((Listing(listed), _source(kind, ListOrigin.INVENTORY, Listing(listed))))
-        supported: set[str] = set()
         observed = None if party.aor is None else self.observed().get((bare_address(party.aor), line.type))
         if observed is not None:
             start = line.exchange.start_ns
@@ -171,14 +171,19 @@ class Knowledge(NamedTuple):
                 found.append((listing, _source(kind, observation.origin, listing, age_ns, observation)))
         whole = (number for number, (one, source) in enumerate(found) if one.believed and source.origin in WHOLE_LISTS)
         used = next(whole, None)
-        for _, source in found:
-            if used is None and source.origin is ListOrigin.OTHER_ANSWER:
-                supported.update(name for name, _ in source.names)
+        preferences = () if used is None else found[used][0].preferences
+        proved = [_accepted_beside(source, preferences) for _, source in found]
         sources = tuple(
-            source._replace(used=place == used or (used is None and source.origin is ListOrigin.OTHER_ANSWER))
-            for place, (_, source) in enumerate(found)
+            source._replace(used=place == used or bool(proved[place])) for place, (_, source) in enumerate(found)
         )
-        return Learnt(found[used][0].preferences if used is not None else (), frozenset(supported), sources)
+        return Learnt(preferences, frozenset[str]().union(*proved), sources)
+
+
+def _accepted_beside(source: ListSource, preferences: tuple[Preference, ...]) -> frozenset[str]:
+    """What a party answered with elsewhere and its list has not, which is from elsewhere too: it proves support."""
+    if source.origin is not ListOrigin.OTHER_ANSWER:
+        return frozenset()
+    return frozenset(name for name, _ in source.names).difference(one.name for one in preferences)
 
 
 WHOLE_LISTS = frozenset(ListOrigin) - {ListOrigin.OTHER_ANSWER}

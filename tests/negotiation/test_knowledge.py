@@ -9,8 +9,9 @@ from scenes import CM_32, CM_80, F8, POLICY, Scene, crypto, message, session
 
 from analyzer.model.call import Resolution, Side
 from analyzer.model.evidence import SignallingMessage
-from analyzer.model.negotiation import CapabilityKind, Carrier, ListOrigin, Method, SelectionRule
+from analyzer.model.negotiation import CapabilityKind, Carrier, ListOrigin, Method, Preference, SelectionRule
 from analyzer.negotiation.completions import Evidence, judge_choice
+from analyzer.negotiation.inventory import Endpoint, Inventory
 from analyzer.negotiation.knowledge import Knowledge, build_observations
 from analyzer.negotiation.negotiate import negotiate
 from dissectors.grammar.sip import make_sip
@@ -65,7 +66,7 @@ def test_what_was_accepted_elsewhere_proves_support_and_is_no_list() -> None:
 def test_the_best_evidence_counts_and_the_rest_is_shown() -> None:
     own = Scene(session(crypto(1, CM_32)), None, swapped=True, start_ns=30 * SECOND, frame=11)
     older = Scene(session(crypto(1, F8)), None, swapped=True, frame=21)
-    other = Scene(session(crypto(1, CM_80)), session(crypto(1, CM_80)), frame=31)
+    other = Scene(session(crypto(1, CM_32)), session(crypto(1, CM_32)), frame=31)
     found = judged(LATER_LINE, older, own, other, outside=(options_answer(crypto(1, CM_80)),))
     assert found.winner.holds is True
     assert learnt(found) == [
@@ -73,6 +74,21 @@ def test_the_best_evidence_counts_and_the_rest_is_shown() -> None:
         (ListOrigin.OPTIONS, 5, 60.0, False),
         (ListOrigin.OTHER_ANSWER, 7, 60.0, False),
     ]
+
+
+def test_what_was_accepted_elsewhere_counts_against_a_list_from_elsewhere() -> None:
+    own = Scene(session(crypto(1, CM_32)), None, swapped=True, start_ns=30 * SECOND, frame=11)
+    accepted = Scene(session(crypto(1, CM_80)), session(crypto(1, CM_80)), frame=31)
+    found = judged(LATER_LINE, own, accepted)
+    assert (found.winner.holds, found.undominated.holds) == (False, None)
+    assert learnt(found) == [(ListOrigin.OWN_OFFER, 4, 30.0, True), (ListOrigin.OTHER_ANSWER, 7, 60.0, True)]
+    listed = Preference(CapabilityKind.SUITE, CM_32, 0, Carrier.INVENTORY, True, None)
+    inventory = Inventory((Endpoint("sip:bob@example.com", (listed,)),))
+    observed = build_observations([accepted.call])
+    against = LATER_LINE.negotiate(knowledge=Knowledge(inventory, lambda: observed))
+    assert (against.winner.holds, learnt(against)[-1]) == (False, (ListOrigin.OTHER_ANSWER, 7, 60.0, True))
+    alone = LATER_LINE.negotiate(knowledge=Knowledge(inventory))
+    assert (alone.winner.holds, alone.undominated.holds) == (True, True)
 
 
 FIRST_LINE = Scene(session(crypto(1, CM_80), crypto(2, CM_32)), session(crypto(1, CM_80)), start_ns=60 * SECOND)
