@@ -124,6 +124,7 @@ def _exposure(exposure: Exposure) -> dict[str, Any]:
         "kind": exposure.kind.value,
         "carrier": exposure.carrier.value,
         "remove": exposure.remove.value,
+        "remove_all": exposure.remove_all.value,
         "reorder": exposure.reorder.value,
         "insert": exposure.insert.value,
         "hop_protected": exposure.hop_protected,

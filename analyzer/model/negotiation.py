@@ -130,6 +130,14 @@ class Exposure(NamedTuple):
     explanation: str
     citation: str
 
+    @property
+    def remove_all(self) -> Sight:
+        """What taking out every list, or changing the profile to plain RTP, would be: no carrier shows it.
+
+        Only endpoints that refuse calls without security are safe from that (RFC 4567 §8, RFC 5124 §5).
+        """
+        return Sight.UNSEEN
+
 
 class ListOrigin(Word):
     """Where a list of an endpoint was learnt, best evidence first."""
