@@ -147,11 +147,7 @@ def agree(first: MikeyMessage, second: MikeyMessage, ring: Sequence[DhEntry]) ->
         return DhAgreement(reason="no public values: the exchange updates an earlier one")
     if sent is None or answered is None:
         return DhAgreement(reason=f"the {'responder' if sent else 'initiator'}'s public value is missing")
-    defects = tuple(
-        Defect("dh-value-degenerate", value.offset, CLAUSE, "a public value of 0, 1 or p − 1 agrees on nothing secret")
-        for value in (sent, answered)
-        if not 1 < _number(value) < PRIMES[value.group] - 1
-    )
+    defects = degenerate_value(sent)
     if sent.group != answered.group:
         return DhAgreement(reason="the two sides use different groups", defects=defects)
     prime = PRIMES[sent.group]
@@ -168,6 +164,14 @@ def agree(first: MikeyMessage, second: MikeyMessage, ring: Sequence[DhEntry]) ->
                 return DhAgreement(Secret(shared), alternate, defects=defects)
     reason = "no exponent in the key ring is that of either side" if ring else "no exponent in the key ring"
     return DhAgreement(reason=reason, defects=defects)
+
+
+def degenerate_value(value: Dh | None) -> tuple[Defect, ...]:
+    """What is odd about a public value that agrees on nothing secret: 0, 1 or p − 1."""
+    if value is None or value.group not in PRIMES or 1 < _number(value) < PRIMES[value.group] - 1:
+        return ()
+    detail = "a public value of 0, 1 or p − 1 agrees on nothing secret"
+    return (Defect("dh-value-degenerate", value.offset, CLAUSE, detail),)
 
 
 def open_dh_exchange(

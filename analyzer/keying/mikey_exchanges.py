@@ -8,7 +8,7 @@ from analyzer.keying.key_ring import KeyRing
 from analyzer.keying.mikey_books import MikeyBooks
 from analyzer.keying.mikey_bundles import Bundle, take_over
 from analyzer.keying.mikey_damage import excuse
-from analyzer.keying.mikey_dh import open_dh_exchange, verify_dh_message
+from analyzer.keying.mikey_dh import degenerate_value, open_dh_exchange, responder_value, verify_dh_message
 from analyzer.keying.mikey_dhhmac import bind_dhhmac, check_dhhmac
 from analyzer.keying.mikey_errors import verify_error
 from analyzer.keying.mikey_facts import opened_facts
@@ -141,6 +141,7 @@ def check_mode_response(
         marked, entry = check_dhhmac(response, first, candidates, parties, rand, proved=proved)
         if entry is not None and not proved:
             initiator = bind_dhhmac(initiator, entry, rand)
+    marked = replace(marked, defects=marked.defects + degenerate_value(responder_value(first, second)))
     agreed = open_dh_exchange(first, second, ring.dh, rand, initiator.other_rand)
     own = initiator.opening.steps if isinstance(initiator.opening, ModeOpening) else ()
     updated = take_over(keyed_by(initiator, replace(agreed, steps=(*own, *agreed.steps))), earlier)

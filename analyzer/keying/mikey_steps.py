@@ -9,7 +9,7 @@ from analyzer.model.mikey_facts import MikeyFact
 from dissectors.grammar.defects import Defect
 from dissectors.grammar.late_dataclass import dataclass
 from dissectors.grammar.mikey import Certificate, GeneralExtension, Identity, KeyData, MikeyMessage, name_of
-from dissectors.grammar.mikey.registries import GeneralExtensionType, KeyDataType
+from dissectors.grammar.mikey.registries import GeneralExtensionType, KeyDataType, KeyValidity
 from dissectors.grammar.secret import Secret
 from dissectors.grammar.sip_address import bare_address
 
@@ -72,4 +72,16 @@ def group_csb_id(message: MikeyMessage) -> int | None:
 
 def keys_in_words(keys: Iterable[KeyData]) -> str:
     """Kinds and lengths of keys, never the keys."""
-    return ", ".join(f"{name_of(KeyDataType, key.key_type)} of {len(key.key)} octets" for key in keys)
+    return ", ".join(
+        f"{name_of(KeyDataType, key.key_type)} of {len(key.key)} octets{_validity_of(key)}" for key in keys
+    )
+
+
+def _validity_of(key: KeyData) -> str:
+    """For which packets it is meant (RFC 3830 §6.14)."""
+    if key.validity.kind == KeyValidity.SPI:
+        return f" for SPI {key.validity.spi.hex()}"
+    if key.validity.kind == KeyValidity.INTERVAL:
+        ends = (int.from_bytes(one, "big") for one in (key.validity.valid_from, key.validity.valid_to))
+        return " for the indices {} to {}".format(*ends)
+    return ""

@@ -157,7 +157,8 @@ class OpeningRecord:
         for number, key in enumerate(keys):
             if key.index_range is not None and self._outside.get(number):
                 first, last = key.index_range
-                detail = f"{self._outside[number]} packets under a key that is valid for the indices {first} to {last}"
+                count = self._outside[number]
+                detail = f"{count} packets outside the interval of their key, which is the indices {first} to {last}"
                 yield Defect("key-outside-interval", 0, "RFC 3830 §6.14", detail)
         for number, key in enumerate(keys):
             low, high = self._spans.get(number, (0, -1))

@@ -62,7 +62,7 @@ def _check(facts: MikeyFacts) -> Result:
 
 RULE = Rule(
     id="MKY-010",
-    title="CSB ID used twice, or not repeated",
+    title="CSB ID used twice, or it or the timestamp not repeated",
     citation="RFC 3830 §6.1",
     level=Level.MUST,
     severity=Severity.MEDIUM,

@@ -12,7 +12,9 @@ from mikey_builders import ALICE, BOB, rsa_key
 from analyzer.keying.mikey_dh import (
     PRIMES,
     agree,
+    degenerate_value,
     open_dh_exchange,
+    responder_value,
     verify_dh_message,
     verify_dhhmac_message,
 )
@@ -129,8 +131,12 @@ def test_degenerate_values_are_a_defect() -> None:
     ends = (0, 1, PRIMES[0] - 1)
     for number in ends:
         parts = [*answer()[:3], Dh(0, number.to_bytes(192, "big")), value(XI)]
-        found = agree(parse_mikey(signed()[0]), parse_mikey(made.build(5, parts)), made.ring(exponents=[XI]).dh)
-        assert [defect.code for defect in found.defects] == ["dh-value-degenerate"]
+        first, second = parse_mikey(signed()[0]), parse_mikey(made.build(5, parts))
+        assert agree(first, second, made.ring(exponents=[XI]).dh).defects == ()  # they are the initiator's
+        (found,) = degenerate_value(responder_value(first, second))
+        assert (found.code, found.offset) == ("dh-value-degenerate", second.find_all(Dh)[0].offset)
+        offered = parse_mikey(made.build(4, [*request()[:-1], Dh(0, number.to_bytes(192, "big"))]))
+        assert [defect.code for defect in agree(offered, parse_mikey(signed()[1]), ()).defects] == [found.code]
 
 
 def dhhmac(kind: int, parts: list[Payload], encryption: int, algorithm: int, psk: bytes = PSK) -> bytes:

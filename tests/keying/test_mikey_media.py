@@ -173,7 +173,7 @@ def test_a_key_used_outside_its_interval_is_named(tmp_path: Path) -> None:
     (defect,) = found.media[0].streams[0].defects
     assert (defect.code, defect.detail) == (
         "key-outside-interval",
-        "10 packets under a key that is valid for the indices 0 to 1049",
+        "10 packets outside the interval of their key, which is the indices 0 to 1049",
     )
 
 
