@@ -14,6 +14,7 @@ from analyzer.srtp.stream_outcome import PacketOutcome, StreamOpening
 from dissectors.grammar.defects import Defect
 
 NEAR_WRAP = 1024
+MIKEY = "mikey"
 REORDERED_PACKETS = 64  # as far as packets may come out of order at a re-key
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
@@ -40,6 +41,7 @@ class OpeningRecord:
         self._repeats = 0
         self._spans: dict[int, tuple[int, int]] = {}  # of each key, lowest and highest index
         self._outside: dict[int, int] = {}
+        self._strange: dict[tuple[int, int], int] = {}  # packets by the key that opens them and an SSRC it is not for
         self._old: Flags | None = None
         self._first_new: int | None = None
 
@@ -77,6 +79,8 @@ class OpeningRecord:
         opened, keys = opening.opened, self._candidate.keys
         for number, key in enumerate(keys):
             mine = opened & (opening.key_number == number)
+            if key.source == MIKEY and key.ssrc is not None:
+                self._look_at_ssrcs(number, key.ssrc, opening.headers.ssrc[mine])
             if (key.lifetime is None and key.index_range is None) or not mine.any():
                 continue
             index = opening.index[mine]
@@ -88,6 +92,11 @@ class OpeningRecord:
                 self._outside[number] = self._outside.get(number, 0) + strange
         if self._candidate.replaced_from < len(keys):
             self._look_at_replaced(opening, span)
+
+    def _look_at_ssrcs(self, number: int, own: int, ssrcs: NDArray[np.int64]) -> None:
+        for ssrc in {int(one) for one in ssrcs[ssrcs != own][:1]}:
+            place = (number, ssrc)
+            self._strange[place] = self._strange.get(place, 0) + int((ssrcs == ssrc).sum())
 
     def _look_at_replaced(self, opening: StreamOpening, span: slice) -> None:
         old = opening.opened & (opening.key_number >= self._candidate.replaced_from)
@@ -131,9 +140,17 @@ class OpeningRecord:
             yield Defect("mki-not-signalled", 0, "RFC 3711 §3.1", self.unsignalled_mki)
         yield from self._counters()
         yield from self._keys()
+        yield from self._sessions()
         if self._repeats:
             detail = f"{self._repeats} packets repeat the index of an earlier one"
             yield Defect("packets-replayed", 0, "RFC 3711 §3.3.2", detail)
+
+    def _sessions(self) -> Iterator[Defect]:
+        """Packets under the key of a crypto session whose map names another SSRC (RFC 3830 §6.1.1)."""
+        for (number, ssrc), count in self._strange.items():
+            named = self._candidate.keys[number].ssrc
+            detail = f"{count} packets of {ssrc:#010x} under the key of the crypto session that is for {named:#010x}"
+            yield Defect("key-of-another-ssrc", 0, "RFC 3830 §6.1.1", detail)
 
     def _counters(self) -> Iterator[Defect]:
         expected = self._candidate.context.roc or 0

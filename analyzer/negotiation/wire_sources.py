@@ -21,7 +21,7 @@ class WireSources:
     def of(self, lists: Lists) -> Iterator[ListSource]:
         """The lists of this exchange itself, and the list of a refusal before it."""
         for side, preferences in ((Side.OFFERER, lists.offered), (Side.ANSWERER, lists.answered)):
-            names = tuple(dict.fromkeys((one.name, one.priority) for one in preferences))
+            names = _names_of(preferences)
             ref = next((one.ref for one in preferences if one.ref is not None), None)
             if not names:
                 continue
@@ -40,7 +40,7 @@ class WireSources:
         return (one for one in sources if one.origin is not ListOrigin.OTHER_REFUSAL or one.ref not in told)
 
     def _of_refusal(self, error: MikeyEvidence, preferences: Sequence[Preference]) -> ListSource:
-        names = tuple(dict.fromkeys((one.name, one.priority) for one in preferences))
+        names = _names_of(preferences)
         start = self._line.exchange.start_ns
         refused_ns = next((one.timestamp_ns for one in self._call.messages if one.ref == error.ref), start)
         place = (names, start - refused_ns, error.ref, self._call.call_id)
@@ -52,3 +52,11 @@ class WireSources:
         if not all(one.carrier is Carrier.MIKEY_ERROR for one in preferences):
             return False
         return not any(one in self._answered for one in preferences)
+
+
+def _names_of(preferences: Sequence[Preference]) -> tuple[tuple[str, int | None], ...]:
+    """Each name with its number in the carrier that counts, which stands first."""
+    names: dict[str, int | None] = {}
+    for one in preferences:
+        names.setdefault(one.name, one.priority)
+    return tuple(names.items())

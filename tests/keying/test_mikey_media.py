@@ -177,6 +177,20 @@ def test_a_key_used_outside_its_interval_is_named(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_key_of_a_session_that_is_for_another_ssrc_is_named(tmp_path: Path, swapped: bool) -> None:
+    """The map says which session each SSRC is in; the sides use the other one's key (RFC 3830 §6.1.1)."""
+    entries = tuple(SrtpIdEntry(cs_id, 0, ssrc, 0) for cs_id, ssrc in ((1, 0xA1), (2, 0xB1)))
+    sessions = (2, 1) if swapped else (1, 2)
+    media = protect(A, 0xA1, master(sessions[0])) + protect(B, 0xB1, master(sessions[1]))
+    offer = body("192.0.2.1", 4000, media=psk_message(entries, [key(TGK)]))
+    found = audited(tmp_path, call(offer, body("192.0.2.2", 6000), media))
+    assert proofs(found) == {0xA1: (60, 0, Wire.PROVED), 0xB1: (60, 0, Wire.PROVED)}
+    named = {defect.detail for each in found.media[0].streams for defect in each.defects}
+    under = "60 packets of {:#010x} under the key of the crypto session that is for {:#010x}"
+    assert named == ({under.format(0xA1, 0xB1), under.format(0xB1, 0xA1)} if swapped else set())
+
+
 def test_a_generic_map_names_key_ssrc_and_rollover_counter(tmp_path: Path) -> None:
     """Each session names by SPI which of two keys it wants; the counter is the one that the map says."""
     rolled = struct.pack(">IIH", 0xA1, 3, 0)
