@@ -71,7 +71,7 @@ def read_answer(
         preferences += handshakes.offered
     if line.answer is None or attributes is None or (port_zero_refuses and line.answer.is_refused):
         return Answering(NO_CHOICE, preferences, line_offered, defects, unread=unread)
-    method = _method(keying, offering, attributes, messages, zrtp)
+    method = _method(line, keying, offering, attributes, messages, zrtp)
     if method == SDES and keying.offered_crypto:
         line_offered = is_offered(keying.accepted_crypto[0], keying.offered_crypto)
         if offering is None or not offering.attributes.own("pcfg"):  # else their numbers are the order
@@ -96,6 +96,7 @@ def _lists(
 
 
 def _method(
+    line: MediaLine,
     keying: Keying,
     offering: Offering | None,
     attributes: KeyingAttributes,
@@ -112,10 +113,16 @@ def _method(
     both_hashes = offering is not None and offering.attributes.either("zrtp-hash") and attributes.either("zrtp-hash")
     if both_hashes or (zrtp is not None and zrtp.agreed):
         return ZRTP
-    if any(is_error(evidence) for evidence in messages) or offering is None:
+    if any(is_error(evidence) for evidence in messages) or offering is None or _gives_up_srtp(line):
         return None
     actual_taken = offering.attributes.own("pcfg") and not attributes.own("acfg")  # RFC 5939 §3.6.2
     return None if actual_taken and not offering.attributes.inherited("key-mgmt") else _one_way(offering)
+
+
+def _gives_up_srtp(line: MediaLine) -> bool:
+    """Whether the answer takes plain RTP where SRTP was offered: its silence takes up no keys."""
+    protos = [side.media.proto.upper() for side in (line.offer, line.answer) if side is not None]
+    return len(protos) == 2 and "SAVP" in protos[0] and "SAVP" not in protos[1]
 
 
 def _one_way(offering: Offering) -> str | None:

@@ -778,3 +778,12 @@ def test_policies_beside_the_map_are_alternatives_all_the_same() -> None:
     sessions = GenericIdEntry(1, 0, False, (0, 1), b"\0\0\0\xa1", b""), GenericIdEntry(2, 0, False, (1,), b"", b"")
     offer = message(PSK, (CM_80, CM_32), sessions=sessions, map_type=2, v=False)
     assert Scene(session(offer), session()).negotiate().reasons == ("choice-unknown",)
+
+
+@pytest.mark.parametrize(
+    ("proto", "chosen"), [("RTP/SAVP", Choice("MIKEY-PSK", CM_80)), ("RTP/AVP", Choice(None, None))]
+)
+def test_silence_in_an_answer_that_gives_up_srtp_takes_nothing(proto: str, chosen: Choice) -> None:
+    found = Scene(session(message(PSK, (CM_80,), v=False)), session(proto=proto)).negotiate()
+    assert found.chosen == chosen
+    assert found.mutual.holds is (True if chosen.suite else None)
