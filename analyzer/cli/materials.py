@@ -3,6 +3,8 @@
 
 from pathlib import Path
 
+import click
+
 from analyzer.keying.key_ring import KeyRing
 from analyzer.model.policy import Policy
 from analyzer.negotiation.inventory import Inventory, read_inventory
@@ -24,5 +26,8 @@ def load_policy(name: str) -> Policy:
 
 
 def load_inventory(path: str | None) -> Inventory:
-    """The inventory, empty without a file; raises UsageError."""
-    return Inventory() if path is None else read_inventory(Path(path))
+    """The inventory, empty without a file; says which suites in it nobody registered. Raises PolicyError."""
+    inventory = Inventory() if path is None else read_inventory(Path(path))
+    for name in inventory.unregistered:
+        click.echo(f"note: {name[:64]!r} in the inventory is no registered suite", err=True)
+    return inventory

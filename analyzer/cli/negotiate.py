@@ -87,7 +87,7 @@ def negotiate_command(
         lists = [read_list(text) for text in TABLE_4]
     else:
         lists = [read_list(one) if known is None else find_lists(known, one) for one in (initiator, responder)]
-    for name in unregistered(lists):
+    for name in unregistered(lists) if known is None else ():  # of an inventory it was said when it was read
         click.echo(f"note: {name} is no registered suite", err=True)
     for rows in _categories(lists[0], lists[1], resolved):
         _print_category(rows, pen)

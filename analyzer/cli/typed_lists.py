@@ -5,14 +5,11 @@ import re
 from collections.abc import Iterable
 
 from analyzer.errors import UsageError
-from analyzer.model.mikey_modes import MIKEY_MODES
 from analyzer.model.negotiation import CapabilityKind
-from analyzer.negotiation.inventory import Endpoint, Identity, Inventory
+from analyzer.negotiation.inventory import KEY_AGREEMENTS, Endpoint, Identity, Inventory
 from analyzer.negotiation.selection import read_priorities
 from dissectors.grammar.sdes import IANA_SUITES, canonical_suite
 
-KEY_AGREEMENTS = {mode.removeprefix("MIKEY-").upper(): mode for mode in MIKEY_MODES.values()}
-KEY_AGREEMENTS |= {mode.upper(): mode for mode in (*MIKEY_MODES.values(), "SDES", "DTLS-SRTP", "ZRTP")}
 ENTRY = re.compile(r"\s*([A-Za-z0-9_-]{1,64})\s*(?:[=:]\s*(-?[0-9]{1,9}))?\s*")
 
 Lists = dict[CapabilityKind, dict[str, int]]

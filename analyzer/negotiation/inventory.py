@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analyzer.errors import PolicyError
+from analyzer.model.mikey_modes import MIKEY_MODES
 from analyzer.model.negotiation import CapabilityKind, Carrier, Preference
-from dissectors.grammar.sdes import canonical_suite
+from dissectors.grammar.sdes import IANA_SUITES, canonical_suite
 from dissectors.grammar.sip_address import bare_address
 
 AGENT_PREFIX = "ua:"
+# Key agreements as people write them: in either case, MIKEY's with or without that word.
+KEY_AGREEMENTS = {mode.removeprefix("MIKEY-").upper(): mode for mode in MIKEY_MODES.values()}
+KEY_AGREEMENTS |= {mode.upper(): mode for mode in (*MIKEY_MODES.values(), "SDES", "DTLS-SRTP", "ZRTP", "TLS")}
 FIELDS = frozenset({"id", "key_agreements", "suites"})
 _TABLE = re.compile(r"\s*\[\[\s*endpoint\s*\]\]\s*(?:#.*)?")
 _LINE = re.compile(r"at line ([0-9]+)")
@@ -46,6 +50,13 @@ class Inventory(NamedTuple):
                 if found and matches(endpoint.id, party):
                     return found
         return ()
+
+    @property
+    def unregistered(self) -> tuple[str, ...]:
+        """Suites that no registry has, each once: slips of the pen, or a maker's own."""
+        listed = (one for endpoint in self.endpoints for one in endpoint.preferences)
+        names = (one.name for one in listed if one.kind is CapabilityKind.SUITE and one.name not in IANA_SUITES)
+        return tuple(dict.fromkeys(names))
 
 
 def read_inventory(path: Path) -> Inventory:
@@ -93,7 +104,10 @@ def _list(value: object, kind: CapabilityKind, path: Path, line: int) -> Iterabl
         raise _error(path, line, 'a list is written { "NAME" = number, … }')
     names: set[str] = set()
     for written, number in value.items():
-        name = canonical_suite(written) if kind is CapabilityKind.SUITE else written
+        name = canonical_suite(written) if kind is CapabilityKind.SUITE else KEY_AGREEMENTS.get(written.upper())
+        if name is None:
+            known = ", ".join(dict.fromkeys(KEY_AGREEMENTS.values()))
+            raise _error(path, line, f"{written[:64]!r} is no key agreement; there are {known}")
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             raise _error(path, line, f"the priority of {written} must be a number from 0")
         if name in names:

@@ -16,7 +16,7 @@ key_agreements = {"MIKEY-PSK" = 0, "MIKEY-PKE" = 1}
 suites = {"AES_CM_128_HMAC_SHA1_80" = 0}
 [[endpoint]]
 id = "sip:bob@example.com"
-key_agreements = {"MIKEY-PKE" = 0, "MIKEY-PSK" = 1}
+key_agreements = {"pke" = 0, "MIKEY-PSK" = 1}
 suites = {"AES_F8_128_HMAC_SHA1_80" = 0}
 """
 

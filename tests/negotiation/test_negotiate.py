@@ -494,6 +494,8 @@ def test_an_inventory_completes_the_responder_and_doubts_the_offer(tmp_path) -> 
         ('[[endpoint]]\nid = "x"\nsuites = {"A" = -1}\n', 1, "number from 0"),
         ("[[endpoint]]\nsuites = {}\n", 1, "id"),
         ('[[endpoint]]\nid = "x\n', 2, ""),
+        ('[[endpoint]]\nid = "x"\nkey_agreements = {MIKEY_PKE = 0}\n', 1, "'MIKEY_PKE' is no key agreement"),
+        ('[[endpoint]]\nid = "x"\nkey_agreements = {PKE = 0, MIKEY-PKE = 1}\n', 1, "twice"),
         ('\n[[endpoint]]\nid = "x"\nsuites = {AES_F8_128_HMAC_SHA1_80 = 0, F8_128_HMAC_SHA1_80 = 1}\n', 2, "twice"),
     ],
 )
@@ -504,6 +506,18 @@ def test_a_bad_inventory_is_refused_with_its_line(tmp_path, text, line, what) ->
         read_inventory(path)
     assert f"inventory.toml:{line}:" in str(caught.value)
     assert what in str(caught.value)
+
+
+def test_an_inventory_names_key_agreements_as_people_do(tmp_path) -> None:
+    path = tmp_path / "inventory.toml"
+    lists = (
+        'key_agreements = {psk = 0, "MIKEY-PKE" = 1, sdes = 2}\nsuites = {AES_CM_80 = 0, AES_CM_128_HMAC_SHA1_80 = 1}'
+    )
+    path.write_text(f'[[endpoint]]\nid = "x"\n{lists}\n')
+    inventory = read_inventory(path)
+    names = [one.name for one in inventory.endpoints[0].preferences if one.kind is CapabilityKind.KEY_AGREEMENT]
+    assert names == ["MIKEY-PSK", "MIKEY-PKE", "SDES"]
+    assert inventory.unregistered == ("AES_CM_80",)
 
 
 def test_the_list_of_an_earlier_refusal_counts() -> None:
